@@ -1,0 +1,87 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Inner targets live inside the three source folders so that the compiler keeps the walls between
+// them: Translation sees no socket and no clock, Supervisor sees no HTTP and no JSON of clients.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "dragoman",
+    products: [
+        .executable(name: "dragoman", targets: ["Supervisor"]),
+        .executable(name: "dragoman-worker", targets: ["Worker"]),
+    ],
+    targets: [
+        // Shared
+        .target(
+            name: "CSystem", path: "Sources/Shared/CSystem",
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .systemLibrary(
+            name: "CYAML", path: "Sources/Shared/CYAML", pkgConfig: "yaml-0.1",
+            providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(
+            name: "CSystemd", path: "Sources/Shared/CSystemd", pkgConfig: "libsystemd",
+            providers: [.apt(["libsystemd-dev"])]),
+        .target(name: "JSON", path: "Sources/Shared/JSON", swiftSettings: strict),
+        .target(
+            name: "Shared", dependencies: ["CSystem", "CYAML", "CSystemd"], path: "Sources/Shared",
+            exclude: ["CSystem", "CYAML", "CSystemd", "JSON"], swiftSettings: strict),
+
+        // Supervisor
+        .executableTarget(
+            name: "Supervisor", dependencies: ["Shared", "CSystem", "CSystemd"],
+            path: "Sources/Supervisor", swiftSettings: strict),
+
+        // Worker
+        .systemLibrary(
+            name: "CCurlSystem", path: "Sources/Worker/CCurlSystem", pkgConfig: "libcurl",
+            providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(
+            name: "CCurl", dependencies: ["CCurlSystem"], path: "Sources/Worker/CCurl",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "EventLoop", dependencies: ["CSystem"], path: "Sources/Worker/EventLoop",
+            swiftSettings: strict),
+        .target(name: "HTTP", path: "Sources/Worker/HTTP", swiftSettings: strict),
+        .target(
+            name: "Upstream", dependencies: ["EventLoop", "CCurl"], path: "Sources/Worker/Upstream",
+            swiftSettings: strict),
+        .target(
+            name: "Translation", dependencies: ["JSON"], path: "Sources/Worker/Translation",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "Worker",
+            dependencies: ["Shared", "CSystem", "JSON", "EventLoop", "HTTP", "Upstream", "Translation"],
+            path: "Sources/Worker",
+            exclude: ["CCurlSystem", "CCurl", "EventLoop", "HTTP", "Upstream", "Translation"],
+            swiftSettings: strict),
+
+        // Tests
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
+        .testTarget(name: "SharedTests", dependencies: ["Shared", "CSystem"], swiftSettings: strict),
+        .testTarget(
+            name: "SupervisorTests", dependencies: ["Supervisor", "Shared"], swiftSettings: strict),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
+        .testTarget(
+            name: "EventLoopTests", dependencies: ["EventLoop", "Upstream", "CSystem"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TranslationTests", dependencies: ["Translation", "JSON"],
+            exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(
+            name: "WorkerTests",
+            dependencies: ["Worker", "Shared", "JSON", "EventLoop", "HTTP", "Translation"],
+            swiftSettings: strict),
+
+        // The load generator and mock backend of `make bench`; not installed.
+        .executableTarget(
+            name: "dragoman-bench", dependencies: ["CSystem"], path: "Tests/Bench",
+            swiftSettings: strict),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,1 @@
+public enum JSONKind: Sendable { case null, bool, number, string, array, object }

@@ -1,0 +1,4 @@
+@main
+enum SupervisorMain {
+    static func main() {}
+}

@@ -1,0 +1,146 @@
+// The seam between the worker (sockets, time, routing) and the pure translation: what one exchange
+// passes through, in this order. Nothing here knows a socket or a clock.
+//
+//   body bytes ── MessagesRequest(parsing:) ──▶ canonical request
+//   canonical request + UpstreamTarget ── converted(for:) ──▶ UpstreamCall (wire bytes + omissions + ReplyPlan)
+//   upstream bytes ── MessagesReply ──▶ client bytes, and exactly one terminal Outcome
+
+/// An error for the client, in Anthropic's shape. Before the first byte it is a status and a JSON body,
+/// afterwards an SSE `error` event.
+public struct ClientError: Error, Sendable, Equatable {
+    public enum Kind: String, Sendable {
+        case invalidRequest = "invalid_request_error"
+        case authentication = "authentication_error"
+        case billing = "billing_error"
+        case permission = "permission_error"
+        case notFound = "not_found_error"
+        case conflict = "conflict_error"
+        case requestTooLarge = "request_too_large"
+        case rateLimit = "rate_limit_error"
+        case timeout = "timeout_error"
+        case api = "api_error"
+        case overloaded = "overloaded_error"
+    }
+
+    public var status: Int
+    public var kind: Kind
+    public var message: String
+    /// `retry-after`, whole seconds.
+    public var retryAfter: Int?
+    /// `x-should-retry`.
+    public var shouldRetry: Bool?
+
+    public init(
+        status: Int, kind: Kind, message: String, retryAfter: Int? = nil, shouldRetry: Bool? = nil
+    ) {
+        self.status = status
+        self.kind = kind
+        self.message = message
+        self.retryAfter = retryAfter
+        self.shouldRetry = shouldRetry
+    }
+}
+
+/// Something of the request that the backend's dialect could not carry. Never lost silently.
+public struct Omission: Sendable, Equatable {
+    /// Path in the request, such as `top_k` or `tools[3]`.
+    public var path: String
+    public var reason: String
+
+    public init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+}
+
+/// Where a request goes: what the converter must know of the backend and the model.
+public struct UpstreamTarget: Sendable {
+    /// The model's name as the backend knows it.
+    public var model: String
+    public var profile: Profile
+    /// The backend's context window for this model in tokens, when known.
+    public var contextWindow: Int?
+    /// Reasoning in `<think>` tags of the text.
+    public var thinkTags: ThinkTagMode
+
+    public init(model: String, profile: Profile, contextWindow: Int? = nil, thinkTags: ThinkTagMode = .auto) {
+        self.model = model
+        self.profile = profile
+        self.contextWindow = contextWindow
+        self.thinkTags = thinkTags
+    }
+}
+
+public enum ThinkTagMode: Sendable {
+    /// A tag at the very start of the answer opens reasoning.
+    case auto
+    /// Answers begin inside the reasoning; everything up to the closing tag is reasoning.
+    case implicit
+    case off
+}
+
+/// A request in the backend's words.
+public struct UpstreamCall: Sendable {
+    /// Below the backend's URL, such as `/v1/chat/completions`.
+    public var path: String
+    public var body: [UInt8]
+    public var omissions: [Omission]
+    /// What the reply's translation must know of the request.
+    public var plan: ReplyPlan
+
+    public init(path: String, body: [UInt8], omissions: [Omission], plan: ReplyPlan) {
+        self.path = path
+        self.body = body
+        self.omissions = omissions
+        self.plan = plan
+    }
+}
+
+/// What of the upstream answer's head decides.
+public struct UpstreamHead: Sendable {
+    public var status: Int
+    /// Lower-cased media type without parameters, or "".
+    public var contentType: String
+    public var retryAfter: String?
+
+    public init(status: Int, contentType: String, retryAfter: String? = nil) {
+        self.status = status
+        self.contentType = contentType
+        self.retryAfter = retryAfter
+    }
+}
+
+/// How the upstream's answer ended, as the transport saw it.
+public enum UpstreamEnd: Sendable, Equatable {
+    /// The body ended as its framing said.
+    case complete
+    /// The connection broke (reset, short body); `detail` for the journal.
+    case broken(detail: String)
+    /// No connection: refused, or reset before any byte.
+    case unreachable(detail: String)
+    /// Name resolution or TLS failed; retrying will not help soon.
+    case misconfigured(detail: String)
+    /// A limit of ours passed: connect, first byte, idle.
+    case timedOut(limit: String)
+}
+
+/// The one terminal outcome of an exchange.
+public enum Outcome: Sendable, Equatable {
+    case completed
+    /// The upstream ended without saying that it was done.
+    case truncated
+    case upstreamFailed(ClientError)
+    case cancelled
+    case timedOut(ClientError)
+}
+
+/// Token counts, Anthropic's meaning: `input` excludes what came from the cache.
+public struct Usage: Sendable, Equatable {
+    public var input = 0
+    public var output = 0
+    public var cacheRead = 0
+    public var cacheCreation = 0
+    public var thinking: Int?
+
+    public init() {}
+}
