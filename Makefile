@@ -1,0 +1,81 @@
+# Dragoman: every task of a developer or an administrator. `make help` lists them.
+# Each target puts in place what it needs (Debian packages, the Python environment) and only when missing.
+
+PREFIX      ?= /usr/local
+DESTDIR     ?=
+bindir       = $(PREFIX)/bin
+libexecdir   = $(PREFIX)/libexec/dragoman
+unitdir     ?= $(PREFIX)/lib/systemd/system
+docdir       = $(PREFIX)/share/doc/dragoman
+sysconfdir  ?= /etc
+ARGS        ?=
+
+# The toolchain: $SWIFT, the PATH, or where swift.org's installers put it.
+SWIFT ?= $(firstword $(shell command -v swift 2>/dev/null) \
+  $(wildcard $(HOME)/.local/share/swiftly/bin/swift /opt/swift/usr/bin/swift /usr/local/swift/usr/bin/swift) swift)
+
+release      = .build/release
+build_needs  = pkg-config libsystemd-dev libcurl4-openssl-dev libyaml-dev
+test_needs   = systemd python3-venv iproute2 util-linux procps
+bench_needs  = nginx-light
+check_needs  = systemd
+
+export SWIFT
+
+.DEFAULT_GOAL := build
+.PHONY: help build run test check format bench install uninstall clean packages swift venv
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+packages:
+	@Tests/tools/packages $(build_needs)
+
+swift:
+	@Tests/tools/toolchain
+
+build: packages swift ## the release executables, in .build/release
+	@Tests/tools/build
+
+run: build ## build, then serve in the foreground (ARGS="--listen …" to add options)
+	@exec $(release)/dragoman serve $(ARGS)
+
+test: build venv ## everything: check, unit, golden, scenario, system and client tests
+	@Tests/tools/test-all
+
+check: build ## formatting, warnings, forbidden words, the units and their sandbox
+	@Tests/tools/packages $(check_needs)
+	@Tests/tools/check
+
+format: swift ## rewrite the sources in the house format
+	@$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+
+bench: build ## load tests beside nginx and the bare backend: a table of ratios
+	@Tests/tools/packages $(bench_needs)
+	@$(release)/dragoman-bench $(ARGS)
+
+venv:
+	@Tests/tools/packages $(test_needs)
+	@Tests/tools/venv
+
+install: ## into $(DESTDIR)$(PREFIX), units included (build first)
+	@test -x $(release)/dragoman || { echo "nothing is built yet: run 'make build' first" >&2; exit 1; }
+	install -D -m 755 $(release)/dragoman $(DESTDIR)$(bindir)/dragoman
+	install -D -m 755 $(release)/dragoman-worker $(DESTDIR)$(libexecdir)/dragoman-worker
+	install -d $(DESTDIR)$(unitdir)
+	sed 's|/usr/local/bin/dragoman|$(bindir)/dragoman|g' deploy/dragoman.service > $(DESTDIR)$(unitdir)/dragoman.service
+	install -m 644 deploy/dragoman.socket $(DESTDIR)$(unitdir)/dragoman.socket
+	chmod 644 $(DESTDIR)$(unitdir)/dragoman.service
+	install -D -m 644 deploy/dragoman.yaml $(DESTDIR)$(docdir)/dragoman.example.yaml
+	@if [ -e $(DESTDIR)$(sysconfdir)/dragoman/dragoman.yaml ]; then \
+	  echo "kept $(DESTDIR)$(sysconfdir)/dragoman/dragoman.yaml"; \
+	else install -v -D -m 644 deploy/dragoman.yaml $(DESTDIR)$(sysconfdir)/dragoman/dragoman.yaml; fi
+
+uninstall: ## what install put there, but for the configuration
+	rm -f $(DESTDIR)$(bindir)/dragoman $(DESTDIR)$(libexecdir)/dragoman-worker
+	rm -f $(DESTDIR)$(unitdir)/dragoman.service $(DESTDIR)$(unitdir)/dragoman.socket
+	rm -f $(DESTDIR)$(docdir)/dragoman.example.yaml
+	-rmdir $(DESTDIR)$(libexecdir) $(DESTDIR)$(docdir) 2>/dev/null
+
+clean: ## remove what was built and the Python environment
+	rm -rf .build .venv
