@@ -12,7 +12,7 @@ public enum Inherited {
     public static let workerVariable = "DRAGOMAN_WORKER"
     /// The configuration's generation, 1… .
     public static let generationVariable = "DRAGOMAN_GENERATION"
-    /// The name of the configuration's file, for messages about it.
+    /// The name of the configuration's file, for messages about it; empty when there is none.
     public static let configurationNameVariable = "DRAGOMAN_CONFIG_NAME"
     /// Variables of the supervisor's environment that a worker keeps (besides those that `key: {env: NAME}`
     /// of the configuration names): locale and paths, the credentials folder, and JOURNAL_STREAM, which tells
@@ -35,7 +35,8 @@ public enum SupervisorMessage: Sendable, Equatable {
     /// Answer to `hello`, once: the worker's slots (connections held at once) and whether any worker of
     /// this run has already met a real backend (then the demo never answers again).
     case welcome(slots: UInt32, realBackendSeen: Bool)
-    /// A client connection for a free slot; carries the descriptor. Permitted while serving.
+    /// A client connection for a free slot; carries the descriptor. Permitted while serving. `peer` is
+    /// `address:port` (`[address]:port` for IPv6), for a Unix connection `pid P uid U`.
     case connection(id: UInt64, door: Door, peer: String)
     /// No slot is free: look (MSG_PEEK, consume nothing) whether this waiting connection asks for
     /// `/health` or `/ready`; if so answer it. Carries a descriptor; costs no slot. Answer: `peeked`.

@@ -111,8 +111,9 @@ int cs_sealed_file(const char *name, const void *bytes, size_t count) {
     return fd;
 }
 
-/* Runs in the child between fork and exec: only async-signal-safe calls. */
-static void become(const struct cs_spawn *plan, pid_t parent, int report) {
+/* Runs in the child between fork and exec: only async-signal-safe calls. Returns only on failure, with
+ * errno; *report is where to say so, moved out of the way of the numbers that are given out. */
+static void become(const struct cs_spawn *plan, pid_t parent, int *report) {
     sigset_t none;
     sigemptyset(&none);
     for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);
@@ -123,8 +124,9 @@ static void become(const struct cs_spawn *plan, pid_t parent, int report) {
     if (null < 0 || dup2(null, STDIN_FILENO) < 0) return;
     /* First above everything in use, then down to 3…: no order of numbers can overwrite another. */
     int base = 3 + (int)plan->descriptor_count;
-    int high = fcntl(report, F_DUPFD_CLOEXEC, base + (int)plan->descriptor_count + 8);
+    int high = fcntl(*report, F_DUPFD_CLOEXEC, base + (int)plan->descriptor_count + 8);
     if (high < 0) return;
+    *report = high;
     int moved[16];
     if (plan->descriptor_count > sizeof moved / sizeof moved[0]) { errno = EINVAL; return; }
     for (size_t i = 0; i < plan->descriptor_count; i++) {
@@ -148,10 +150,6 @@ static void become(const struct cs_spawn *plan, pid_t parent, int report) {
         close(oom);
     }
     execve(plan->path, plan->argv, plan->envp);
-    int saved = errno;
-    ssize_t ignored = write(high, &saved, sizeof saved);
-    (void)ignored;
-    _exit(127);
 }
 
 pid_t cs_spawn(const struct cs_spawn *plan, int *pidfd) {
@@ -164,7 +162,7 @@ pid_t cs_spawn(const struct cs_spawn *plan, int *pidfd) {
     pid_t parent = getpid();
     pid_t child = fork();
     if (child == 0) {
-        become(plan, parent, report[1]);
+        become(plan, parent, &report[1]);
         int saved = errno;
         ssize_t ignored = write(report[1], &saved, sizeof saved);
         (void)ignored;

@@ -1,0 +1,159 @@
+// The kind numbers and fields of every control message; see ControlCodec for the layout. A number,
+// once given, is never used for another message.
+
+extension SupervisorMessage: ControlCodable {
+    public var carriesDescriptor: Bool {
+        switch self {
+        case .connection, .peek: true
+        case .welcome, .unpeek, .shed, .permit, .realBackendSeen, .ping, .drain: false
+        }
+    }
+
+    public func write(into writer: inout ControlWriter) throws(ControlFailure) {
+        switch self {
+        case .welcome(let slots, let realBackendSeen):
+            writer.kind(1)
+            writer.integer(slots)
+            writer.integer(UInt8(realBackendSeen ? 1 : 0))
+        case .connection(let id, let door, let peer):
+            writer.kind(2)
+            try Self.write(id, door, peer, into: &writer)
+        case .peek(let id, let door, let peer):
+            writer.kind(3)
+            try Self.write(id, door, peer, into: &writer)
+        case .unpeek(let id):
+            writer.kind(4)
+            writer.integer(id)
+        case .shed(let count):
+            writer.kind(5)
+            writer.integer(count)
+        case .permit(let ticket):
+            writer.kind(6)
+            writer.integer(ticket)
+        case .realBackendSeen:
+            writer.kind(7)
+        case .ping(let sequence):
+            writer.kind(8)
+            writer.integer(sequence)
+        case .drain:
+            writer.kind(9)
+        }
+    }
+
+    private static func write(
+        _ id: UInt64, _ door: Door, _ peer: String, into writer: inout ControlWriter
+    ) throws(ControlFailure) {
+        writer.integer(id)
+        writer.integer(door.rawValue)
+        try writer.text(peer, limit: maximumPeerBytes)
+    }
+
+    public init(kind: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
+        switch kind {
+        case 1: self = .welcome(slots: try reader.integer(), realBackendSeen: try reader.flag())
+        case 2:
+            self = .connection(
+                id: try reader.integer(), door: try Self.door(&reader),
+                peer: try reader.text(limit: maximumPeerBytes))
+        case 3:
+            self = .peek(
+                id: try reader.integer(), door: try Self.door(&reader),
+                peer: try reader.text(limit: maximumPeerBytes))
+        case 4: self = .unpeek(id: try reader.integer())
+        case 5: self = .shed(count: try reader.integer())
+        case 6: self = .permit(ticket: try reader.integer())
+        case 7: self = .realBackendSeen
+        case 8: self = .ping(sequence: try reader.integer())
+        case 9: self = .drain
+        default: throw .malformed
+        }
+    }
+
+    private static func door(_ reader: inout ControlReader) throws(ControlFailure) -> Door {
+        guard let door = Door(rawValue: try reader.integer()) else { throw .malformed }
+        return door
+    }
+}
+
+extension WorkerMessage: ControlCodable {
+    public var carriesDescriptor: Bool { false }
+
+    public func write(into writer: inout ControlWriter) throws(ControlFailure) {
+        switch self {
+        case .hello(let version):
+            writer.kind(1)
+            writer.integer(version)
+        case .ready:
+            writer.kind(2)
+        case .accepted(let id):
+            writer.kind(3)
+            writer.integer(id)
+        case .released(let count):
+            writer.kind(4)
+            writer.integer(count)
+        case .peeked(let id, let verdict):
+            writer.kind(5)
+            writer.integer(id)
+            writer.integer(verdict.rawValue)
+        case .acquire(let ticket, let backend):
+            writer.kind(6)
+            writer.integer(ticket)
+            writer.integer(backend)
+        case .relinquish(let ticket):
+            writer.kind(7)
+            writer.integer(ticket)
+        case .realBackendSeen:
+            writer.kind(8)
+        case .pong(let sequence, let figures):
+            writer.kind(9)
+            writer.integer(sequence)
+            figures.write(into: &writer)
+        case .backends(let json):
+            writer.kind(10)
+            try writer.text(json, limit: maximumReportBytes)
+        case .drained:
+            writer.kind(11)
+        }
+    }
+
+    public init(kind: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
+        switch kind {
+        case 1: self = .hello(protocolVersion: try reader.integer())
+        case 2: self = .ready
+        case 3: self = .accepted(id: try reader.integer())
+        case 4: self = .released(count: try reader.integer())
+        case 5:
+            let id: UInt64 = try reader.integer()
+            guard let verdict = PeekVerdict(rawValue: try reader.integer()) else { throw .malformed }
+            self = .peeked(id: id, verdict: verdict)
+        case 6: self = .acquire(ticket: try reader.integer(), backend: try reader.integer())
+        case 7: self = .relinquish(ticket: try reader.integer())
+        case 8: self = .realBackendSeen
+        case 9: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
+        case 10: self = .backends(json: try reader.text(limit: maximumReportBytes))
+        case 11: self = .drained
+        default: throw .malformed
+        }
+    }
+}
+
+extension WorkerFigures {
+    fileprivate func write(into writer: inout ControlWriter) {
+        writer.integer(connections)
+        writer.integer(exchanges)
+        writer.integer(served)
+        writer.integer(failed)
+        writer.integer(inputTokens)
+        writer.integer(outputTokens)
+    }
+
+    fileprivate init(from reader: inout ControlReader) throws(ControlFailure) {
+        self.init()
+        connections = try reader.integer()
+        exchanges = try reader.integer()
+        served = try reader.integer()
+        failed = try reader.integer()
+        inputTokens = try reader.integer()
+        outputTokens = try reader.integer()
+    }
+}
