@@ -1,0 +1,168 @@
+// A value in a parsed text: what it is, its members and elements, its bytes. Reading never fails by
+// trapping: what is not there, or is of another kind, is nil or empty.
+
+/// A value of a parsed text. Cheap to copy; keeps the text alive.
+public struct JSONNode: Sendable {
+    let storage: JSONStorage
+    let index: Int
+
+    private var entry: TapeEntry { storage.tape[index] }
+
+    public var kind: JSONKind { entry.kind }
+    public var isNull: Bool { kind == .null }
+    public var isString: Bool { kind == .string }
+    public var isObject: Bool { kind == .object }
+    public var isArray: Bool { kind == .array }
+    /// An array or object without content.
+    public var isEmpty: Bool { entry.next == UInt32(truncatingIfNeeded: index &+ 1) }
+
+    /// The whole text that this node belongs to; `rawRange` and `stringRange` count in it.
+    public var bytes: [UInt8] { storage.bytes }
+
+    /// The bytes of the value, quotes and brackets included.
+    public var rawRange: Range<Int> {
+        let entry = entry
+        guard entry.kind == .string else { return Int(entry.start)..<Int(entry.end) }
+        return Int(entry.start) &- 1..<Int(entry.end) &+ 1
+    }
+    public var raw: ArraySlice<UInt8> { storage.bytes[rawRange] }
+
+    /// Of a string: the bytes between its quotes, escapes as written. Of anything else: empty.
+    public var stringRange: Range<Int> {
+        let entry = entry
+        return entry.kind == .string ? Int(entry.start)..<Int(entry.end) : 0..<0
+    }
+    public var stringRaw: ArraySlice<UInt8> { storage.bytes[stringRange] }
+    public var hasEscapes: Bool { entry.flags.contains(.escaped) }
+    /// In this string, or anywhere inside: an escaped surrogate without its partner. Writers of this
+    /// module put `\ufffd` in its place.
+    public var hasLoneSurrogate: Bool { entry.flags.contains(.loneSurrogate) }
+
+    /// The value of the first member with this name; nil too when this is no object.
+    public subscript(name: StaticString) -> JSONNode? {
+        let tape = storage.tape
+        let entry = tape[index]
+        guard entry.kind == .object else { return nil }
+        var at = index &+ 1
+        let end = Int(entry.next)
+        while at < end {
+            if storage.string(at, equals: name) { return JSONNode(storage: storage, index: at &+ 1) }
+            at = Int(tape[at &+ 1].next)
+        }
+        return nil
+    }
+
+    /// Elements of an array; empty for anything else.
+    public var elements: JSONElements {
+        let entry = entry
+        return JSONElements(
+            storage: storage, at: index &+ 1, end: entry.kind == .array ? Int(entry.next) : index &+ 1)
+    }
+
+    /// Members of an object, duplicates included; empty for anything else.
+    public var members: JSONMembers {
+        let entry = entry
+        return JSONMembers(
+            storage: storage, at: index &+ 1, end: entry.kind == .object ? Int(entry.next) : index &+ 1)
+    }
+
+    public var first: JSONNode? {
+        let entry = entry
+        guard entry.kind == .array, Int(entry.next) > index &+ 1 else { return nil }
+        return JSONNode(storage: storage, index: index &+ 1)
+    }
+
+    /// Whether this is a string that, decoded, is this text.
+    public func stringEquals(_ text: StaticString) -> Bool { storage.string(index, equals: text) }
+
+    /// The decoded string; surrogates without partner become U+FFFD.
+    public var string: String? {
+        let entry = entry
+        guard entry.kind == .string else { return nil }
+        guard entry.flags.contains(.escaped) else { return String(decoding: stringRaw, as: UTF8.self) }
+        var decoded: [UInt8] = []
+        Unescape.append(stringRaw, to: &decoded)
+        return String(decoding: decoded, as: UTF8.self)
+    }
+
+    /// Appends the decoded bytes of a string; nothing for other kinds.
+    public func appendDecoded(to out: inout [UInt8]) {
+        if hasEscapes { Unescape.append(stringRaw, to: &out) } else { out.append(contentsOf: stringRaw) }
+    }
+
+    /// A number written as an integer that fits. `1.0` and `1e2` are not integers.
+    public var int: Int? {
+        guard kind == .number else { return nil }
+        var value = 0
+        let text = raw
+        let negative = text.first == UInt8(ascii: "-")
+        for byte in text.dropFirst(negative ? 1 : 0) {
+            let digit = byte &- UInt8(ascii: "0")
+            guard digit < 10 else { return nil }
+            let (product, tooBig) = value.multipliedReportingOverflow(by: 10)
+            let (sum, over) = product.subtractingReportingOverflow(Int(digit))
+            guard !tooBig, !over else { return nil }
+            value = sum
+        }
+        guard !negative else { return value }
+        return value == .min ? nil : -value
+    }
+
+    public var double: Double? {
+        kind == .number ? Double(String(decoding: raw, as: UTF8.self)) : nil
+    }
+
+    public var bool: Bool? { kind == .bool ? raw.first == UInt8(ascii: "t") : nil }
+}
+
+/// A member's name and value.
+public struct JSONMember: Sendable {
+    /// A string node.
+    public let name: JSONNode
+    public let value: JSONNode
+}
+
+public struct JSONElements: Sequence, IteratorProtocol, Sendable {
+    let storage: JSONStorage
+    var at: Int
+    let end: Int
+
+    public mutating func next() -> JSONNode? {
+        guard at < end else { return nil }
+        defer { at = Int(storage.tape[at].next) }
+        return JSONNode(storage: storage, index: at)
+    }
+}
+
+public struct JSONMembers: Sequence, IteratorProtocol, Sendable {
+    let storage: JSONStorage
+    var at: Int
+    let end: Int
+
+    public mutating func next() -> JSONMember? {
+        guard at < end else { return nil }
+        defer { at = Int(storage.tape[at &+ 1].next) }
+        return JSONMember(
+            name: JSONNode(storage: storage, index: at), value: JSONNode(storage: storage, index: at &+ 1))
+    }
+}
+
+extension JSONStorage {
+    func string(_ index: Int, equals text: StaticString) -> Bool {
+        let entry = tape[index]
+        guard entry.kind == .string else { return false }
+        let range = Int(entry.start)..<Int(entry.end)
+        return text.withUTF8Buffer { expected in
+            guard entry.flags.contains(.escaped) else {
+                guard range.count == expected.count else { return false }
+                for offset in 0..<expected.count where bytes[range.lowerBound &+ offset] != expected[offset] {
+                    return false
+                }
+                return true
+            }
+            var decoded: [UInt8] = []
+            Unescape.append(bytes[range], to: &decoded)
+            return decoded.elementsEqual(expected)
+        }
+    }
+}

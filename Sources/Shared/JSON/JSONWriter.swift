@@ -1,0 +1,207 @@
+// JSON text, written compactly onto bytes. Strings are escaped the least that RFC 8259 section 7 asks
+// for; subtrees of a parsed text are copied as they were received.
+
+extension [UInt8] {
+    /// Appends ASCII or UTF-8 text as it stands.
+    @inline(__always)
+    public mutating func append(ascii text: StaticString) {
+        text.withUTF8Buffer { append(contentsOf: $0) }
+    }
+
+    /// Appends `text` as a JSON string with its quotes.
+    public mutating func appendJSON(_ text: String) {
+        append(UInt8(ascii: "\""))
+        var text = text
+        text.withUTF8 { appendJSONEscaped($0.span) }
+        append(UInt8(ascii: "\""))
+    }
+
+    /// Appends UTF-8 bytes escaped for the inside of a JSON string, without quotes.
+    public mutating func appendJSONEscaped(_ bytes: ArraySlice<UInt8>) { appendJSONEscaped(bytes.span) }
+
+    public mutating func appendJSONEscaped(_ text: Span<UInt8>) {
+        let raw = text.bytes
+        var clean = 0
+        var at = 0
+        while at < text.count {
+            if at &+ 8 <= text.count {
+                let found = Word.escapable(raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt64.self))
+                if found == 0 {
+                    at &+= 8
+                    continue
+                }
+                at &+= UInt64(littleEndian: found).trailingZeroBitCount >> 3
+            }
+            let byte = text[at]
+            guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
+                at &+= 1
+                continue
+            }
+            append(text.extracting(clean..<at))
+            appendEscape(byte)
+            at &+= 1
+            clean = at
+        }
+        append(text.extracting(clean..<text.count))
+    }
+
+    private mutating func append(_ span: Span<UInt8>) {
+        span.withUnsafeBufferPointer { append(contentsOf: $0) }
+    }
+
+    private mutating func appendEscape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): append(ascii: "\\\"")
+        case UInt8(ascii: "\\"): append(ascii: "\\\\")
+        case 0x0A: append(ascii: "\\n")
+        case 0x0D: append(ascii: "\\r")
+        case 0x09: append(ascii: "\\t")
+        default:
+            append(ascii: "\\u00")
+            append(Hex.lower(byte >> 4))
+            append(Hex.lower(byte & 15))
+        }
+    }
+
+    /// Appends a value as it was received; surrogates without partner become `\ufffd`.
+    public mutating func append(raw node: JSONNode) {
+        node.hasLoneSurrogate ? appendMended(node.raw) : append(contentsOf: node.raw)
+    }
+
+    /// Appends the inside of a string as it was received, without quotes; nothing for other kinds.
+    public mutating func append(stringRaw node: JSONNode) {
+        node.hasLoneSurrogate ? appendMended(node.stringRaw) : append(contentsOf: node.stringRaw)
+    }
+
+    /// Backslashes stand in strings only, so that one rule serves strings and whole subtrees.
+    private mutating func appendMended(_ text: ArraySlice<UInt8>) {
+        var at = text.startIndex
+        while let slash = text[at...].firstIndex(of: UInt8(ascii: "\\")), slash + 1 < text.endIndex {
+            append(contentsOf: text[at..<slash])
+            if text[slash + 1] == UInt8(ascii: "u") {
+                let (scalar, next) = Unescape.scalar(text, slash)
+                if scalar == 0xFFFD {
+                    append(ascii: "\\ufffd")
+                } else {
+                    append(contentsOf: text[slash..<next])
+                }
+                at = next
+            } else {
+                append(contentsOf: text[slash..<slash + 2])
+                at = slash + 2
+            }
+        }
+        append(contentsOf: text[at...])
+    }
+
+    /// Appends the decimal digits of `value`.
+    public mutating func appendJSON(_ value: Int) {
+        if value < 0 { append(UInt8(ascii: "-")) }
+        var rest = value.magnitude
+        let start = count
+        repeat {
+            append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        self[start...].reverse()
+    }
+
+    public mutating func appendJSON(_ value: Bool) { value ? append(ascii: "true") : append(ascii: "false") }
+}
+
+extension Hex {
+    static func lower(_ digit: UInt8) -> UInt8 {
+        digit < 10 ? UInt8(ascii: "0") &+ digit : UInt8(ascii: "a") &+ digit &- 10
+    }
+}
+
+/// Writes one JSON text; puts the commas.
+public struct JSONWriter: Sendable {
+    public var bytes: [UInt8] = []
+    private var needsComma = false
+
+    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+
+    @inline(__always)
+    private mutating func separate() {
+        if needsComma { bytes.append(UInt8(ascii: ",")) }
+        needsComma = true
+    }
+
+    public mutating func beginObject() { begin(UInt8(ascii: "{")) }
+    public mutating func endObject() { end(UInt8(ascii: "}")) }
+    public mutating func beginArray() { begin(UInt8(ascii: "[")) }
+    public mutating func endArray() { end(UInt8(ascii: "]")) }
+
+    private mutating func begin(_ bracket: UInt8) {
+        separate()
+        bytes.append(bracket)
+        needsComma = false
+    }
+
+    private mutating func end(_ bracket: UInt8) {
+        bytes.append(bracket)
+        needsComma = true
+    }
+
+    /// A member's name, which must need no escape; a value has to follow.
+    public mutating func name(_ name: StaticString) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        bytes.append(ascii: name)
+        bytes.append(ascii: "\":")
+        needsComma = false
+    }
+
+    public mutating func name(_ name: String) {
+        separate()
+        bytes.appendJSON(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    public mutating func value(_ text: String) {
+        separate()
+        bytes.appendJSON(text)
+    }
+
+    public mutating func value(_ number: Int) {
+        separate()
+        bytes.appendJSON(number)
+    }
+
+    public mutating func value(_ flag: Bool) {
+        separate()
+        bytes.appendJSON(flag)
+    }
+
+    public mutating func null() {
+        separate()
+        bytes.append(ascii: "null")
+    }
+
+    /// A value as it was received.
+    public mutating func raw(_ node: JSONNode) {
+        separate()
+        bytes.append(raw: node)
+    }
+
+    /// A value as JSON text, which must be a valid one.
+    public mutating func raw(_ text: ArraySlice<UInt8>) {
+        separate()
+        bytes.append(contentsOf: text)
+    }
+
+    public mutating func raw(_ text: StaticString) {
+        separate()
+        bytes.append(ascii: text)
+    }
+
+    /// A string that the closure writes, in escaped form, between the quotes.
+    public mutating func string(_ body: (inout [UInt8]) -> Void) {
+        separate()
+        bytes.append(UInt8(ascii: "\""))
+        body(&bytes)
+        bytes.append(UInt8(ascii: "\""))
+    }
+}
