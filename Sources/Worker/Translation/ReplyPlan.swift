@@ -1,5 +1,45 @@
-// What the reply's translation must know of the request.
+// What the reply's translation must know of the request. Made by the converter, read by MessagesReply.
 
+/// What the answer to one request may contain and how it has to be shown.
 public struct ReplyPlan: Sendable {
+    /// Names of the tools that the client declared, in its order and its spelling.
+    public var toolNames: [String] = []
+    /// Upstream name to the client's name, for names that the backend does not take as they are.
+    public var renamedTools: [String: String] = [:]
+    /// By the client's name: the tool's input schema, JSON text as received.
+    public var toolSchemas: [String: [UInt8]] = [:]
+    /// Stop sequences as the client asked for them, also those that the backend was not sent.
+    public var stopSequences: [String] = []
+    /// The client asked for thinking; without it reasoning is not shown as thinking blocks.
+    public var thinkingRequested = false
+    /// `thinking.display` is `omitted`: blocks appear, their text does not.
+    public var thinkingDisplayOmitted = false
+    public var thinkTags: ThinkTagMode = .auto
+    /// Only the first tool call of the answer may be passed on.
+    public var disableParallelToolUse = false
+    /// The client asked for a stream.
+    public var streamRequested = false
+    /// How reasoning has to come back to this backend on later turns; decides whether the signature
+    /// has to carry it when its text is not shown.
+    public var reasoningEcho: ReasoningEcho = .none
+    /// The text that the client put into the model's mouth (a trailing assistant message); an answer
+    /// that repeats it is relieved of it.
+    public var prefill: String?
+    /// Tokens asked for, after clamping.
+    public var maxTokens = 0
+    /// The backend's context window, when known.
+    public var contextWindow: Int?
+
     public init() {}
+}
+
+/// Which property of an assistant message carries earlier reasoning back to the backend.
+public enum ReasoningEcho: Sendable, Equatable {
+    case none
+    /// `reasoning_content`
+    case reasoningContent
+    /// `reasoning`
+    case reasoning
+    /// `<think>…</think>` before the text
+    case thinkTags
 }
