@@ -39,9 +39,13 @@ public enum SupervisorMessage: Sendable, Equatable {
     /// `address:port` (`[address]:port` for IPv6), for a Unix connection `pid P uid U`.
     case connection(id: UInt64, door: Door, peer: String)
     /// No slot is free: look (MSG_PEEK, consume nothing) whether this waiting connection asks for
-    /// `/health` or `/ready`; if so answer it. Carries a descriptor; costs no slot. Answer: `peeked`.
+    /// `/health` or `/ready`; if so answer it and close. Carries a descriptor; costs no slot. Every `peek`
+    /// gets exactly one `peeked`, as soon as the verdict is certain or `unpeek` asks for it; with it the
+    /// worker gives up its copy.
     case peek(id: UInt64, door: Door, peer: String)
-    /// The waiting connection got a slot elsewhere or ended: forget it (close the peeked copy).
+    /// A slot is free for the waiting connection: say `peeked` now if it was not said yet (`.other`, unless
+    /// an answer was begun: then `.served`), and give up the copy. Until that verdict the connection is given to
+    /// nobody, so that two workers never answer it. Ignored for an id whose verdict is already sent.
     case unpeek(id: UInt64)
     /// Close up to `count` idle keep-alive connections, the oldest first.
     case shed(count: UInt32)
@@ -65,8 +69,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case accepted(id: UInt64)
     /// These many slots are free again.
     case released(count: UInt32)
-    /// The verdict on a waiting connection. After `.served` and `.gone` the supervisor closes its copy;
-    /// after `.other` it keeps it, in order, until a slot is free.
+    /// The verdict on a waiting connection, once per `peek`. After `.served` and `.gone` the supervisor
+    /// closes its copy; after `.other` it keeps it, in order, until a slot is free.
     case peeked(id: UInt64, verdict: PeekVerdict)
     /// Asks for one of a backend's `max_concurrent` permits, service-wide and first come, first served.
     /// `backend` is the index in the configuration. Answered by `permit`, some time.
