@@ -45,8 +45,11 @@ let package = Package(
             name: "CCurl", dependencies: ["CCurlSystem"], path: "Sources/Worker/CCurl",
             cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         .target(
-            name: "EventLoop", dependencies: ["CSystem"], path: "Sources/Worker/EventLoop",
-            swiftSettings: strict),
+            name: "CConcurrency", path: "Sources/Worker/CConcurrency",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(
+            name: "EventLoop", dependencies: ["CSystem", "CConcurrency"],
+            path: "Sources/Worker/EventLoop", swiftSettings: strict),
         .target(name: "HTTP", path: "Sources/Worker/HTTP", swiftSettings: strict),
         .target(
             name: "Upstream", dependencies: ["EventLoop", "CCurl"], path: "Sources/Worker/Upstream",
@@ -58,7 +61,9 @@ let package = Package(
             name: "Worker",
             dependencies: ["Shared", "CSystem", "JSON", "EventLoop", "HTTP", "Upstream", "Translation"],
             path: "Sources/Worker",
-            exclude: ["CCurlSystem", "CCurl", "EventLoop", "HTTP", "Upstream", "Translation"],
+            exclude: [
+                "CConcurrency", "CCurlSystem", "CCurl", "EventLoop", "HTTP", "Upstream", "Translation",
+            ],
             swiftSettings: strict),
 
         // Tests
@@ -68,8 +73,12 @@ let package = Package(
             name: "SupervisorTests", dependencies: ["Supervisor", "Shared"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
         .testTarget(
-            name: "EventLoopTests", dependencies: ["EventLoop", "Upstream", "CSystem"],
+            name: "EventLoopTests", dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe"],
             swiftSettings: strict),
+        // Counts the threads of a process that has nothing but the loop; run by EventLoopTests.
+        .executableTarget(
+            name: "loop-probe", dependencies: ["EventLoop", "Upstream", "CSystem"],
+            path: "Tests/LoopProbe", swiftSettings: strict),
         .testTarget(
             name: "TranslationTests", dependencies: ["Translation", "JSON"],
             exclude: ["Golden"], swiftSettings: strict),

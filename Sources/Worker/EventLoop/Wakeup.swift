@@ -1,0 +1,78 @@
+// The one waiting point of an exchange. Whatever can make it go on (client socket, transfer, timer,
+// control message) only signals; the waiter then looks at all of its sources again. Signals are not
+// counted and carry nothing, so no order of events is special and none is lost.
+
+/// A flag that can be awaited, by one task at a time. Waiting allocates nothing.
+@Loop
+public final class Wakeup {
+    private enum State {
+        case idle
+        case signalled
+        case waiting(UnsafeContinuation<Bool, Never>, until: Instant)
+    }
+
+    private var state = State.idle
+    private var timer: Timer?
+
+    public init() {}
+
+    isolated deinit { timer?.disarm() }
+
+    /// Lets the waiter go on, or the next wait return at once.
+    public func signal() {
+        guard case .waiting(let continuation, _) = state else {
+            state = .signalled
+            return
+        }
+        state = .idle
+        continuation.resume(returning: false)
+    }
+
+    /// Suspends until the next signal; returns at once when one came since the last wait.
+    /// Cancelling the task does not end the wait: who cancels also signals.
+    public func wait() async {
+        if takeSignal() { return }
+        _ = await withUnsafeContinuation { suspend($0, until: .distantFuture) }
+    }
+
+    /// As `wait()`, but at most until `deadline`. True = timed out without a signal.
+    public func wait(until deadline: Instant) async -> Bool {
+        if takeSignal() { return false }
+        if deadline <= Loop.now { return true }
+        arm(deadline)
+        return await withUnsafeContinuation { suspend($0, until: deadline) }
+    }
+
+    private func takeSignal() -> Bool {
+        switch state {
+        case .idle: return false
+        case .signalled:
+            state = .idle
+            return true
+        case .waiting: preconditionFailure("two tasks wait on one Wakeup")
+        }
+    }
+
+    private func suspend(_ continuation: UnsafeContinuation<Bool, Never>, until deadline: Instant) {
+        state = .waiting(continuation, until: deadline)
+    }
+
+    /// The timer stays armed when the wait ends early: the next wait usually only moves it to later.
+    private func arm(_ deadline: Instant) {
+        guard deadline < .distantFuture else { return }
+        if let timer { return timer.arm(at: deadline) }
+        let new = Timer { [weak self] in self?.timePassed() }
+        timer = new
+        new.arm(at: deadline)
+    }
+
+    private func timePassed() {
+        guard case .waiting(let continuation, let deadline) = state else { return }
+        guard deadline <= Loop.now else {
+            // A wait without or with a later limit has replaced the one this timer was armed for.
+            return arm(deadline)
+        }
+        state = .idle
+        continuation.resume(returning: true)
+    }
+}
