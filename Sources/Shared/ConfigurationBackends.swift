@@ -1,0 +1,143 @@
+// The `backends:` and `models:` lists of the configuration file.
+
+extension ConfigurationReader {
+    mutating func backends(_ top: Section) -> [Configuration.Backend] {
+        let items = list("backends", in: top, limit: Configuration.maximumBackends) ?? []
+        return items.compactMap { path, node in backend(node, at: path) }
+    }
+
+    private mutating func backend(_ node: YAMLNode, at path: String) -> Configuration.Backend? {
+        let keys = [
+            "name", "url", "type", "priority", "weight", "max_concurrent", "key", "dialect", "think_tags",
+            "hold_status",
+        ]
+        guard let section = section(node, path, keys: keys, what: "a mapping with name and url") else {
+            return nil
+        }
+        let name = required("name", in: section, node) { reader, value, path in
+            reader.text(value, at: path, expected: Self.nameExpected, accept: Self.backendName)
+        }
+        let url = required("url", in: section, node) { reader, value, path in
+            reader.url(value, at: path, read: URLWord.base)
+        }
+        // The other keys are read before giving up, so that their mistakes are told as well.
+        var backend = Configuration.Backend(name: name ?? "", url: url ?? "")
+        settings(section, &backend)
+        dialect(section, &backend)
+        return name == nil || url == nil ? nil : backend
+    }
+
+    private mutating func settings(_ section: Section, _ backend: inout Configuration.Backend) {
+        if let priority = integer("priority", in: section, 0...1_000_000) { backend.priority = priority }
+        if let weight = integer("weight", in: section, 1...1000), weight != 1 {
+            mistake(
+                section.path(of: "weight"), section.values["weight"]?.line,
+                "expected 1 (weights are not supported in this version), found \(weight)")
+        }
+        if let node = section.values["max_concurrent"], !node.isNull {
+            backend.maxConcurrent = integer("max_concurrent", in: section, 1...1_000_000)
+        }
+        if let node = section.values["key"], !node.isNull {
+            backend.key = secret(node, at: section.path(of: "key"), kinds: ["credential", "file", "env"])
+        }
+        if let node = section.values["hold_status"], !node.isNull {
+            backend.holdStatus = time("hold_status", in: section, .zero...Self.longestTime)
+        }
+        if let tags = choice("think_tags", in: section, of: Configuration.ThinkTags.self) {
+            backend.thinkTags = tags
+        }
+    }
+
+    private mutating func dialect(_ section: Section, _ backend: inout Configuration.Backend) {
+        if let type = choice("type", in: section, of: Configuration.BackendType.self) {
+            backend.type = type
+            if type == .anthropic {
+                mistake(
+                    section.path(of: "type"), section.values["type"]?.line,
+                    "expected another type (anthropic is not supported in this version), found anthropic")
+            }
+        }
+        if let dialect = choice("dialect", in: section, of: Configuration.DialectSetting.self) {
+            backend.dialect = dialect
+            if dialect == .ollama || dialect == .anthropic {
+                mistake(
+                    section.path(of: "dialect"), section.values["dialect"]?.line,
+                    "expected auto or openai (\(dialect.rawValue) is not supported in this version), "
+                        + "found \(dialect.rawValue)")
+            }
+        }
+    }
+
+    mutating func models(_ top: Section) -> [Configuration.ModelRule] {
+        let items = list("models", in: top, limit: Configuration.maximumModelRules) ?? []
+        return items.compactMap { path, node in
+            guard
+                let section = section(
+                    node, path, keys: ["match", "use"], what: "a mapping with match and use")
+            else { return nil }
+            let match = required("match", in: section, node) { reader, value, path in
+                reader.text(value, at: path, expected: Self.modelExpected, accept: Self.modelName)
+            }
+            let use = required("use", in: section, node) { reader, value, path in
+                reader.text(value, at: path, expected: Self.modelExpected) { text in
+                    text.contains("*") || text.hasPrefix("/") || text.hasSuffix("/")
+                        ? nil : Self.modelName(text)
+                }
+            }
+            guard let match, let use else { return nil }
+            return Configuration.ModelRule(match: match, use: use)
+        }
+    }
+
+    private mutating func required<Value>(
+        _ key: String, in section: Section, _ node: YAMLNode,
+        read: (inout ConfigurationReader, YAMLNode, String) -> Value?
+    ) -> Value? {
+        let path = section.path(of: key)
+        guard let value = section.values[key] else {
+            mistake(path, node.line, "expected a value, found none")
+            return nil
+        }
+        return read(&self, value, path)
+    }
+
+    mutating func url(
+        _ node: YAMLNode, at path: String, read: (String) throws(URLWord.Refusal) -> String
+    ) -> String? {
+        guard let text = node.text else {
+            expected("a URL", at: path, found: node)
+            return nil
+        }
+        do throws(URLWord.Refusal) {
+            return try read(text)
+        } catch {
+            switch error {
+            case .expected(let what): expected(what, at: path, found: node)
+            case .carriesSecret:
+                mistake(
+                    path, node.line, "expected a URL without user and password, found one with (not shown)")
+            }
+            return nil
+        }
+    }
+
+    static let nameExpected =
+        "a name of letters, digits, `.`, `_` and `-` that begins with a letter or digit and is not `auto`"
+    static let modelExpected = "a model's name or pattern, 1…256 visible characters"
+
+    static func backendName(_ text: String) -> String? {
+        let bytes = text.utf8
+        func isLetterOrDigit(_ byte: UInt8) -> Bool {
+            (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte | 0x20)
+        }
+        guard (1...64).contains(bytes.count), let first = bytes.first, isLetterOrDigit(first),
+            bytes.allSatisfy({ isLetterOrDigit($0) || [0x2e, 0x5f, 0x2d].contains($0) }),
+            text.lowercased() != "auto"
+        else { return nil }
+        return text
+    }
+
+    static func modelName(_ text: String) -> String? {
+        (1...256).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f } ? text : nil
+    }
+}

@@ -1,0 +1,139 @@
+// What is wrong with a configuration, in the operator's words, and the rules between keys. All mistakes
+// of a file are collected and told at once, in the order of its lines.
+
+/// One mistake: `file:line: key: expected …, found …`.
+public struct Mistake: Error, Sendable, Equatable, CustomStringConvertible {
+    /// The file's name, or `command line`.
+    public var source: String
+    /// 1…; nil when there is no line to point at.
+    public var line: Int?
+    /// Such as `timeouts.idle` or `backends[0].url`; "" = the whole file.
+    public var key: String
+    public var text: String
+
+    public init(source: String, line: Int?, key: String, text: String) {
+        self.source = source
+        self.line = line
+        self.key = key
+        self.text = text
+    }
+
+    public var description: String {
+        let place = line.map { "\(source):\($0)" } ?? source
+        return key.isEmpty ? "\(place): \(text)" : "\(place): \(key): \(text)"
+    }
+}
+
+public enum ConfigurationResult: Sendable {
+    case good(Configuration)
+    /// At least one, at most `Configuration.maximumMistakes` and a last one that counts the others.
+    case bad([Mistake])
+}
+
+/// The rules that need more than one key.
+struct CrossRules {
+    let configuration: Configuration
+    private(set) var found: [(key: String, text: String)] = []
+
+    init(_ configuration: Configuration) {
+        self.configuration = configuration
+        access()
+        supervision()
+        backends()
+        models()
+    }
+
+    private mutating func access() {
+        guard configuration.access == .loopback else { return }
+        for (index, address) in configuration.listen.enumerated() where !address.isLoopback {
+            found.append(
+                (
+                    "listen[\(index)]",
+                    "expected a loopback address or unix: path under `access: loopback` (the default; "
+                        + "say `access: {keys: …}` or `access: open` to listen on others), "
+                        + "found \(ListenWord.written(address))"
+                ))
+        }
+    }
+
+    private mutating func supervision() {
+        let values = configuration.supervision
+        if values.hungAfter < values.heartbeat * 2 {
+            found.append(
+                (
+                    "supervision.hung_after",
+                    "expected at least two heartbeats (\(TimeWord.written(values.heartbeat * 2))), "
+                        + "found \(TimeWord.written(values.hungAfter))"
+                ))
+        }
+    }
+
+    private mutating func backends() {
+        var names: [String: Int] = [:]
+        for (index, backend) in configuration.backends.enumerated() {
+            if let first = names[backend.name.lowercased()] {
+                found.append(
+                    (
+                        "backends[\(index)].name",
+                        "expected a name of its own, found \(backend.name), the name of backends[\(first)]"
+                    ))
+            } else {
+                names[backend.name.lowercased()] = index
+            }
+        }
+    }
+
+    /// `use: Qwen/Qwen3-8B` may be a model's own name, so only a prefix that looks like a misspelt
+    /// backend is a mistake.
+    private mutating func models() {
+        let names = configuration.backends.map(\.name)
+        var matches: [String: Int] = [:]
+        for (index, rule) in configuration.models.enumerated() {
+            if let first = matches[rule.match.lowercased()] {
+                found.append(
+                    (
+                        "models[\(index)].match",
+                        "expected a pattern of its own, found that of models[\(first)], which always "
+                            + "matches first"
+                    ))
+            } else {
+                matches[rule.match.lowercased()] = index
+            }
+            guard let slash = rule.use.firstIndex(of: "/") else { continue }
+            let prefix = String(rule.use[..<slash])
+            guard !names.contains(where: { $0.lowercased() == prefix.lowercased() }),
+                let near = Nearest.name(to: prefix, among: names)
+            else { continue }
+            found.append(
+                (
+                    "models[\(index)].use",
+                    "expected a backend's name before the slash (nearest: \(near)), "
+                        + "found \(YAMLNode.shown(prefix))"
+                ))
+        }
+    }
+}
+
+extension Configuration {
+    /// More are counted, not told.
+    public static let maximumMistakes = 100
+
+    /// What the operator should know although it is no mistake; for `check` and the log at start.
+    public var notes: [String] {
+        var notes: [String] = []
+        for backend in backends where backend.type == .ollama {
+            notes.append(Self.ollamaNote(backend.name))
+        }
+        if access == .open {
+            notes.append("access is open: whoever reaches the listening address may use the backends")
+        }
+        return notes
+    }
+
+    /// Ollama cuts prompts beyond its context window without a word over `/v1`, and the window cannot be
+    /// set per request there (ollama#3839).
+    public static func ollamaNote(_ name: String) -> String {
+        "backend \(name): Ollama silently cuts prompts that exceed its context window; set "
+            + "OLLAMA_CONTEXT_LENGTH there to what your tasks need (64k or more for Claude Code)"
+    }
+}

@@ -1,0 +1,232 @@
+// Secrets: found where the configuration says, held so that they do not print themselves. A key goes
+// into a header of one request or is compared with what a client sent, and nowhere else.
+
+internal import Glibc
+
+/// A secret's bytes. Whatever prints it (interpolation, dump, a failed test) shows `hidden`.
+public struct SecretValue: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
+    private let bytes: [UInt8]
+
+    public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    public var description: String { "hidden" }
+    public var debugDescription: String { "hidden" }
+    public var customMirror: Mirror { Mirror(self, children: []) }
+
+    /// The secret itself, for the header it belongs into.
+    public func revealed<Result>(_ use: (String) -> Result) -> Result {
+        use(String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// Takes the same time wherever the first difference is. The length is not kept secret.
+    public func matches(_ candidate: some Collection<UInt8>) -> Bool {
+        guard candidate.count == bytes.count else { return false }
+        return zip(candidate, bytes).reduce(UInt8(0)) { $0 | ($1.0 ^ $1.1) } == 0
+    }
+
+    public static func == (left: SecretValue, right: SecretValue) -> Bool { left.matches(right.bytes) }
+
+    /// One header value: visible ASCII, nothing that could end the header.
+    var isHeaderValue: Bool { !bytes.isEmpty && bytes.allSatisfy { (0x21...0x7e).contains($0) } }
+
+    var byteCount: Int { bytes.count }
+
+    /// Keys one per line; blank lines and those that begin with `#` are not keys.
+    var lines: [SecretValue] {
+        bytes.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d }).compactMap { line in
+            let start = line.drop { $0 == 0x20 || $0 == 0x09 }
+            let blanks = start.reversed().prefix { $0 == 0x20 || $0 == 0x09 }.count
+            let key = start.dropLast(blanks)
+            return key.isEmpty || key.first == UInt8(ascii: "#") ? nil : SecretValue(Array(key))
+        }
+    }
+}
+
+/// The keys that clients may show (`access: {keys: …}`).
+public struct AccessKeys: Sendable, Equatable {
+    public static let maximumKeys = 10_000
+    private let keys: [SecretValue]
+
+    public init(_ keys: [SecretValue]) { self.keys = keys }
+
+    public var count: Int { keys.count }
+
+    /// Compares with every key, found or not.
+    public func contain(_ candidate: some Collection<UInt8>) -> Bool {
+        keys.reduce(false) { found, key in key.matches(candidate) || found }
+    }
+}
+
+/// Why a secret cannot be had. Never shows it.
+public struct SecretFailure: Error, Sendable, Equatable, CustomStringConvertible {
+    public let description: String
+}
+
+/// Where this process finds secrets: its environment, taken once at start.
+public struct SecretSources: Sendable {
+    /// Largest secret, in bytes; what systemd allows a credential to be (systemd.exec(5)).
+    public static let maximumBytes = 1 << 20
+    /// Longest key for a backend, in bytes: it has to fit into a header.
+    public static let maximumKeyBytes = 8192
+
+    private let variable: @Sendable (String) -> String?
+
+    public init(variable: @escaping @Sendable (String) -> String?) { self.variable = variable }
+
+    /// This process's environment.
+    public static let process = SecretSources { name in getenv(name).map { String(cString: $0) } }
+
+    /// A backend's key: one line of visible ASCII.
+    public func key(_ secret: Configuration.Secret) throws(SecretFailure) -> SecretValue {
+        let value = SecretValue(Self.trimmed(try bytes(secret)))
+        guard value.byteCount > 0 else { throw failure(secret, "is empty") }
+        guard value.byteCount <= Self.maximumKeyBytes else {
+            throw failure(secret, "is longer than \(Self.maximumKeyBytes) bytes")
+        }
+        guard value.isHeaderValue else {
+            throw failure(secret, "is not one line of visible ASCII characters without spaces")
+        }
+        return value
+    }
+
+    /// The keys of `access: {keys: …}`.
+    public func accessKeys(_ secret: Configuration.Secret) throws(SecretFailure) -> AccessKeys {
+        let keys = SecretValue(try bytes(secret)).lines
+        guard !keys.isEmpty else { throw failure(secret, "holds no key (one per line)") }
+        guard keys.count <= AccessKeys.maximumKeys else {
+            throw failure(secret, "holds more than \(AccessKeys.maximumKeys) keys")
+        }
+        guard keys.allSatisfy({ $0.isHeaderValue && $0.byteCount <= Self.maximumKeyBytes }) else {
+            throw failure(secret, "holds a line that is not one visible ASCII word")
+        }
+        return AccessKeys(keys)
+    }
+
+    /// Whether a credential could be found at all: only a started unit has the folder.
+    var hasCredentials: Bool { variable("CREDENTIALS_DIRECTORY") != nil }
+
+    private func bytes(_ secret: Configuration.Secret) throws(SecretFailure) -> [UInt8] {
+        switch secret {
+        case .environment(let name):
+            guard let value = variable(name) else { throw failure(secret, "is not set") }
+            return Array(value.utf8)
+        case .file(let path):
+            return try read(path, secret)
+        case .credential(let name):
+            guard let folder = variable("CREDENTIALS_DIRECTORY") else {
+                throw failure(secret, "cannot be had: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)")
+            }
+            return try read("\(folder)/\(name)", secret)
+        }
+    }
+
+    private func read(_ path: String, _ secret: Configuration.Secret) throws(SecretFailure) -> [UInt8] {
+        // A pipe without a writer must not hang the start.
+        let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { throw failure(secret, "cannot be read: \(Self.reason(errno))") }
+        defer { close(file) }
+        var facts = stat()
+        guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
+            throw failure(secret, "is not a regular file")
+        }
+        var bytes: [UInt8] = []
+        var part = [UInt8](repeating: 0, count: 16 << 10)
+        while true {
+            let count = Glibc.read(file, &part, part.count)
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure(secret, "cannot be read: \(Self.reason(errno))")
+            }
+            if count == 0 { return bytes }
+            bytes += part[..<count]
+            guard bytes.count <= Self.maximumBytes else {
+                throw failure(secret, "is larger than \(Self.maximumBytes >> 20) MiB")
+            }
+        }
+    }
+
+    private func failure(_ secret: Configuration.Secret, _ problem: String) -> SecretFailure {
+        switch secret {
+        case .credential(let name): SecretFailure(description: "credential \(name) \(problem)")
+        case .file(let path): SecretFailure(description: "file \(YAMLNode.shown(path)) \(problem)")
+        case .environment(let name): SecretFailure(description: "variable \(name) \(problem)")
+        }
+    }
+
+    /// Without the line ends that editors leave.
+    private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
+        let last = bytes.lastIndex { $0 != 0x0a && $0 != 0x0d }
+        return last.map { Array(bytes[...$0]) } ?? []
+    }
+
+    private static func reason(_ number: Int32) -> String { String(cString: strerror(number)) }
+}
+
+/// Whether reading a configuration also looks for its secrets.
+public enum SecretCheck: Sendable {
+    /// Only the syntax.
+    case skip
+    /// All must be there: they are about to be used.
+    case required(SecretSources)
+    /// As `required`, but credentials are passed over outside of a unit, where nobody can see them.
+    case visible(SecretSources)
+
+    func problems(of configuration: Configuration) -> [(key: String, text: String)] {
+        let sources: SecretSources
+        let passesCredentials: Bool
+        switch self {
+        case .skip: return []
+        case .required(let given): (sources, passesCredentials) = (given, false)
+        case .visible(let given): (sources, passesCredentials) = (given, !given.hasCredentials)
+        }
+        var problems: [(key: String, text: String)] = []
+        func look(_ key: String, _ secret: Configuration.Secret, _ use: () throws(SecretFailure) -> Void) {
+            if case .credential = secret, passesCredentials { return }
+            do throws(SecretFailure) {
+                try use()
+            } catch {
+                problems.append((key, "expected a secret that can be used, found that \(error)"))
+            }
+        }
+        if case .keys(let secret) = configuration.access {
+            look("access.keys", secret) { () throws(SecretFailure) in _ = try sources.accessKeys(secret) }
+        }
+        for (index, backend) in configuration.backends.enumerated() {
+            guard let secret = backend.key else { continue }
+            look("backends[\(index)].key", secret) { () throws(SecretFailure) in _ = try sources.key(secret) }
+        }
+        return problems
+    }
+}
+
+/// The words after `credential:`, `file:` and `env:`.
+enum SecretWord {
+    static func expected(kind: String) -> String {
+        switch kind {
+        case "credential": "a credential's name without slashes"
+        case "file": "an absolute path"
+        default: "a variable's name (letters, digits, `_`)"
+        }
+    }
+
+    static func parse(kind: String, _ text: String) -> Configuration.Secret? {
+        let bytes = text.utf8
+        guard !bytes.isEmpty, bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
+        switch kind {
+        case "credential":
+            guard bytes.count <= 255, !text.contains("/"), text != ".", text != ".." else { return nil }
+            return .credential(text)
+        case "file":
+            guard bytes.count <= 4095, text.hasPrefix("/") else { return nil }
+            return .file(text)
+        default:
+            let legal = bytes.allSatisfy {
+                (0x30...0x39).contains($0) || (0x61...0x7a).contains($0 | 0x20) || $0 == 0x5f
+            }
+            guard bytes.count <= 255, legal, !(0x30...0x39).contains(bytes.first ?? 0x30) else { return nil }
+            return .environment(text)
+        }
+    }
+}

@@ -1,0 +1,234 @@
+// What a good file means, and that the effective configuration reads back to the same value.
+
+import Testing
+
+@testable import Shared
+
+@Suite struct ConfigurationTests {
+    static let everything = """
+        listen: ["127.0.0.1:8484", "[::1]:8485", unix:/run/dragoman.sock, "localhost:1"]
+        workers: 3
+        worker_slots: 77
+        access: {keys: {file: /etc/keys}}
+        hosts: [Gateway.local, 10.0.0.7]
+        limits: {header: 16KiB, request_body: 1500000B}
+        timeouts: {header: 1s, body: 1m30s, keepalive: 500ms, connect: 2s, first_byte: 1h30m, idle: 90s, hold_status: 0, drain: 1d}
+        supervision:
+          heartbeat: 200ms
+          hung_after: 2s
+          restart_delay_max: 5s
+        log: {level: debug, format: plain}
+        proxy: socks5h://proxy:1080
+        backends:
+          - &one
+            name: gpu1
+            url: http://10.0.0.5:8000/v1/
+            type: vllm
+            priority: 200
+            weight: 1
+            max_concurrent: 8
+            key: {credential: gpu1-key}
+            dialect: openai
+            think_tags: implicit
+            hold_status: 3s
+          - name: far.2
+            url: https://openrouter.ai/api/v1
+            type: openrouter
+            key: {env: ROUTER_KEY}
+          - name: "6"
+            url: http://[::1]:8080
+        models:
+          - match: "claude-*haiku*"
+            use: gpu1/qwen3:4b
+          - match: "*\\"ü"
+            use: Qwen/Qwen3-8B
+          - {match: '*', use: auto}
+        balance: priority
+        """
+
+    static func good(_ text: String) throws -> Configuration {
+        switch Configuration.parse(Array(text.utf8), name: "f") {
+        case .good(let configuration): return configuration
+        case .bad(let mistakes):
+            Issue.record("\(mistakes)")
+            throw mistakes[0]
+        }
+    }
+
+    @Test(arguments: ["", "\n", "# nothing\n", "---\n", "~\n", "{}\n", "backends:\nmodels:\nlimits:\n"])
+    func nothingMeansDefaults(_ text: String) throws {
+        #expect(try Self.good(text) == Configuration())
+    }
+
+    @Test func everyKey() throws {
+        let read = try Self.good(Self.everything)
+        var made = Configuration()
+        made.listen = [
+            .tcp(host: "127.0.0.1", port: 8484), .tcp(host: "::1", port: 8485),
+            .unix(path: "/run/dragoman.sock"), .tcp(host: "127.0.0.1", port: 1),
+        ]
+        made.workers = .fixed(3)
+        made.workerSlots = 77
+        made.access = .keys(.file("/etc/keys"))
+        made.hosts = ["gateway.local", "10.0.0.7"]
+        made.limits.header = 16 << 10
+        made.limits.requestBody = 1_500_000
+        made.timeouts.header = .seconds(1)
+        made.timeouts.body = .seconds(90)
+        made.timeouts.keepalive = .milliseconds(500)
+        made.timeouts.connect = .seconds(2)
+        made.timeouts.firstByte = .seconds(5400)
+        made.timeouts.idle = .seconds(90)
+        made.timeouts.holdStatus = .zero
+        made.timeouts.drain = .seconds(86_400)
+        made.supervision.heartbeat = .milliseconds(200)
+        made.supervision.hungAfter = .seconds(2)
+        made.supervision.restartDelayMax = .seconds(5)
+        made.log.level = .debug
+        made.log.format = .plain
+        made.proxy = "socks5h://proxy:1080"
+        var first = Configuration.Backend(name: "gpu1", url: "http://10.0.0.5:8000")
+        first.type = .vllm
+        first.priority = 200
+        first.maxConcurrent = 8
+        first.key = .credential("gpu1-key")
+        first.dialect = .openai
+        first.thinkTags = .implicit
+        first.holdStatus = .seconds(3)
+        var second = Configuration.Backend(name: "far.2", url: "https://openrouter.ai/api")
+        second.type = .openrouter
+        second.key = .environment("ROUTER_KEY")
+        made.backends = [first, second, .init(name: "6", url: "http://[::1]:8080")]
+        made.models = [
+            .init(match: "claude-*haiku*", use: "gpu1/qwen3:4b"),
+            .init(match: "*\"ü", use: "Qwen/Qwen3-8B"), .init(match: "*", use: "auto"),
+        ]
+        #expect(read == made)
+    }
+
+    @Test func effectiveTextReadsBack() throws {
+        for text in [Self.everything, "", "access: open\n", "access: {keys: {credential: k}}\n"] {
+            let first = try Self.good(text)
+            let written = first.effectiveText()
+            #expect(try Self.good(written) == first)
+            #expect(try Self.good(written).effectiveText() == written)
+        }
+    }
+
+    @Test func effectiveTextOfDefaults() {
+        #expect(
+            Configuration().effectiveText() == """
+                listen: ["127.0.0.1:8484"]
+                workers: auto
+                worker_slots: 1024
+                access: loopback
+                hosts: []
+                limits:
+                  header: 64KiB
+                  request_body: 32MiB
+                timeouts:
+                  header: 10s
+                  body: 1m
+                  keepalive: 1m15s
+                  connect: 5s
+                  first_byte: 15m
+                  idle: 5m
+                  hold_status: 8s
+                  drain: 10m
+                supervision:
+                  heartbeat: 1s
+                  hung_after: 10s
+                  restart_delay_max: 30s
+                log:
+                  level: info
+                  format: auto
+                proxy: null
+                backends: []
+                models: []
+                balance: priority
+
+                """)
+    }
+
+    @Test func effectiveTextOfABackend() throws {
+        let text = try Self.good(
+            "backends: [{name: a, url: 'http://h/x/v1/', key: {env: KEY}}]\nmodels: [{match: 'c*', use: a/m}]\n"
+        ).effectiveText()
+        #expect(
+            text.hasSuffix(
+                """
+                backends:
+                  - name: "a"
+                    url: "http://h/x"
+                    type: auto
+                    priority: 100
+                    weight: 1
+                    max_concurrent: null
+                    key: {env: "KEY"}
+                    dialect: auto
+                    think_tags: "auto"
+                    hold_status: null
+                models:
+                  - match: "c*"
+                    use: "a/m"
+                balance: priority
+
+                """))
+    }
+
+    @Test(arguments: [
+        ("http://h:1", "http://h:1"), ("http://h:1/", "http://h:1"),
+        ("HTTPS://H.example/v1", "https://H.example"),
+        ("http://h/api/v1//", "http://h/api"), ("http://h/av1", "http://h/av1"),
+        ("http://h/v1beta/openai", "http://h/v1beta/openai"), ("http://[::1]:8/v1", "http://[::1]:8"),
+        ("http://h/chat", "http://h/chat"), ("http://h/v1/x", "http://h/v1/x"),
+    ])
+    func baseURL(_ typed: String, _ kept: String) throws {
+        #expect(try URLWord.base(typed) == kept)
+    }
+
+    @Test(arguments: ["10s", "500ms", "1h30m", "1d", "1m1s1ms", "0s", "5us"])
+    func timesReadBack(_ text: String) {
+        #expect(TimeWord.parse(text).map(TimeWord.written) == text)
+    }
+
+    @Test(arguments: ["", "s", "10", "-1s", "1.5s", "1s ", " 1s", "1S", "1ms1s", "1s1s", "٣s", "1e3s"])
+    func noTime(_ text: String) { #expect(TimeWord.parse(text) == nil) }
+
+    @Test(arguments: [("32MiB", 33_554_432), ("1kB", 1000), ("7B", 7), ("1GiB", 1_073_741_824), ("0B", 0)])
+    func sizes(_ text: String, _ bytes: Int) {
+        #expect(SizeWord.parse(text) == bytes)
+        #expect(SizeWord.parse(SizeWord.written(bytes)) == bytes)
+    }
+
+    @Test(arguments: [
+        ("127.0.0.1", true), ("127.9.9.9", true), ("::1", true), ("::ffff:127.0.0.1", true),
+        ("0.0.0.0", false),
+        ("::", false), ("10.0.0.1", false), ("::ffff:10.0.0.1", false), ("1::1", false), ("fe80::1", false),
+    ])
+    func loopback(_ host: String, _ expected: Bool) {
+        #expect(Configuration.ListenAddress.tcp(host: host, port: 1).isLoopback == expected)
+    }
+
+    @Test func notes() throws {
+        let text =
+            "backends: [{name: o, url: 'http://h', type: ollama}, {name: v, url: 'http://h', type: vllm}]\n"
+        let notes = try Self.good(text).notes
+        #expect(notes.count == 1 && notes[0].hasPrefix("backend o: Ollama silently cuts"))
+        #expect(Configuration().notes.isEmpty)
+    }
+
+    @Test(arguments: [
+        ("worker", "workers"), ("WORKERS", "workers"), ("wrokers", "workers"), ("xx", nil), ("", nil),
+        ("timeuots", "timeouts"),
+    ])
+    func nearest(_ typed: String, _ expected: String?) {
+        #expect(Nearest.name(to: typed, among: ["listen", "workers", "timeouts"]) == expected)
+    }
+
+    @Test(arguments: [("", "", 0), ("a", "", 1), ("ab", "ba", 1), ("kitten", "sitting", 3), ("A", "a", 0)])
+    func distance(_ left: String, _ right: String, _ edits: Int) {
+        #expect(Nearest.distance(left, right) == edits)
+        #expect(Nearest.distance(right, left) == edits)
+    }
+}
