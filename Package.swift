@@ -29,7 +29,7 @@ let package = Package(
             providers: [.apt(["libsystemd-dev"])]),
         .target(name: "JSON", path: "Sources/Shared/JSON", swiftSettings: strict),
         .target(
-            name: "Shared", dependencies: ["CSystem", "CYAML", "CSystemd"], path: "Sources/Shared",
+            name: "Shared", dependencies: ["CSystem", "CYAML"], path: "Sources/Shared",
             exclude: ["CSystem", "CYAML", "CSystemd", "JSON"], swiftSettings: strict),
 
         // Supervisor

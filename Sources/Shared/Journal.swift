@@ -1,0 +1,55 @@
+// The journal's native protocol: one datagram, one entry. Written here and not with sd_journal_sendv,
+// because that call uses a blocking socket of its own: with journald stopped or behind, it would hold the
+// loop and every stream on it. Ours never waits; an entry that finds no room is counted as lost.
+
+internal import Glibc
+
+enum Journal {
+    /// Where journald listens (systemd-journald.service(8)).
+    static let socketPath = "/run/systemd/journal/socket"
+
+    /// Whether stderr is the journal: JOURNAL_STREAM is `device:inode` of the stream that the service
+    /// manager connected (systemd.exec(5)); a descriptor that was redirected since does not match.
+    static func isStream(variable: String?, device: UInt64, inode: UInt64) -> Bool {
+        guard let variable else { return false }
+        let parts = variable.split(separator: ":", omittingEmptySubsequences: false)
+        return parts.count == 2 && UInt64(parts[0]) == device && UInt64(parts[1]) == inode
+    }
+
+    /// An unconnected socket, so that a restarted journald is found again; -1 when none can be had.
+    static func open() -> Int32 {
+        let kind = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue)
+        let fd = socket(AF_UNIX, kind, 0)
+        guard fd >= 0 else { return -1 }
+        var room: Int32 = 1 << 20
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size))
+        return fd
+    }
+
+    static func send(_ bytes: [UInt8], from fd: Int32, to address: sockaddr_un) -> Bool {
+        var address = address
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { target in
+                var sent: Int
+                repeat {
+                    sent = sendto(
+                        fd, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL), target,
+                        socklen_t(MemoryLayout<sockaddr_un>.size))
+                } while sent < 0 && errno == EINTR
+                return sent == bytes.count
+            }
+        }
+    }
+
+    /// nil when the path is too long for a socket.
+    static func address(_ path: String) -> sockaddr_un? {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        return withUnsafeMutableBytes(of: &address.sun_path) { room -> Bool in
+            guard bytes.count < room.count else { return false }
+            room.copyBytes(from: bytes)
+            return true
+        } ? address : nil
+    }
+}
