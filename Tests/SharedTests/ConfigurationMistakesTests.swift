@@ -357,7 +357,7 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
 
     @Test("random bytes and mutilated files never trap", arguments: 0..<8)
     func random(seed: UInt64) {
-        var generator = Seeded(seed)
+        var generator = SplitMix(seed)
         let sample = Array(ConfigurationTests.everything.utf8)
         for _ in 0..<300 {
             var bytes = sample
@@ -378,7 +378,7 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
 }
 
 /// SplitMix64: the same sequence for the same seed.
-struct Seeded: RandomNumberGenerator {
+struct SplitMix: RandomNumberGenerator {
     private var state: UInt64
 
     init(_ seed: UInt64) { state = seed }
