@@ -1,0 +1,1 @@
+enum Suite { static func run(_ options: Options) throws {} }
