@@ -62,7 +62,7 @@ enum Bytes {
         let first = index
         while index < bytes.count, (0x30...0x39).contains(bytes[index]) {
             value = value &* 10 &+ Int(bytes[index] &- 0x30)
-            guard value < 1 << 40 else { return nil }
+            guard value < 1 << 56 else { return nil }
             index += 1
         }
         return index > first ? value : nil

@@ -10,8 +10,20 @@ struct Directive: Equatable {
     var firstMilliseconds = 0
     /// Tokens in one write.
     var perWrite = 1
+    /// What is wrong with the answer, to see that a checker notices.
+    var spoil = Spoil.nothing
     /// Names the exchange for the mock's statistics; 0 = nobody asks.
     var id = 0
+
+    enum Spoil: Int {
+        case nothing
+        /// One token in the middle is another one.
+        case text
+        /// The stream ends in good order, but without its last events.
+        case ending
+        /// The connection is closed in the middle.
+        case cut
+    }
 
     static let opening: StaticString = "[[bench "
 
@@ -19,6 +31,7 @@ struct Directive: Equatable {
         var out = "[[bench tokens=\(tokens) per_write=\(perWrite)"
         if delayMilliseconds > 0 { out += " delay_ms=\(delayMilliseconds)" }
         if firstMilliseconds > 0 { out += " first_ms=\(firstMilliseconds)" }
+        if spoil != .nothing { out += " spoil=\(spoil.rawValue)" }
         if id > 0 { out += " id=\(id)" }
         return out + "]]"
     }
@@ -50,6 +63,7 @@ struct Directive: Equatable {
         if Bytes.equal(body, name, "delay_ms") { delayMilliseconds = min(value, 600_000) }
         if Bytes.equal(body, name, "first_ms") { firstMilliseconds = min(value, 600_000) }
         if Bytes.equal(body, name, "per_write") { perWrite = max(1, min(value, 10_000)) }
+        if Bytes.equal(body, name, "spoil") { spoil = Spoil(rawValue: value) ?? .nothing }
         if Bytes.equal(body, name, "id") { id = value }
     }
 }

@@ -47,7 +47,7 @@ struct LoadPlan {
 
     private static let known: Set<String> = [
         "target", "mode", "connections", "seconds", "rate", "ramp", "requests", "tokens", "delay-ms",
-        "first-ms", "per-write", "whole", "size", "timeout", "out",
+        "first-ms", "per-write", "whole", "size", "timeout", "out", "spoil",
     ]
 
     init(_ options: Options) throws {
@@ -73,6 +73,7 @@ struct LoadPlan {
         directive.tokens = try options.number("tokens", or: 16, in: 1...100_000)
         directive.delayMilliseconds = try options.number("delay-ms", or: 0, in: 0...600_000)
         directive.firstMilliseconds = try options.number("first-ms", or: 0, in: 0...600_000)
+        directive.spoil = Directive.Spoil(rawValue: try options.number("spoil", or: 0, in: 0...3)) ?? .nothing
         directive.perWrite = try options.number("per-write", or: 1, in: 1...10_000)
     }
 }

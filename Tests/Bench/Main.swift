@@ -27,7 +27,7 @@ enum Bench {
         usage: dragoman-bench mock  [--port N]
                dragoman-bench load  --target NAME=API@PORT … [--mode closed|once|open|alternate]
                                     [--connections N] [--seconds S] [--rate R] [--ramp S] [--requests N]
-                                    [--tokens N] [--delay-ms N] [--first-ms N] [--per-write N] [--whole]
+                                    [--tokens N] [--delay-ms N] [--first-ms N] [--per-write N] [--whole] [--spoil 1|2|3]
                                     [--size BYTES] [--timeout S] [--out FILE]
                dragoman-bench suite [--dragoman PATH] [--nginx PATH] [--only PHASE,…] [--streams N]
                                     [--results FOLDER] [--quick]

@@ -126,8 +126,11 @@ final class MockConnection: Source {
         var group: [UInt8] = []
         while next < directive.tokens, !closed {
             let end = min(next + directive.perWrite, directive.tokens)
+            let middle = next <= directive.tokens / 2 && directive.tokens / 2 < end
+            if middle, directive.spoil == .cut { return leave() }
+            let slip = middle && directive.spoil == .text ? 1 : 0
             group.removeAll(keepingCapacity: true)
-            server.wire.append(tokens: next..<end, to: &group)
+            server.wire.append(tokens: next + slip..<end + slip, to: &group)
             send(group)
             next = end
             if directive.delayMilliseconds > 0 {
@@ -137,7 +140,11 @@ final class MockConnection: Source {
             }
         }
         guard !closed else { return }
-        send(server.wire.closing(tokens: directive.tokens, promptTokens: prompt, usage: usage))
+        if directive.spoil == .ending {
+            send(MockWire.lastChunk)
+        } else {
+            send(server.wire.closing(tokens: directive.tokens, promptTokens: prompt, usage: usage))
+        }
         finish(directive.id)
     }
 

@@ -31,6 +31,8 @@ struct MockWire {
             + Self.chunk(Array(role.utf8))
     }
 
+    static let lastChunk = Array("0\r\n\r\n".utf8)
+
     static func chunk(_ payload: [UInt8]) -> [UInt8] {
         Array("\(String(payload.count, radix: 16))\r\n".utf8) + payload + [0x0D, 0x0A]
     }
@@ -56,7 +58,7 @@ struct MockWire {
         var text = lead + "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n\n"
         if usage { text += lead + "],\"usage\":\(Self.usage(tokens, promptTokens))}\n\n" }
         text += "data: [DONE]\n\n"
-        return Self.chunk(Array(text.utf8)) + Array("0\r\n\r\n".utf8)
+        return Self.chunk(Array(text.utf8)) + Self.lastChunk
     }
 
     mutating func wholeAnswer(tokens: Int, promptTokens: Int) -> [UInt8] {
