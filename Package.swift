@@ -89,7 +89,7 @@ let package = Package(
 
         // The load generator and mock backend of `make bench`; not installed.
         .executableTarget(
-            name: "dragoman-bench", dependencies: ["CSystem"], path: "Tests/Bench", exclude: ["run.sh"],
+            name: "dragoman-bench", dependencies: ["CSystem"], path: "Tests/Bench",
             swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

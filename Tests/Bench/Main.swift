@@ -8,8 +8,11 @@ import Glibc
 enum Bench {
     static func main() {
         var words = Array(CommandLine.arguments.dropFirst())
-        guard let command = words.first else { fail(usage) }
-        words.removeFirst()
+        // Options without a command are the suite's: that is what `make bench` runs.
+        var command = "suite"
+        if let first = words.first, !first.hasPrefix("--") || first == "--help" {
+            command = words.removeFirst()
+        }
         do {
             switch command {
             case "mock": try MockServer.run(Options(words))
@@ -29,7 +32,7 @@ enum Bench {
                                     [--connections N] [--seconds S] [--rate R] [--ramp S] [--requests N]
                                     [--tokens N] [--delay-ms N] [--first-ms N] [--per-write N] [--whole] [--spoil 1|2|3]
                                     [--size BYTES] [--timeout S] [--out FILE]
-               dragoman-bench suite [--dragoman PATH] [--nginx PATH] [--only PHASE,…] [--streams N]
+               dragoman-bench [suite] [--dragoman PATH] [--nginx PATH] [--only PHASE,…] [--streams N]
                                     [--results FOLDER] [--quick]
         API is anthropic or openai. A directive for the mock can stand in the last user message:
         [[bench tokens=100 delay_ms=50 first_ms=0 per_write=1 id=7]]
