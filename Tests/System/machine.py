@@ -7,7 +7,6 @@ nothing of it is seen outside: own processes, network (loopback only), mounts, h
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
@@ -19,12 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from harness import network
 from harness.notify import Ear
 from harness.processes import wait
 
 HERE = Path(__file__).resolve().parent
 SYSTEMD = Path("/lib/systemd/systemd")
-CLONE_NEWNET = 0x40000000
 # Host-wide powers that no test needs.
 WITHHELD = "-sys_module,-sys_rawio,-sys_time,-sys_boot,-syslog,-mac_admin,-mac_override,-wake_alarm"
 BOOT_TIME = 20.0
@@ -165,12 +164,8 @@ class Machine:
     @contextlib.contextmanager
     def network(self) -> Iterator[None]:
         """Sockets that this thread makes meanwhile belong to the machine's network, also afterwards."""
-        with open("/proc/thread-self/ns/net") as outside, open(f"/proc/{self.init}/ns/net") as inside:
-            enter(inside.fileno())
-            try:
-                yield
-            finally:
-                enter(outside.fileno())
+        with open(f"/proc/{self.init}/ns/net") as namespace, network.inside(namespace.fileno()):
+            yield
 
     def connect(self, port: int) -> socket.socket:
         """A connection to a port inside."""
@@ -180,9 +175,3 @@ class Machine:
         made.connect(("127.0.0.1", port))
         return made
 
-
-def enter(namespace: int) -> None:
-    """setns(2) for this thread's network."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.setns(namespace, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "setns")

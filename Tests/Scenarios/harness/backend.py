@@ -152,7 +152,7 @@ class Backend:
         self.port: int = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.failures: list[BaseException] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._served: dict[_Connection, asyncio.Task[None]] = {}
         self._thread = threading.Thread(target=self._run, name="backend", daemon=True)
 
     def __enter__(self) -> Backend:
@@ -192,18 +192,17 @@ class Backend:
         serving = self.loop.run_until_complete(self.loop.create_server(lambda: _Connection(self), sock=self._socket))
         self.loop.run_forever()
         serving.close()
-        for task in list(self._tasks):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            self.loop.run_until_complete(asyncio.gather(*self._tasks, return_exceptions=True))
+        for connection in list(self._served):
+            connection.abort()
+        self.loop.run_until_complete(asyncio.gather(*self._served.values(), return_exceptions=True))
         self.loop.run_until_complete(asyncio.sleep(0))
         self.loop.close()
 
     def begin(self, connection: _Connection) -> None:
         """Serves a new connection."""
         task = self.loop.create_task(self._serve(connection))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._served[connection] = task
+        task.add_done_callback(lambda _: self._served.pop(connection, None))
 
     async def _serve(self, connection: _Connection) -> None:
         try:
@@ -309,6 +308,9 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
 
     def reset(self) -> None:
         raw: socket.socket = self._transport.get_extra_info("socket")

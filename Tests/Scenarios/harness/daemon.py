@@ -206,12 +206,21 @@ class Daemon:
         """Another command of the executable, in the daemon's environment (`status`, `check`)."""
         return command(*arguments, environment=self.environment, program=self.program, patience=patience)
 
+    def wait_in_flight(self, count: int) -> None:
+        """Until the daemon says that so many exchanges are under way."""
+        processes.wait(f"{count} exchanges in flight", lambda: in_flight(self.status()) == count)
+
     def status(self) -> Json:
         """`dragoman status --json`."""
         done = self.run("status", "--json")
         assert done.returncode == 0, done
         value: Json = json.loads(done.stdout)
         return value
+
+
+def in_flight(status: Json) -> int:
+    """Exchanges under way, over all workers."""
+    return sum(worker["exchanges"] for worker in status["workers"])
 
 
 def command(

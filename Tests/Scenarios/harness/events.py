@@ -115,7 +115,7 @@ def check_message(value: Json) -> None:
 def check_usage(usage: Json) -> None:
     """All four counts, never negative."""
     for name in USAGE:
-        assert isinstance(usage[name], int) and usage[name] >= 0, usage
+        assert isinstance(usage.get(name), int) and usage[name] >= 0, usage
 
 
 def opened(block: Json) -> Json:
