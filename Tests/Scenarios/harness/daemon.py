@@ -51,6 +51,8 @@ class Daemon:
     ):
         self.folder = Path(tempfile.mkdtemp(prefix="dragoman-"))
         self.config = self.folder / "dragoman.yaml"
+        self.printed = self.folder / "printed"
+        """What it writes to its standard output."""
         self.write(config if config is not None else {})
         self.ear = Ear(str(self.folder / "notify"))
         self.environment = {name: os.environ[name] for name in KEPT if name in os.environ}
@@ -93,19 +95,20 @@ class Daemon:
                 "LISTEN_FDNAMES": ":".join(name for name, _ in self.sockets),
             }
             command = ["/bin/bash", "-c", ACTIVATE, "activate", *command]
-        self.process = subprocess.Popen(
-            command,
-            env=environment,
-            pass_fds=moved,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with self.printed.open("ab") as printed:
+            self.process = subprocess.Popen(
+                command,
+                env=environment,
+                pass_fds=moved,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
         for descriptor in moved:
             os.close(descriptor)
-        assert self.process.stdout is not None
-        self.log = Log(self.process.stdout)
+        assert self.process.stderr is not None
+        self.log = Log(self.process.stderr)
 
     def ready(self, patience: float = PATIENCE) -> None:
         """Until READY=1."""

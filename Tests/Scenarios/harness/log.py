@@ -6,6 +6,7 @@ Lines that a test has waited for or allowed are expected; an unexpected warning 
 from __future__ import annotations
 
 import re
+import shlex
 import threading
 from typing import IO
 
@@ -51,17 +52,22 @@ class Log:
         return [
             line
             for line in self.lines
-            if (troubling(line) or not LINE.match(line))
-            and not any(re.search(pattern, line) for pattern in self._expected)
+            if troubling(line) and not any(re.search(pattern, line) for pattern in self._expected)
         ]
 
     def __str__(self) -> str:
         return "\n".join(self.lines[-60:])
 
 
-LINE = re.compile(r"^(<[3-7]>|\d{4}-\d\d-\d\dT[\d:.]+\S* )?")
+LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (?P<level>debug|info|notice|warning|error) ")
 
 
 def troubling(line: str) -> bool:
-    """Whether this line is a warning or worse."""
-    return bool(re.search(r"^<[0-4]>|\b(error|warning)\b|Fatal error|Traceback|Sanitizer", line))
+    """Whether this line is a warning or worse, or no line of the log at all."""
+    match = LINE.match(line)
+    return match is None or match["level"] in ("warning", "error")
+
+
+def fields(line: str) -> dict[str, str]:
+    """The `key=value` pairs of a line."""
+    return dict(pair.split("=", 1) for pair in shlex.split(line) if re.match(r"[a-z_]+=", pair))
