@@ -34,7 +34,7 @@ let package = Package(
 
         // Supervisor
         .executableTarget(
-            name: "Supervisor", dependencies: ["Shared", "CSystem", "CSystemd"],
+            name: "Supervisor", dependencies: ["Shared", "JSON", "CSystem", "CSystemd"],
             path: "Sources/Supervisor", swiftSettings: strict),
 
         // Worker
@@ -70,7 +70,7 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "SharedTests", dependencies: ["Shared", "CSystem"], swiftSettings: strict),
         .testTarget(
-            name: "SupervisorTests", dependencies: ["Supervisor", "Shared"], swiftSettings: strict),
+            name: "SupervisorTests", dependencies: ["Supervisor", "Shared", "JSON", "CSystem"], swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
         .testTarget(
             name: "EventLoopTests", dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe"],

@@ -147,6 +147,9 @@ public struct ControlPair: ~Copyable {
     public consuming func give(_ body: (consuming Descriptor, consuming Descriptor) -> Void) {
         body(supervisorEnd, workerEnd)
     }
+
+    /// Closes the worker's end, when the worker has inherited its own.
+    public consuming func keepSupervisorEnd() -> Descriptor { supervisorEnd }
 }
 
 /// A descriptor with shared ownership, for collections, which cannot hold noncopyable values yet.

@@ -1,4 +1,58 @@
+// `dragoman`: the command line leads to a command, its result to the exit status.
+
+import Glibc
+import Shared
+
+/// Exit statuses, as in sysexits.h.
+enum ExitStatus {
+    static let success: Int32 = 0
+    static let failure: Int32 = 1
+    static let usage: Int32 = 64
+    static let unavailable: Int32 = 69
+    static let osError: Int32 = 71
+    static let configuration: Int32 = 78
+}
+
 @main
 enum SupervisorMain {
-    static func main() {}
+    static func main() { exit(run(Array(CommandLine.arguments.dropFirst()))) }
+
+    private static func run(_ arguments: [String]) -> Int32 {
+        do throws(UsageMistake) {
+            switch try Command.parse(arguments) {
+            case .serve(let configuration, let listen, let workers):
+                return ServeCommand.run(
+                    configuration, ConfigurationOverrides(listen: listen, workers: workers))
+            case .check(let configuration): return CheckCommand.run(configuration)
+            case .status(let json): return StatusCommand.run(json: json)
+            case .version:
+                say("dragoman \(dragomanVersion)")
+                return ExitStatus.success
+            case .help:
+                say(Command.usage)
+                return ExitStatus.success
+            }
+        } catch {
+            complain("\(error.text)\n\n\(Command.usage)")
+            return ExitStatus.usage
+        }
+    }
+}
+
+/// A line for stdout, of commands that end; the daemon itself never calls this.
+func say(_ text: String) { put(text, STDOUT_FILENO) }
+
+/// A line for stderr, before there is a log or of commands that end.
+func complain(_ text: String) { put("dragoman: " + text, STDERR_FILENO) }
+
+/// The same without the program's name.
+func complainPlainly(_ text: String) { put(text, STDERR_FILENO) }
+
+private func put(_ text: String, _ descriptor: Int32) {
+    var rest = Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        guard count > 0 || errno == EINTR else { return }
+        rest = rest.dropFirst(max(count, 0))
+    }
 }

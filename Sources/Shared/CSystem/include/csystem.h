@@ -34,8 +34,9 @@ struct cs_spawn {
     int oom_score_adj;         /* written to /proc/self/oom_score_adj, best effort */
 };
 /* fork + exec; returns the child's pid, and a pidfd (close-on-exec) in *pidfd.
- * The child dies with the calling thread's process (PR_SET_PDEATHSIG, SIGKILL). An exec failure is
- * reported as -1 with the child's errno, the child already reaped. */
+ * The child leads a process group of its own and dies with the calling thread's process
+ * (PR_SET_PDEATHSIG, SIGKILL). An exec failure is reported as -1 with the child's errno, the child
+ * already reaped. */
 pid_t cs_spawn(const struct cs_spawn *plan, int *pidfd);
 
 int cs_pidfd_signal(int pidfd, int signal);
@@ -43,8 +44,14 @@ int cs_pidfd_signal(int pidfd, int signal);
  * *code = exit status or signal number; *signalled = 1 when killed by a signal. */
 int cs_reap(pid_t pid, int *code, int *signalled);
 
+/* 1 while this child is stopped (SIGSTOP, a debugger); changes nothing. */
+int cs_is_stopped(pid_t pid);
+
 /* Monotonic time in nanoseconds. */
 uint64_t cs_now(void);
+
+/* Processors this process may run on; at least 1. */
+int cs_processors(void);
 
 /* Fills `bytes` from getrandom(2); 0 or -1. */
 int cs_random(void *bytes, size_t count);

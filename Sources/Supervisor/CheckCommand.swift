@@ -1,0 +1,29 @@
+// `dragoman check`: every mistake of the configuration at once, or the effective one, secrets hidden.
+
+import Shared
+
+enum CheckCommand {
+    static func run(_ given: String?) -> Int32 {
+        do throws(Mistake) {
+            let source = try ConfigurationSource.find(given)
+            switch Configuration.parse(source.text, name: source.name, secrets: .visible(.process)) {
+            case .bad(let mistakes):
+                report(mistakes)
+                return ExitStatus.configuration
+            case .good(let configuration):
+                say("# \(source.name.isEmpty ? "built-in defaults" : source.name): no mistakes")
+                for note in configuration.notes { say("# note: \(note)") }
+                say(configuration.effectiveText())
+                return ExitStatus.success
+            }
+        } catch {
+            report([error])
+            return ExitStatus.configuration
+        }
+    }
+
+    /// One mistake a line, as editors and scripts read them: `file:line: key: …`.
+    static func report(_ mistakes: [Mistake]) {
+        for mistake in mistakes { complainPlainly(mistake.description) }
+    }
+}

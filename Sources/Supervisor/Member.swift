@@ -1,0 +1,256 @@
+// One worker of the pool: the life it leads now, and what its earlier lives left. Pure. Holds: counters
+// never go backwards, for the figures of the dead are kept.
+
+import Shared
+
+/// Where a life stands. The comments say what is permitted.
+enum LifeState: Equatable, Sendable {
+    /// Only `hello`.
+    case awaitingHello
+    /// Welcomed: `ready`, and news about backends.
+    case awaitingReady
+    case serving
+    /// Told to finish; killed at the deadline.
+    case draining(until: Moment)
+    /// It has said that nothing is left; only its exit is to come.
+    case drained(until: Moment)
+    /// Its channel has ended; only its exit is to come.
+    case leaving(until: Moment)
+    /// SIGKILL is on its way.
+    case killed(KillReason)
+
+    var name: String {
+        switch self {
+        case .awaitingHello, .awaitingReady: "starting"
+        case .serving: "serving"
+        case .draining, .drained: "draining"
+        case .leaving, .killed: "ending"
+        }
+    }
+}
+
+struct Member: Sendable {
+    private struct Life {
+        let pid: Int32
+        let born: Moment
+        var state: LifeState = .awaitingHello
+        var deadline: Moment
+        var readyAt: Moment?
+        var figures = WorkerFigures()
+        /// It has acknowledged a connection.
+        var hasServed = false
+        /// The last ping sent, when, and whether it is still unanswered.
+        var sequence: UInt64 = 0
+        var pinged: Moment
+        var isUnanswered = false
+    }
+
+    private enum Phase {
+        case resting(until: Moment)
+        case alive(Life)
+        case gone
+    }
+
+    let number: Int
+    /// Lives after the first.
+    private(set) var restarts = 0
+    private(set) var wasEverReady = false
+    /// Sum over the lives that have ended; the gauges stay zero.
+    private(set) var past = WorkerFigures()
+    private var policy: RestartPolicy
+    private var phase = Phase.resting(until: Moment(nanoseconds: 0))
+    private var lives = 0
+
+    init(number: Int, policy maximumDelay: Duration) {
+        self.number = number
+        policy = RestartPolicy(maximum: maximumDelay)
+    }
+
+    private var life: Life? {
+        get {
+            guard case .alive(let life) = phase else { return nil }
+            return life
+        }
+        set {
+            guard let newValue, case .alive = phase else { return }
+            phase = .alive(newValue)
+        }
+    }
+
+    /// Nil when there is no process. Setting it without one does nothing.
+    var state: LifeState? {
+        get { life?.state }
+        set { if let newValue { life?.state = newValue } }
+    }
+
+    var pid: Int32? { life?.pid }
+    var deadline: Moment { life?.deadline ?? Moment(nanoseconds: .max) }
+    var figures: WorkerFigures { life?.figures ?? WorkerFigures() }
+    var isServing: Bool { state == .serving }
+    var wasWelcomed: Bool {
+        switch state {
+        case .awaitingReady, .serving, .draining: true
+        case .awaitingHello, .drained, .leaving, .killed, nil: false
+        }
+    }
+
+    var isGone: Bool {
+        if case .gone = phase { return true }
+        return false
+    }
+
+    /// What `dragoman status` calls it.
+    var stateName: String {
+        switch phase {
+        case .resting: "restarting"
+        case .alive(let life): life.state.name
+        case .gone: "gone"
+        }
+    }
+
+    func age(at now: Moment) -> Duration { life.map { now.since($0.born) } ?? .zero }
+
+    func isDue(at now: Moment) -> Bool {
+        guard case .resting(let until) = phase else { return false }
+        return until <= now
+    }
+
+    /// When this worker needs the clock next, apart from the heartbeat.
+    var nextDeadline: Moment? {
+        switch phase {
+        case .resting(let until): return until
+        case .gone: return nil
+        case .alive(let life):
+            switch life.state {
+            case .awaitingHello, .awaitingReady: return life.deadline
+            case .draining(let until), .drained(let until), .leaving(let until): return until
+            case .serving, .killed: return nil
+            }
+        }
+    }
+
+    // MARK: Events
+
+    mutating func begin(pid: Int32, deadline: Moment, at now: Moment) {
+        lives += 1
+        restarts = lives - 1
+        phase = .alive(Life(pid: pid, born: now, deadline: deadline, pinged: now))
+    }
+
+    mutating func becomeReady(at now: Moment) {
+        wasEverReady = true
+        life?.state = .serving
+        life?.readyAt = now
+        life?.pinged = now
+    }
+
+    mutating func acknowledged() { life?.hasServed = true }
+
+    /// The number of the ping that is due, once the one before has been answered.
+    mutating func nextPing(every interval: Duration, at now: Moment) -> UInt64? {
+        guard var life, !life.isUnanswered, now.since(life.pinged) >= interval else { return nil }
+        life.sequence += 1
+        life.pinged = now
+        life.isUnanswered = true
+        self.life = life
+        return life.sequence
+    }
+
+    /// How long the heartbeat has been unanswered; nil when nothing is owed.
+    func silence(at now: Moment) -> Duration? {
+        guard let life, life.isUnanswered else { return nil }
+        return now.since(life.pinged)
+    }
+
+    /// False when no such ping is open.
+    mutating func answered(_ sequence: UInt64, _ figures: WorkerFigures) -> Bool {
+        guard var life, life.isUnanswered, life.sequence == sequence else { return false }
+        life.isUnanswered = false
+        life.figures.advance(to: figures)
+        self.life = life
+        return true
+    }
+
+    mutating func postpone(by pause: Duration) {
+        guard var life else { return }
+        life.deadline = life.deadline + pause
+        life.pinged = life.pinged + pause
+        self.life = life
+    }
+
+    /// The process has ended; nil when there was none.
+    mutating func end(_ ending: Ending, isStopping: Bool, at now: Moment) -> Obituary? {
+        guard let life else { return nil }
+        past.add(life.figures)
+        let proven =
+            life.hasServed
+            || life.readyAt.map { now.since($0) >= Pool.provenAfter } ?? false
+        let delay = policy.ended(proven: proven)
+        phase = isStopping ? .gone : .resting(until: now + delay)
+        var killedFor: KillReason?
+        if case .killed(let reason) = life.state { killedFor = reason }
+        var wasClean = false
+        if case .drained = life.state { wasClean = ending == .exited(status: 0) }
+        return Obituary(
+            worker: number, pid: life.pid, age: now.since(life.born), served: life.figures.served,
+            connections: wasClean ? 0 : life.figures.connections, ending: ending, killedFor: killedFor,
+            restart: isStopping ? nil : delay, wasClean: wasClean)
+    }
+
+    /// No further lives. One that is not ready yet has nothing to finish.
+    mutating func stop() -> [Pool.Action] {
+        switch phase {
+        case .resting:
+            phase = .gone
+            return []
+        case .gone:
+            return []
+        case .alive(let life):
+            switch life.state {
+            case .awaitingHello, .awaitingReady:
+                state = .killed(.serviceEnds)
+                return [.close(worker: number), .kill(worker: number)]
+            default: return []
+            }
+        }
+    }
+}
+
+extension WorkerFigures {
+    /// Takes over a later report; a counter that would go backwards stays.
+    mutating func advance(to later: WorkerFigures) {
+        connections = later.connections
+        exchanges = later.exchanges
+        served = max(served, later.served)
+        failed = max(failed, later.failed)
+        inputTokens = max(inputTokens, later.inputTokens)
+        outputTokens = max(outputTokens, later.outputTokens)
+    }
+
+    /// Adds counters, without the gauges.
+    mutating func add(_ other: WorkerFigures) {
+        served &+= other.served
+        failed &+= other.failed
+        inputTokens &+= other.inputTokens
+        outputTokens &+= other.outputTokens
+    }
+}
+
+extension WorkerMessage {
+    /// For the journal: which message it was, without what it says.
+    var name: String {
+        switch self {
+        case .hello: "hello"
+        case .ready: "ready"
+        case .accepted: "accepted"
+        case .released: "released"
+        case .peeked: "peeked"
+        case .acquire: "acquire"
+        case .relinquish: "relinquish"
+        case .realBackendSeen: "realBackendSeen"
+        case .pong: "pong"
+        case .backends: "backends"
+        case .drained: "drained"
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// `dragoman status`: asks the running daemon over its admin socket; a table for people, or its JSON as it came.
+
+import CSystem
+import Glibc
+import JSON
+import Shared
+
+enum StatusCommand {
+    /// How long the daemon may take for each part of its answer.
+    private static let patience = timeval(tv_sec: 5, tv_usec: 0)
+    private static let maximumBytes = 4 << 20
+
+    static func run(json: Bool) -> Int32 {
+        let variable = { (name: String) in getenv(name).map { String(cString: $0) } }
+        var tried: [String] = []
+        for path in AdminPath.candidates(user: geteuid(), variable: variable) {
+            switch ask(path) {
+            case .success(let answer): return show(answer, json: json)
+            case .failure(let failure): tried.append("\(path): \(failure.reason)")
+            }
+        }
+        complain("no running daemon answers (\(tried.joined(separator: "; ")))")
+        return ExitStatus.unavailable
+    }
+
+    private static func ask(_ path: String) -> Result<[UInt8], SystemFailure> {
+        let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
+        guard let address = SocketAddress(path: path) else { return .failure(.init("path", ENAMETOOLONG)) }
+        guard let socket = Descriptor(adopting: Glibc.socket(AF_UNIX, kind, 0)) else {
+            return .failure(.init("socket", errno))
+        }
+        var limit = patience
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        setsockopt(socket.raw, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+        guard address.with({ connect(socket.raw, $0, $1) }) == 0 else {
+            return .failure(.init("connect", errno))
+        }
+        let question = Array(AdminServer.question.utf8)
+        guard send(socket.raw, question, question.count, Int32(MSG_NOSIGNAL)) == question.count
+        else { return .failure(.init("send", errno)) }
+        var answer: [UInt8] = []
+        var room = [UInt8](repeating: 0, count: 65_536)
+        while answer.count <= maximumBytes {
+            let count = read(socket.raw, &room, room.count)
+            if count == 0 { break }
+            guard count > 0 else {
+                if errno == EINTR { continue }
+                return .failure(.init("read", errno == EAGAIN ? ETIMEDOUT : errno))
+            }
+            answer += room.prefix(count)
+        }
+        // The daemon closes without a word when it does not answer this user.
+        return answer.isEmpty ? .failure(.init("read", EACCES)) : .success(answer)
+    }
+
+    private static func show(_ answer: [UInt8], json: Bool) -> Int32 {
+        if json {
+            say(String(decoding: answer, as: UTF8.self))
+            return ExitStatus.success
+        }
+        do throws(JSONError) {
+            say(table(try JSONDocument(parsing: answer).root))
+            return ExitStatus.success
+        } catch {
+            complain("the daemon's answer is not JSON (\(error.reason.rawValue) at byte \(error.offset))")
+            return ExitStatus.failure
+        }
+    }
+
+    static func table(_ root: JSONNode) -> String {
+        func number(_ node: JSONNode?) -> String { "\(node?.int ?? 0)" }
+        func age(_ node: JSONNode?) -> String { Duration.seconds(node?.int ?? 0).brief }
+        var lines = [
+            "dragoman \(root["version"]?.string ?? "?"), pid \(number(root["pid"])), "
+                + "\(root["state"]?.string ?? "?") for \(age(root["uptime_seconds"]))"
+        ]
+        for listener in root["listeners"].items {
+            lines.append("listening   \(listener["address"]?.string ?? "?")")
+        }
+        lines.append(
+            "connections \(number(root["connections"])), exchanges in flight \(number(root["exchanges"])), "
+                + "waiting \(number(root["lobby"])), served \(number(root["served"])), "
+                + "failed \(number(root["failed"])), restarts \(number(root["restarts"]))")
+        for worker in root["workers"].items {
+            lines.append(
+                "worker \(number(worker["number"]))    pid \(number(worker["pid"])), "
+                    + "\(worker["state"]?.string ?? "?") for \(age(worker["age_seconds"])), "
+                    + "connections \(number(worker["connections"])), "
+                    + "exchanges \(number(worker["exchanges"])), served \(number(worker["served"])), "
+                    + "failed \(number(worker["failed"])), restarts \(number(worker["restarts"]))")
+        }
+        for backend in root["backends"].items {
+            lines.append("backend     " + BackendSummary(backend).line)
+        }
+        return lines.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,116 @@
+// Accepting, and carrying out what Intake decides. Nothing is accepted that nobody could serve some time,
+// so that what waits stays in the kernel's queue, where a restart of this service does not hurt it.
+
+import CSystem
+import Glibc
+import Shared
+
+extension Supervisor {
+    /// Connections taken from one listener before the others have their turn.
+    private static let acceptsPerTurn = 64
+    /// Rest after the system has run out of descriptors or memory: the listener stays readable, and
+    /// without it the loop would spin.
+    private static let acceptPause: Duration = .milliseconds(100)
+    private static let pauseReportInterval: Duration = .seconds(10)
+
+    func accept(from index: Int, at now: Moment) {
+        guard doors.clients.indices.contains(index) else { return }
+        takeConnections(from: doors.clients[index], atMost: Self.acceptsPerTurn, at: now)
+    }
+
+    func takeConnections(from listener: Listener, atMost limit: Int, at now: Moment) {
+        for _ in 0..<limit {
+            guard intake.canTake else { return }
+            let (raw, peer) = SocketAddress.accept(from: listener.socket.raw)
+            guard let socket = Descriptor(adopting: raw) else {
+                switch errno {
+                case EAGAIN: return
+                case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                    pauseAccepting(errno, at: now)
+                    return
+                // Errors of that one connection (accept(2)): the next may be fine.
+                default: continue
+                }
+            }
+            cs_tune_connection(socket.raw)
+            lastConnection += 1
+            connections[lastConnection] = Connection(
+                socket, id: lastConnection, door: listener.door, peer: peer)
+            intake.arrived(lastConnection)
+            settle(at: now)
+        }
+    }
+
+    private func pauseAccepting(_ code: Int32, at now: Moment) {
+        acceptPausedUntil = now + Self.acceptPause
+        guard now >= nextPauseReport else { return }
+        nextPauseReport = now + Self.pauseReportInterval
+        log.error(
+            .acceptPaused, ["reason": LogValue(errorText(code)), "held": LogValue(connections.count)])
+    }
+
+    /// Watches the listeners exactly while a connection could be taken.
+    func watchListeners(at now: Moment) {
+        guard case .running = phase else { return }
+        let wanted = intake.canTake && now >= acceptPausedUntil
+        guard wanted != areListenersWatched else { return }
+        areListenersWatched = wanted
+        for (index, listener) in doors.clients.enumerated() {
+            if wanted {
+                try? poller.add(listener.socket.raw, .listener(index), for: .read)
+            } else {
+                poller.remove(listener.socket.raw)
+            }
+        }
+    }
+
+    func stopListening() {
+        guard areListenersWatched else { return }
+        areListenersWatched = false
+        for listener in doors.clients { poller.remove(listener.socket.raw) }
+    }
+
+    func settle(at now: Moment) { perform(intake.settle(at: now), at: now) }
+
+    func perform(_ actions: [Intake.Action], at now: Moment) {
+        for action in actions {
+            switch action {
+            case .pass(let id, let worker):
+                guard let connection = connections[id] else { continue }
+                unwatch(connection)
+                send(
+                    .connection(id: id, door: connection.door, peer: connection.peer),
+                    passing: connection.raw, to: worker, at: now)
+            case .peek(let id, let worker):
+                guard let connection = connections[id] else { continue }
+                watch(connection)
+                send(
+                    .peek(id: id, door: connection.door, peer: connection.peer),
+                    passing: connection.raw, to: worker, at: now)
+            case .unpeek(let id, let worker):
+                send(.unpeek(id: id), to: worker, at: now)
+            case .shed(let worker, let count):
+                send(.shed(count: UInt32(clamping: count)), to: worker, at: now)
+            case .close(let id):
+                guard let connection = connections.removeValue(forKey: id) else { continue }
+                unwatch(connection)
+            }
+        }
+    }
+
+    private func watch(_ connection: Connection) {
+        guard !connection.isWatched else { return }
+        do throws(SystemFailure) {
+            try poller.add(connection.raw, .waiting(id: connection.id), for: .peerClosed)
+            connection.isWatched = true
+        } catch {
+            // Unwatched, its client's leaving is seen by the worker that gets it.
+        }
+    }
+
+    private func unwatch(_ connection: Connection) {
+        guard connection.isWatched else { return }
+        connection.isWatched = false
+        poller.remove(connection.raw)
+    }
+}

@@ -1,0 +1,81 @@
+// The service's own life: ready, stopping, gone. Holds: a client that was accepted gets a worker, also
+// while the service stops; one that was not accepted stays in systemd's socket for the next instance.
+
+import CSystem
+import Glibc
+import Shared
+
+extension Supervisor {
+    func announceReady() {
+        manager.ready(status: statusReport().line)
+        guard !isAnnounced else { return }
+        isAnnounced = true
+        log.notice(
+            .ready,
+            ["workers": LogValue(pool.members.count), "startup_ms": LogValue(milliseconds(since: started))])
+        progress.ready(doors, workers: pool.members.count)
+    }
+
+    func takeSignals(at now: Moment) {
+        var sender: pid_t = 0
+        while true {
+            let number = cs_next_signal(signals.raw, &sender)
+            guard number > 0 else { return }
+            if number == SIGHUP, settings.isService {
+                log.warning(.reloadUnsupported)
+                continue
+            }
+            switch phase {
+            case .running: stop(for: number, at: now)
+            case .settling, .draining: perform(pool.killAll(for: .serviceEnds), at: now)
+            }
+        }
+    }
+
+    private func stop(for number: Int32, at now: Moment) {
+        let limit = settings.configuration.timeouts.drain
+        log.notice(
+            .stopping,
+            ["signal": LogValue(signalName(number)), "drain_seconds": LogValue(limit.wholeSeconds)])
+        progress.stopping()
+        stopListening()
+        phase = .settling(until: now + limit)
+        if !doors.areInherited {
+            // Closing our own listener resets what is in its queue: those clients come in first. From
+            // here on others are refused at once, and a successor can bind.
+            for listener in doors.clients { takeConnections(from: listener, atMost: Lobby.capacity, at: now) }
+        }
+        closeDoors()
+        perform(pool.stop(), at: now)
+        manager.stopping(status: statusReport().line)
+    }
+
+    private func closeDoors() {
+        for path in doors.clients.compactMap(\.ownedPath) { unlink(path) }
+        doors.clients = []
+    }
+
+    func advancePhase(at now: Moment) {
+        switch phase {
+        case .running: break
+        case .settling(let deadline):
+            guard intake.isSettled || pool.serving == 0 || now >= deadline else { break }
+            phase = .draining
+            perform(pool.drain(until: deadline), at: now)
+        case .draining: break
+        }
+        if pool.isStopping, pool.isEmpty { isFinished = true }
+    }
+
+    func finish() {
+        if !connections.isEmpty {
+            log.warning(.connectionsLost, ["count": LogValue(connections.count)])
+        }
+        if let path = admin?.listener.ownedPath { unlink(path) }
+        log.notice(.stopped, ["uptime_seconds": LogValue(Moment.now().since(started).wholeSeconds)])
+    }
+
+    private func milliseconds(since moment: Moment) -> UInt64 {
+        Moment.now().since(moment).wholeNanoseconds / 1_000_000
+    }
+}

@@ -1,0 +1,57 @@
+// Every kind of entry the supervisor writes to the log. The ids are the journal's MESSAGE_ID: random,
+// given once, never changed and never used for another kind.
+
+import Shared
+
+extension LogEvent {
+    static let starting = LogEvent("starting", id: "bacde837393c4b3ba325b3c9cb3c260a")
+    static let listening = LogEvent("listening", id: "58f9339ea49544cb8e49b45f5fbe6123")
+    static let ready = LogEvent("ready", id: "c55026517bdc43d9b60a1e9351090597")
+    static let stopping = LogEvent("stopping", id: "a21da5488996470ab944ac7b05255fe4")
+    static let stopped = LogEvent("stopped", id: "4210d9b57f65422c86278b42020adf8d")
+    static let workerReady = LogEvent("worker ready", id: "66e8af81f7664b24a3cb54a1534392e3")
+    static let workerEnded = LogEvent("worker ended", id: "289069c4ca524183a4f717d283c111c5")
+    static let workerDied = LogEvent("worker died", id: "794dfed7c3374f6c8c7327d2c7ca59c6")
+    static let workerNotStarted = LogEvent(
+        "worker could not be started", id: "b24300f23377407db1bdb3b1654f14d5")
+    static let workerKilled = LogEvent("worker killed", id: "3ec09e50a63c4a0596d67c8bd5634ac0")
+    static let inheritedRefused = LogEvent(
+        "inherited descriptor closed", id: "20238980d9ff4601bbd463129f2b86c0")
+    static let openFilesShort = LogEvent("open files limit too low", id: "dd57a4e6a9b54ee7b7a53ecc973c0ba7")
+    static let acceptPaused = LogEvent("accepting paused", id: "6441c877558f44e4885d65b56081ddc5")
+    static let connectionsLost = LogEvent("connections lost", id: "8fce16f73ce448cb95651436c296f96f")
+    static let adminUnavailable = LogEvent(
+        "no socket for dragoman status", id: "12a2f5985d7a48598883464ce93714fc")
+    static let adminRefused = LogEvent("status refused", id: "7ecaa91bd5f845afa31ad87a09348a9c")
+    static let realBackend = LogEvent("a real backend was met", id: "eb9b8d13504842dc9a9335a1a26555c8")
+    static let reloadUnsupported = LogEvent(
+        "SIGHUP ignored: reload is not supported in this version", id: "2882e8ce83204cd9841430a411b33ee8")
+    static let configurationNote = LogEvent("configuration", id: "3f5c3bc4581a41e5a7e4de0a5f84dae9")
+}
+
+extension Obituary {
+    /// Death is a warning, for we recover; a worker that cannot start is for somebody to act on.
+    func write(to log: Log) {
+        var fields: LogFields = ["worker": LogValue(worker)]
+        if pid > 0 { fields.append("object_pid", pid) }
+        fields.append("age_seconds", age.wholeSeconds)
+        fields.append("served", served)
+        switch ending {
+        case .exited(let status): fields.append("exit_status", status)
+        case .signalled(let number): fields.append("signal", signalName(number))
+        case .neverStarted(let reason): fields.append("reason", reason)
+        }
+        if wasClean {
+            log.info(.workerEnded, fields)
+            return
+        }
+        if let killedFor { fields.append("killed_for", killedFor.text) }
+        fields.append("connections_lost", connections)
+        fields.append("restart", restartText)
+        if case .neverStarted = ending {
+            log.error(.workerNotStarted, fields)
+        } else {
+            log.warning(.workerDied, fields)
+        }
+    }
+}
