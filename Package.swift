@@ -70,7 +70,8 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
         .testTarget(name: "SharedTests", dependencies: ["Shared", "CSystem"], swiftSettings: strict),
         .testTarget(
-            name: "SupervisorTests", dependencies: ["Supervisor", "Shared", "JSON", "CSystem"], swiftSettings: strict),
+            name: "SupervisorTests", dependencies: ["Supervisor", "Shared", "JSON", "CSystem"],
+            swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
         .testTarget(
             name: "EventLoopTests", dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe"],

@@ -1,0 +1,240 @@
+"""A backend that refuses, breaks, hangs or dies: the client hears it truly, in the right place and words."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from harness import said
+from harness.backend import Answer, Backend, Turn
+from harness.client import Closed
+from harness.daemon import Daemon, backend_config, free_port
+from harness.events import check_grammar
+
+VLLM_OVERFLOW = (
+    "This model's maximum context length is 4096 tokens. However, you requested 1000 output tokens and your "
+    "prompt contains at least 5000 input tokens, for a total of at least 6000 tokens."
+)
+LLAMA_OVERFLOW = {
+    "error": {
+        "code": 400,
+        "message": "the request exceeds the available context size, try increasing it",
+        "type": "exceed_context_size_error",
+        "n_prompt_tokens": 5000,
+        "n_ctx": 4096,
+    }
+}
+HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>no</h1></body></html>"
+
+
+def oops(message: str, **more: Any) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "some_type", "param": None, "code": None, **more}}
+
+
+# What the backend answers, then what the client gets: status, type, words in the message, further headers.
+REFUSALS = [
+    pytest.param(said.failing(400, oops("bad thing")), 400, "invalid_request_error", "bad thing", {}, id="400"),
+    pytest.param(
+        said.failing(422, {"detail": [{"msg": "odd field", "loc": ["body"]}]}), 400, "invalid_request_error", "odd field", {}, id="422"
+    ),
+    pytest.param(
+        said.failing(400, oops(VLLM_OVERFLOW)), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of vLLM"
+    ),
+    pytest.param(
+        said.failing(400, LLAMA_OVERFLOW), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of llama.cpp"
+    ),
+    pytest.param(
+        said.failing(500, LLAMA_OVERFLOW), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow as 500"
+    ),
+    pytest.param(
+        said.failing(400, oops("too much", code="context_length_exceeded")), 400, "invalid_request_error", "prompt is too long", {}, id="overflow by code"
+    ),
+    pytest.param(
+        said.failing(401, oops("bad key sk-123")), 502, "api_error", "credentials", {"x-should-retry": "false"}, id="401 with our key"
+    ),
+    pytest.param(said.failing(402, oops("pay")), 402, "billing_error", "pay", {"x-should-retry": "false"}, id="402"),
+    pytest.param(
+        said.failing(404, oops("The model `x` does not exist.", code="model_not_found")), 404, "not_found_error", "x", {}, id="404 of a model"
+    ),
+    pytest.param(said.failing(404, b"nothing here", "text/plain"), 502, "api_error", "/v1/chat/completions", {"x-should-retry": "false"}, id="404 of a path"),
+    pytest.param(said.failing(413, HTML, "text/html"), 413, "request_too_large", "", {}, id="413"),
+    pytest.param(said.failing(429, oops("slow down"), retry_after="2.2"), 429, "rate_limit_error", "slow down", {"retry-after": "3"}, id="429"),
+    pytest.param(
+        said.failing(429, oops("no credit", code="insufficient_quota")), 402, "billing_error", "no credit", {"x-should-retry": "false"}, id="quota"
+    ),
+    pytest.param(said.failing(500, oops("it broke")), 500, "api_error", "it broke", {}, id="500"),
+    pytest.param(said.failing(502, HTML, "text/html"), 502, "api_error", "502 Bad Gateway", {}, id="502 in HTML"),
+    pytest.param(
+        said.failing(503, oops("Loading model", code=503)), 529, "overloaded_error", "Loading model", {"retry-after": "5", "x-should-retry": "true"}, id="503"
+    ),
+    pytest.param(said.failing(504, b""), 504, "timeout_error", "", {}, id="504"),
+    pytest.param(said.failing(200, HTML, "text/html"), 502, "api_error", "", {}, id="a web page with status 200"),
+    pytest.param(said.failing(200, b"{not json"), 502, "api_error", "", {}, id="garbage with status 200"),
+    pytest.param(said.failing(200, oops("hidden failure", code=500)), 500, "api_error", "hidden failure", {}, id="an error with status 200"),
+]
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize(("answer", "status", "kind", "words", "headers"), REFUSALS)
+def test_a_refusal_before_the_first_token_is_a_status(
+    answer: Answer, status: int, kind: str, words: str, headers: dict[str, str], stream: bool
+) -> None:
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        daemon.log.allow(".")
+        response = daemon.client.message(stream=stream)
+        seen_status, seen_kind, message = response.error()
+        assert (seen_status, seen_kind) == (status, kind)
+        assert words in message and "sk-123" not in message
+        assert headers.items() <= response.headers.items(), response.headers
+        assert daemon.client.get("/health").status == 200
+
+
+async def error_frame_first(turn: Turn) -> None:
+    await turn.head()
+    await turn.event(oops("no slot is free", code=503))
+    await turn.done()
+
+
+async def bytes_that_are_no_http(turn: Turn) -> None:
+    await turn.send(b"\x00\x01\x02 what?\r\n\r\n")
+    turn.close()
+
+
+async def nothing_and_gone(turn: Turn) -> None:
+    turn.close()
+
+
+async def head_and_gone(turn: Turn) -> None:
+    await turn.head()
+    turn.reset()
+
+
+async def clean_end_without_a_word(turn: Turn) -> None:
+    await turn.head()
+    await turn.end()
+
+
+@pytest.mark.parametrize(
+    ("answer", "statuses"),
+    [
+        pytest.param(error_frame_first, {529}, id="an error as first frame"),
+        pytest.param(bytes_that_are_no_http, {502}, id="no HTTP"),
+        pytest.param(nothing_and_gone, {529, 502}, id="closed without an answer"),
+        pytest.param(head_and_gone, {529, 502}, id="reset after the head"),
+        pytest.param(clean_end_without_a_word, {502, 500}, id="an empty stream"),
+    ],
+)
+def test_a_stream_that_fails_before_it_begins_is_still_a_status(answer: Answer, statuses: set[int]) -> None:
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        daemon.log.allow(".")
+        assert daemon.client.message(stream=True).error()[0] in statuses
+
+
+def test_a_backend_that_is_not_there_is_529_with_retry_after() -> None:
+    with Daemon(backend_config(f"http://127.0.0.1:{free_port()}", models=[{"match": "*", "use": "gpu1/some"}])) as daemon:
+        daemon.log.allow(".")
+        for stream in (True, False):
+            began = time.monotonic()
+            response = daemon.client.message(stream=stream)
+            assert response.error()[:2] == (529, "overloaded_error")
+            assert response.headers["retry-after"] == "5"
+            assert time.monotonic() - began < 3
+
+
+def test_a_backend_that_stays_silent_is_504_in_time() -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.hang()
+
+    timeouts = {"first_byte": "300ms"}
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, timeouts=timeouts)) as daemon:
+        daemon.log.allow(".")
+        for number, stream in enumerate((True, False)):
+            began = time.monotonic()
+            assert daemon.client.message(stream=stream).error()[:2] == (504, "timeout_error")
+            assert 0.25 < time.monotonic() - began < 2
+            backend.turn(number).wait_gone()
+
+
+async def resets(turn: Turn) -> None:
+    turn.reset()
+
+
+async def ends_without_last_chunk(turn: Turn) -> None:
+    turn.close()
+
+
+async def ends_in_good_order_but_unfinished(turn: Turn) -> None:
+    await turn.end()
+
+
+async def says_that_it_failed(turn: Turn) -> None:
+    await turn.event(oops("out of memory", code=500))
+    await turn.done()
+
+
+async def falls_silent(turn: Turn) -> None:
+    await turn.hang()
+
+
+async def sends_garbage(turn: Turn) -> None:
+    await turn.send(b"zz\r\nnonsense\r\n")
+    await turn.hang()
+
+
+@pytest.mark.parametrize(
+    "breaks",
+    [resets, ends_without_last_chunk, ends_in_good_order_but_unfinished, says_that_it_failed, falls_silent, sends_garbage],
+)
+@pytest.mark.parametrize("inside", ["text", "tool call"])
+def test_a_stream_that_breaks_ends_in_an_error_event_never_in_a_made_up_end(breaks: Answer, inside: str) -> None:
+    """Text so far is kept by a stop of its block; a half tool call is never completed."""
+
+    async def answer(turn: Turn) -> None:
+        await turn.head()
+        await turn.event(said.text("half an ans"))
+        if inside == "tool call":
+            await turn.event(said.call("Bash", '{"command": "rm -r'))
+        await turn.until("break")
+        await breaks(turn)
+
+    tools = [{"name": "Bash", "description": "", "input_schema": {"type": "object", "properties": {}}}]
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, timeouts={"idle": "500ms"})) as daemon:
+        daemon.log.allow(".")
+        stream = daemon.client.stream(tools=tools)
+        stream.until("content_block_delta")
+        backend.turn(0).go("break")
+        try:
+            events = stream.rest()
+        except Closed as closed:
+            raise AssertionError("cut instead of an error event") from closed
+        blocks = check_grammar(events, ends_in_error=True)
+        assert [block["type"] for block in blocks] == ["text"]
+        assert events[-1].data["request_id"] == stream.head.headers["request-id"]
+        assert "error" in daemon.log.wait("upstream|failed|truncated|timed")
+
+
+def test_a_pooled_connection_found_dead_is_tried_once_more_on_a_fresh_one() -> None:
+    """The backend closes an idle connection just as the next request goes out on it."""
+
+    async def answer(turn: Turn) -> None:
+        if turn.connection == first and len(backend.turns) > 1:
+            turn.reset()
+        else:
+            await said.text_answer("Hello there.")(turn)
+
+    with Backend() as backend:
+        with Daemon(backend_config(backend.url, workers=1)) as daemon:
+            assert daemon.client.message().status == 200
+            first = backend.turn(0).connection
+            backend.answer = answer
+            assert daemon.client.message().status == 200
+            assert [turn.connection == first for turn in backend.turns] == [True, True, False]
+
+
+def test_upstream_connections_are_used_again() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        for stream in (False, True, False, True):
+            assert daemon.client.message(stream=stream).status == 200
+        assert len({turn.connection for turn in backend.turns}) == 1

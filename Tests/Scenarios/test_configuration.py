@@ -1,0 +1,120 @@
+"""`dragoman check` and the start: every mistake at once with its line, or what will be in force."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from harness.daemon import Daemon, command
+
+MISTAKES = """\
+listen: ["0.0.0.0:8484"]
+wrokers: 2
+timeouts: {idle: 5 parsecs}
+backends:
+  - name: gpu1
+    url: gpu1:8000
+    type: vlllm
+  - name: gpu1
+    url: http://b
+    priority: high
+models:
+  - match: "claude-*"
+"""
+
+GOOD = """\
+workers: 3
+access: {keys: {file: /etc/dragoman/keys}}
+backends:
+  - {name: gpu1, url: "http://10.0.0.5:8000", type: vllm, key: {env: GPU_KEY}}
+  - {name: local, url: "http://127.0.0.1:11434", type: ollama}
+models:
+  - {match: "claude-*haiku*", use: "local/qwen3:4b"}
+"""
+
+
+def checked(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """`dragoman check` of a file with this text."""
+    file = tmp_path / "dragoman.yaml"
+    file.write_text(text)
+    environment = {"PATH": os.environ["PATH"], "GPU_KEY": "canary-key-of-gpu"}
+    return command("check", "--config", str(file), environment=environment)
+
+
+def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> None:
+    done = checked(tmp_path, MISTAKES)
+    assert done.returncode == 78
+    told = (done.stdout + done.stderr).splitlines()
+    places = [line.removeprefix(f"{tmp_path}/dragoman.yaml:").split(": ", 2)[:2] for line in told if "dragoman.yaml:" in line]
+    assert [
+        ["1", "listen[0]"],
+        ["2", "wrokers"],
+        ["3", "timeouts.idle"],
+        ["6", "backends[0].url"],
+        ["7", "backends[0].type"],
+        ["8", "backends[1].name"],
+        ["10", "backends[1].priority"],
+        ["12", "models[0].use"],
+    ] == places, told
+    assert any("wrokers" in line and "workers" in line for line in told), "the nearest key is named"
+    assert all("expected" in line for line in told if "dragoman.yaml:" in line and "wrokers" not in line), told
+
+
+def test_a_good_file_is_shown_as_it_will_be_in_force_and_reads_back(tmp_path: Path) -> None:
+    done = checked(tmp_path, GOOD)
+    assert done.returncode == 0, done.stderr
+    assert "canary" not in done.stdout + done.stderr
+    assert "workers: 3" in done.stdout and "worker_slots: 1024" in done.stdout and "hold_status: 8s" in done.stdout
+    again = checked(tmp_path, done.stdout)
+    assert (again.returncode, again.stdout) == (0, done.stdout)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "balance: round-robin\n",
+        "backends: [{name: a, url: 'http://a', type: anthropic}]\n",
+        "backends: [{name: a, url: 'http://a', dialect: ollama}]\n",
+        "backends: [{name: a, url: 'http://a', weight: 2}]\n",
+    ],
+)
+def test_what_this_version_cannot_do_is_refused_not_ignored(tmp_path: Path, text: str) -> None:
+    done = checked(tmp_path, text)
+    assert done.returncode == 78 and "not supported in this version" in done.stdout + done.stderr
+
+
+def test_the_daemon_does_not_start_with_a_mistake_and_says_all_of_them() -> None:
+    with Daemon(MISTAKES, wait=False) as daemon:
+        assert daemon.exit_status() == 78
+        daemon.log.allow(".")
+        for key in ("listen[0]", "wrokers", "timeouts.idle", "backends[0].type"):
+            assert any(key in line for line in daemon.log.lines), key
+        assert not [notice for notice in daemon.ear.notices if "READY" in notice.pairs]
+
+
+def test_a_file_that_is_not_there_is_a_mistake() -> None:
+    done = command("check", "--config", "/nonexistent/dragoman.yaml")
+    assert done.returncode == 78 and "/nonexistent/dragoman.yaml" in done.stdout + done.stderr
+
+
+def test_a_key_that_cannot_be_read_is_a_mistake() -> None:
+    config = {"backends": [{"name": "a", "url": "http://127.0.0.1:9", "key": {"env": "NOT_SET_ANYWHERE"}}]}
+    with Daemon(config, wait=False) as daemon:
+        assert daemon.exit_status() == 78
+        daemon.log.wait("NOT_SET_ANYWHERE")
+
+
+def test_the_configuration_can_be_named_by_the_environment(tmp_path: Path) -> None:
+    file = tmp_path / "elsewhere.yaml"
+    file.write_text("workers: 7\n")
+    done = command("check", environment={"PATH": os.environ["PATH"], "DRAGOMAN_CONFIG": str(file)})
+    assert done.returncode == 0 and "workers: 7" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["serve", "--no-such-option"], ["serve", "--workers", "many"]])
+def test_a_wrong_command_line_is_told_and_nothing_starts(arguments: list[str]) -> None:
+    done = command(*arguments)
+    assert done.returncode in (64, 78) and done.stderr

@@ -1,0 +1,190 @@
+"""Which backend and model a request comes to, and what is said when there is none."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from harness import network, processes, said
+from harness.backend import Backend, Turn
+from harness.client import message
+from harness.daemon import Daemon, backend_config, free_port, listener
+from harness.events import check_grammar
+
+
+def two(high: str, low: str) -> dict[str, object]:
+    """Two backends, the first tried first."""
+    return {
+        "workers": 2,
+        "backends": [
+            {"name": "low", "url": low, "type": "openai-compatible", "priority": 10},
+            {"name": "high", "url": high, "type": "openai-compatible", "priority": 200},
+        ],
+    }
+
+
+def test_the_backend_of_higher_priority_is_tried_first_and_the_other_when_it_is_away() -> None:
+    with Backend(said.text_answer("from low")) as low, Backend(said.text_answer("from high")) as high:
+        with Daemon(two(high.url, low.url)) as daemon:
+            answer = daemon.client.message()
+            assert answer.json["content"][0]["text"] == "from high"
+            assert answer.headers["x-dragoman-backend"] == "high"
+            high.stop()
+            for stream in (False, True):
+                response = daemon.client.message(stream=stream)
+                assert response.status == 200 and response.headers["x-dragoman-backend"] == "low"
+            daemon.log.allow(".")
+
+
+def test_after_the_first_byte_nothing_is_tried_again_elsewhere() -> None:
+    async def breaks(turn: Turn) -> None:
+        await turn.head()
+        await turn.event(said.text("Hel"))
+        turn.reset()
+
+    with Backend() as low, Backend(breaks) as high, Daemon(two(high.url, low.url)) as daemon:
+        check_grammar(daemon.client.stream().rest(), ends_in_error=True)
+        assert low.turns == []
+        daemon.log.allow(".")
+
+
+def test_names_are_found_as_backend_and_model_by_rule_by_list_or_by_auto() -> None:
+    with Backend(models=["alpha", "beta"]) as one, Backend(models=["gamma"]) as other:
+        config = {
+            "workers": 1,
+            "backends": [
+                {"name": "one", "url": one.url, "type": "openai-compatible"},
+                {"name": "other", "url": other.url, "type": "openai-compatible", "priority": 10},
+            ],
+            "models": [{"match": "claude-*haiku*", "use": "gamma"}, {"match": "small", "use": "one/beta"}],
+        }
+        with Daemon(config) as daemon:
+            for asked, backend, model in [
+                ("other/gamma", "other", "gamma"),
+                ("one/beta", "one", "beta"),
+                ("claude-3-5-haiku-latest", "other", "gamma"),
+                ("small", "one", "beta"),
+                ("beta", "one", "beta"),
+                ("gamma", "other", "gamma"),
+                ("claude-opus-9", "one", "alpha"),
+                ("anthropic/some", "one", "alpha"),
+            ]:
+                response = daemon.client.message(model=asked)
+                assert response.status == 200, (asked, response.body)
+                told = (response.headers["x-dragoman-backend"], response.headers["x-dragoman-model"])
+                assert told == (backend, model), asked
+                assert response.json["model"] == asked
+                assert (one if backend == "one" else other).turns[-1].json["model"] == model
+            status, kind, words = daemon.client.message(model="gama").error()
+            assert (status, kind) == (404, "not_found_error") and "gamma" in words
+
+
+def test_models_are_listed_in_the_shape_of_the_asker() -> None:
+    with Backend(models=["alpha", "beta/1"]) as backend, Daemon(backend_config(backend.url)) as daemon:
+        anthropic = daemon.client.get("/v1/models?limit=1000").json
+        assert [model["id"] for model in anthropic["data"]] == ["alpha", "beta/1"]
+        for model in anthropic["data"]:
+            assert model["type"] == "model" and model["display_name"] and model["created_at"] and "lifecycle" in model
+        assert anthropic["has_more"] is False and anthropic["first_id"] == "alpha" and anthropic["last_id"] == "beta/1"
+
+        openai = daemon.client.get("/v1/models", anthropic_version="").json
+        assert openai["object"] == "list"
+        assert [(model["id"], model["object"]) for model in openai["data"]] == [("alpha", "model"), ("beta/1", "model")]
+        assert all(isinstance(model["created"], int) for model in openai["data"])
+
+        assert daemon.client.get("/v1/models/alpha").json["type"] == "model"
+        assert daemon.client.get("/v1/models/beta%2F1").json["id"] == "beta/1"
+        assert daemon.client.get("/v1/models/beta/1").json["id"] == "beta/1"
+        assert daemon.client.get("/v1/models/none").error()[:2] == (404, "not_found_error")
+
+
+def test_models_answer_soon_although_a_backend_is_dead_or_silent() -> None:
+    async def silent(turn: Turn) -> None:
+        await turn.hang()
+
+    with Backend(models=["alpha"]) as alive, Backend() as mute:
+        mute.gets["/v1/models"] = silent
+        config = backend_config(alive.url)
+        for name, url in (("dead", f"http://127.0.0.1:{free_port()}"), ("mute", mute.url)):
+            config["backends"].append({"name": name, "url": url, "type": "openai-compatible"})
+        with Daemon(config) as daemon:
+            daemon.log.allow(".")
+            began = time.monotonic()
+            response = daemon.client.get("/v1/models")
+            assert time.monotonic() - began < 3
+            assert [model["id"] for model in response.json["data"]] == ["alpha"]
+
+
+def test_the_backends_key_is_sent_and_the_clients_is_not() -> None:
+    with Backend() as backend:
+        config = backend_config(backend.url)
+        config["backends"][0]["key"] = {"env": "GPU_KEY"}
+        with Daemon(config, environment={"GPU_KEY": "canary-backend-key"}) as daemon:
+            client_key = {"x_api_key": "canary-client-key", "authorization": "Bearer canary-client-key"}
+            assert daemon.client.post("/v1/messages", message(), **client_key).status == 200
+            headers = backend.turn(0).headers
+            assert headers["authorization"] == "Bearer canary-backend-key"
+            assert "canary-client-key" not in str(headers)
+
+
+needs_network = pytest.mark.skipif(network.why_not() is not None, reason=f"the usual ports, all free: {network.why_not()}")
+
+
+@needs_network
+def test_without_backends_the_demo_answers_and_says_that_it_is_one() -> None:
+    with network.private(), Daemon("workers: 2\n") as daemon:
+        assert daemon.client.get("/ready").status == 200
+        assert "demo" in daemon.client.message(model="claude-sonnet-4-5").json["content"][0]["text"].lower()
+        assert "demo" in check_grammar(daemon.client.stream(model="claude-sonnet-4-5").rest())[0]["text"].lower()
+        assert [model["id"] for model in daemon.client.get("/v1/models").json["data"]] == ["demo"]
+        tools = [{"name": "Bash", "description": "", "input_schema": {"type": "object", "properties": {}}}]
+        thinking = check_grammar(daemon.client.stream("please think", model="demo").rest())
+        assert "thinking" in {block["type"] for block in thinking}
+        called = check_grammar(daemon.client.stream("please call a tool", model="demo", tools=tools).rest())
+        assert "tool_use" in {block["type"] for block in called}
+
+
+@needs_network
+def test_a_real_backend_that_appears_is_picked_up_and_the_demo_never_answers_again() -> None:
+    async def version(turn: Turn) -> None:
+        await turn.reply(200, {"version": "0.12.0"})
+
+    with network.private(), Daemon("workers: 2\n") as daemon:
+        daemon.log.allow(".")
+        assert "demo" in daemon.client.message(model="claude-x").json["content"][0]["text"].lower()
+        with Backend(port=11434, models=["qwen3:8b"]) as ollama:
+            ollama.gets["/api/version"] = version
+            processes.wait(
+                "the new backend answers",
+                lambda: daemon.client.message(model="claude-x").json.get("content", [{}])[0].get("text") == "Hello there.",
+                30,
+            )
+            assert ollama.turns[-1].json["model"] == "qwen3:8b"
+        for _ in range(20):  # Whichever worker answers.
+            status, kind, _ = daemon.client.message(model="claude-x").error()
+            assert status in (529, 502, 503), kind
+
+
+@needs_network
+def test_what_answers_on_a_usual_port_is_asked_who_it_is() -> None:
+    """A web server on 8080 is no model; the llama.cpp on 8000 is one, whatever port is usual for it."""
+
+    async def props(turn: Turn) -> None:
+        await turn.reply(200, {"default_generation_settings": {"n_ctx": 4096}, "model_path": "/m.gguf"})
+
+    async def page(turn: Turn) -> None:
+        await turn.reply(200, b"<html><title>It works</title></html>", "text/html")
+
+    with network.private(), listener(("127.0.0.1", 8080)) as plain:
+        plain.close()
+        with Backend(port=8080) as web, Backend(port=8000, models=["m.gguf"]) as llama:
+            for path in ("/v1/models", "/api/version", "/props", "/version", "/api/v0/models"):
+                web.gets[path] = page
+            llama.gets["/props"] = props
+            with Daemon("workers: 1\n") as daemon:
+                daemon.log.allow(".")
+                processes.wait("the backend is found", lambda: daemon.client.message(model="claude-x").status == 200)
+                assert len(llama.turns) >= 1 and web.turns == []
+                (backend,) = daemon.status()["backends"]
+                assert backend["type"] == "llamacpp" and "8000" in backend["url"]

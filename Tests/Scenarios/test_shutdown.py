@@ -1,0 +1,136 @@
+"""How the daemon ends: streams first, then itself, and nothing of it remains."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from harness import said
+from harness.backend import Backend, Turn
+from harness.client import Client, Closed
+from harness.daemon import Daemon, backend_config, free_port
+from harness.events import check_grammar
+
+
+async def held(turn: Turn) -> None:
+    """A streamed text that waits to be let go."""
+    await turn.head()
+    await turn.event(said.text("Hel"))
+    await turn.until("end")
+    await turn.event(said.text("lo"))
+    await turn.event(said.finish())
+    await turn.done()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_running_stream_comes_to_its_end_and_newcomers_wait_in_the_kernel(number: signal.Signals) -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url)) as daemon:
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        idle = daemon.client.connect()
+        idle.request("GET", "/health")
+        assert idle.response().status == 200
+        daemon.signal(number)
+        stopping = daemon.ear.wait_key("STOPPING", "1")
+        daemon.ear.wait("more time", lambda notice: "EXTEND_TIMEOUT_USEC" in notice.pairs, after=stopping)
+        assert idle.closed() == "end", "idle connections are not waited for"
+        newcomer = daemon.client.begin()
+        backend.turn(0).go("end")
+        assert check_grammar(stream.rest()) == [{"type": "text", "text": "Hello"}]
+        assert daemon.exit_status() == 0
+        daemon.leftovers()
+        # The listener is the service manager's: whoever came meanwhile is served by the next instance.
+        with Daemon(backend_config(backend.url), sockets=daemon.sockets):
+            backend.turn(1).go("end")
+            check_grammar(newcomer.stream().rest())
+
+
+def test_answers_given_while_draining_say_that_the_connection_closes() -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.until("end")
+        await turn.reply(200, said.completion({"content": "late"}))
+
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        with daemon.client.connect() as connection:
+            connection.request("POST", "/v1/messages", {"model": "test-model", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]})
+            backend.turn(0)
+            daemon.signal(signal.SIGTERM)
+            daemon.ear.wait_key("STOPPING", "1")
+            backend.turn(0).go("end")
+            response = connection.response()
+            assert response.status == 200 and response.headers["connection"] == "close"
+            assert connection.closed() == "end"
+        assert daemon.exit_status() == 0
+
+
+def test_a_request_that_waits_for_a_permit_is_still_served() -> None:
+    with Backend(held) as backend:
+        config = backend_config(backend.url)
+        config["backends"][0]["max_concurrent"] = 1
+        with Daemon(config) as daemon:
+            first, second = daemon.client.stream(), daemon.client.begin()
+            daemon.wait_in_flight(2)
+            daemon.signal(signal.SIGTERM)
+            daemon.ear.wait_key("STOPPING", "1")
+            backend.turn(0).go("end")
+            check_grammar(first.rest())
+            backend.turn(1).go("end")
+            check_grammar(second.stream().rest())
+            assert daemon.exit_status() == 0
+
+
+def test_draining_ends_at_its_limit() -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url, timeouts={"drain": "500ms"})) as daemon:
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        assert daemon.exit_status() == 0
+        assert 0.4 < time.monotonic() - began < 3
+        ended_badly(stream.rest)
+        daemon.log.allow("(?i)drain|cut|cancelled|worker")
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url)) as daemon:
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        daemon.signal(signal.SIGTERM)
+        daemon.ear.wait_key("STOPPING", "1")
+        began = time.monotonic()
+        daemon.signal(signal.SIGTERM)
+        daemon.exit_status()
+        assert time.monotonic() - began < 1
+        daemon.leftovers()
+        ended_badly(stream.rest)
+        daemon.log.allow("(?i)signal|at once|cancelled|worker")
+
+
+def ended_badly(rest: object) -> None:
+    """A stream that was cut short says so: by an error event, or by no end at all."""
+    assert callable(rest)
+    try:
+        check_grammar(rest(), ends_in_error=True)
+    except Closed:
+        pass
+
+
+def test_its_own_listener_is_closed_and_a_new_instance_can_bind_at_once() -> None:
+    with Backend() as backend:
+        port = free_port()
+        config = backend_config(backend.url, listen=[f"127.0.0.1:{port}"])
+        for _ in range(3):
+            with Daemon(config, inherit=False):
+                assert Client(("127.0.0.1", port)).message().status == 200
+            with pytest.raises(ConnectionRefusedError):
+                Client(("127.0.0.1", port)).connect()
+
+
+def test_stopping_before_it_is_ready_works() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url), wait=False) as daemon:
+        daemon.log.allow(".")
+        daemon.ear.wait("anything", lambda notice: True)
+        daemon.signal(signal.SIGTERM)
+        assert daemon.exit_status() == 0

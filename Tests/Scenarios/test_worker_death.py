@@ -1,0 +1,189 @@
+"""Whatever becomes of a worker: nobody is refused, only its own streams are lost, and a successor comes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import processes, said
+from harness.backend import Backend, Turn
+from harness.client import Stream, message
+from harness.daemon import PROGRAM, Daemon, backend_config
+from harness.events import check_grammar
+from harness.load import Loop, dial, one_message
+
+SUPERVISION = {"heartbeat": "100ms", "hung_after": "600ms"}
+
+
+async def held(turn: Turn) -> None:
+    """Half a text, then waits to be let go."""
+    if not turn.json.get("stream"):
+        await turn.reply(200, said.completion({"content": "Hello there."}))
+        return
+    await turn.head()
+    await turn.event(said.text("Hel"))
+    await turn.until("end")
+    await turn.event(said.text("lo"))
+    await turn.event(said.finish())
+    await turn.done()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGABRT], ids=lambda number: number.name)
+def test_a_worker_killed_under_load_costs_its_own_streams_only(number: signal.Signals) -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url)) as daemon:
+        streams = [daemon.client.stream() for _ in range(12)]
+        for stream in streams:
+            stream.until("content_block_delta")
+        workers = daemon.workers()
+        with Loop(dial(daemon.address()), one_message()) as load:
+            load.wait_more(20)
+            os.kill(workers[0], number)
+            daemon.wait_workers(2, without=workers[:1])
+            load.wait_more(100)
+            outcomes = load.stop()
+        # In flight on the dead worker were at most the four requests of the load.
+        assert outcomes["refused"] == 0 and outcomes["late"] == 0, outcomes
+        assert sum(outcomes.values()) - outcomes["answered"] <= 4, outcomes
+        for turn in [turn for turn in backend.turns if turn.json.get("stream")]:
+            turn.go("end")
+        lost = [stream for stream in streams if not whole(stream)]
+        assert len(lost) == 6, "half of the streams were the dead worker's"
+        obituary = daemon.log.wait(f"(?i)worker.*{number.name}")
+        assert str(workers[0]) in obituary
+        status = daemon.status()
+        assert sum(worker["restarts"] for worker in status["workers"]) == 1
+
+
+def whole(stream: Stream) -> bool:
+    """Whether the stream came to its good end; a lost one must be a cut, never a made-up end."""
+    from harness.client import Closed
+
+    try:
+        check_grammar(stream.rest())
+    except Closed:
+        assert stream.seen[-1].name == "content_block_delta"
+        return False
+    return True
+
+
+def test_a_stopped_worker_is_replaced_and_takes_no_connection_with_it() -> None:
+    """What it had not yet accepted goes to another; nobody waits longer than it takes to find out."""
+    with Backend(held) as backend, Daemon(backend_config(backend.url, supervision=SUPERVISION)) as daemon:
+        workers = daemon.workers()
+        os.kill(workers[0], signal.SIGSTOP)
+        with Loop(dial(daemon.address()), one_message(), threads=8) as load:
+            daemon.wait_workers(2, without=workers[:1])
+            load.wait_more(50)
+            outcomes = load.stop()
+        assert set(outcomes) == {"answered"}, outcomes
+        assert load.slowest < 3, f"someone waited {load.slowest:.1f} s"
+        daemon.log.wait(f"(?i)worker.*{workers[0]}.*(hung|heartbeat)")
+        daemon.log.wait("(?i)worker.*SIGKILL")
+        assert not processes.alive(workers[0])
+
+
+def test_the_last_worker_dies_and_connections_wait_for_its_successor() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        with Loop(dial(daemon.address()), one_message(), threads=4) as load:
+            for _ in range(5):
+                (worker,) = daemon.wait_workers(1)
+                load.wait_more(10)
+                os.kill(worker, signal.SIGKILL)
+                daemon.wait_workers(1, without=[worker])
+            load.wait_more(10)
+            outcomes = load.stop()
+        assert outcomes["refused"] == 0 and outcomes["late"] == 0, outcomes
+        assert sum(outcomes.values()) - outcomes["answered"] <= 20, outcomes
+        daemon.log.wait("(?i)worker.*SIGKILL", 5)
+
+
+def test_the_conversation_goes_on_over_a_kept_connection_to_another_worker() -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url)) as daemon:
+        with daemon.client.connect() as one, daemon.client.connect() as two:
+            for connection in (one, two):
+                connection.request("POST", "/v1/messages", message())
+                assert connection.response().status == 200
+            victim = daemon.workers()[0]
+            os.kill(victim, signal.SIGKILL)
+            daemon.wait_workers(2, without=[victim])
+            alive = 0
+            for connection in (one, two):
+                try:
+                    connection.request("POST", "/v1/messages", message())
+                    alive += connection.response().status == 200
+                except (OSError, Exception):
+                    continue
+            assert alive == 1
+        daemon.log.allow("(?i)worker.*SIGKILL")
+
+
+def broken_program(folder: Path) -> Path:
+    """The daemon beside a worker that notes each start and ends before it can serve."""
+    folder.mkdir()
+    shutil.copy(PROGRAM, folder / "dragoman")
+    worker = folder / "dragoman-worker"
+    worker.write_text(f'#!/bin/sh\ndate +%s.%N >>"{folder}/starts"\nexit 3\n')
+    worker.chmod(worker.stat().st_mode | stat.S_IXUSR)
+    return folder / "dragoman"
+
+
+def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly_and_status_says_so(tmp_path: Path) -> None:
+    """READY is not said; STATUS tells why; once the worker is whole again the daemon heals by itself."""
+    program = broken_program(tmp_path / "broken")
+    starts = program.parent / "starts"
+    config = {"workers": 1, "supervision": {"restart_delay_max": "1s"}, "backends": [{"name": "a", "url": "http://127.0.0.1:9"}]}
+    with Daemon(config, program=program, wait=False) as daemon:
+        processes.wait("five starts", lambda: starts.exists() and len(starts.read_text().split()) >= 5)
+        times = [float(line) for line in starts.read_text().split()]
+        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        assert all(after > before * 1.5 for before, after in zip(gaps, gaps[1:], strict=False) if after < 0.9), gaps
+        assert gaps[-1] > 0.2, gaps
+        daemon.ear.wait("why it is not ready", lambda notice: "0" in notice.pairs.get("STATUS", ""))
+        assert not [notice for notice in daemon.ear.notices if "READY" in notice.pairs]
+        daemon.log.wait("(?i)worker.*status 3")
+        daemon.log.allow("(?i)worker")
+        # In one step, so that no start meets half a file.
+        os.symlink(PROGRAM.parent / "dragoman-worker", program.parent / "whole")
+        os.rename(program.parent / "whole", program.parent / "dragoman-worker")
+        daemon.ready(5)
+        assert daemon.client.get("/health").status == 200
+
+
+def test_a_worker_that_never_says_hello_is_ended_and_replaced(tmp_path: Path) -> None:
+    program = broken_program(tmp_path / "mute")
+    worker = program.parent / "dragoman-worker"
+    worker.write_text(f'#!/bin/sh\necho $$ >>"{worker.parent}/starts"\nexec sleep 1000\n')
+    config = {"workers": 1, "supervision": SUPERVISION, "backends": [{"name": "a", "url": "http://127.0.0.1:9"}]}
+    with Daemon(config, program=program, wait=False) as daemon:
+        starts = worker.parent / "starts"
+        processes.wait("a second start", lambda: starts.exists() and len(starts.read_text().split()) >= 2, 30)
+        first = int(starts.read_text().split()[0])
+        assert not processes.alive(first)
+        daemon.log.allow("(?i)worker")
+        began = time.monotonic()
+        assert daemon.stop() == 0 and time.monotonic() - began < 5
+
+
+def test_no_descriptor_is_left_over_after_deaths() -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url)) as daemon:
+        daemon.client.message()
+        before = len(processes.descriptors(daemon.pid))
+        for _ in range(3):
+            streams = [daemon.client.stream() for _ in range(4)]
+            victim = daemon.workers()[0]
+            os.kill(victim, signal.SIGKILL)
+            daemon.wait_workers(2, without=[victim])
+            for stream in streams:
+                stream.connection.close()
+        daemon.log.wait("(?i)worker.*SIGKILL", 3)
+        daemon.ear.wait("2 of 2 again", lambda notice: True)
+        processes.wait(
+            "the supervisor holds as many descriptors as before",
+            lambda: len(processes.descriptors(daemon.pid)) == before,
+        )
