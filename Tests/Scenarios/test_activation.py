@@ -95,11 +95,11 @@ def test_ready_comes_once_after_every_worker_can_serve_and_stopping_before_the_e
 
 def test_status_counts_the_workers_and_what_they_do() -> None:
     with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
-        daemon.ear.wait("2 of 2 workers", lambda notice: "2" in notice.pairs.get("STATUS", ""))
+        daemon.ear.wait("2 of 2 workers", lambda notice: "2/2 workers" in notice.pairs.get("STATUS", ""))
         with daemon.client.connect() as connection:
             connection.request("GET", "/health")
             assert connection.response().status == 200
-            daemon.ear.wait("one connection", lambda notice: "1 connection" in notice.pairs.get("STATUS", ""))
+            daemon.ear.wait("one connection", lambda notice: "1 connections" in notice.pairs.get("STATUS", ""))
 
 
 def test_the_watchdog_is_fed_only_when_asked_for() -> None:

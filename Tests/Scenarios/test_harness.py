@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -12,9 +14,9 @@ from harness.backend import Backend, Turn
 from harness.client import Client, Closed
 from harness.events import Event, Frames, check_grammar
 
-Json = dict[str, object]
+Json = Mapping[str, Any]
 
-START = {
+START: Json = {
     "type": "message_start",
     "message": {
         "id": "msg_1",
@@ -32,13 +34,13 @@ START = {
         },
     },
 }
-OPEN = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+OPEN: Json = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
 SAY = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hi"}}
 SHUT = {"type": "content_block_stop", "index": 0}
-DELTA = {
+DELTA: Json = {
     "type": "message_delta",
     "delta": {"stop_reason": "end_turn", "stop_sequence": None},
-    "usage": START["message"]["usage"],  # type: ignore[index]
+    "usage": START["message"]["usage"],
 }
 STOP = {"type": "message_stop"}
 THINK = {
@@ -53,11 +55,11 @@ TOOL = {
 }
 HALF = {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": '{"a":'}}
 FAIL = {"type": "error", "error": {"type": "api_error", "message": "broke"}, "request_id": "req_1"}
-CALLED = DELTA | {"delta": {"stop_reason": "tool_use", "stop_sequence": None}}
+CALLED = dict(DELTA) | {"delta": {"stop_reason": "tool_use", "stop_sequence": None}}
 
 
 def events(*data: Json) -> list[Event]:
-    return [Event(str(one["type"]), one) for one in data]
+    return [Event(one["type"], dict(one)) for one in data]
 
 
 def test_the_grammar_accepts_a_good_stream() -> None:
@@ -72,7 +74,7 @@ def test_the_grammar_accepts_a_good_stream() -> None:
         pytest.param([START, START, DELTA, STOP], id="two starts"),
         pytest.param([START, SAY, DELTA, STOP], id="delta outside a block"),
         pytest.param([START, OPEN, OPEN, SHUT, DELTA, STOP], id="blocks overlap"),
-        pytest.param([START, OPEN | {"index": 1}, DELTA, STOP], id="first index is 1"),
+        pytest.param([START, dict(OPEN) | {"index": 1}, DELTA, STOP], id="first index is 1"),
         pytest.param([START, OPEN, SAY, DELTA, STOP], id="block never stops"),
         pytest.param([START, OPEN, SAY, SHUT, STOP], id="no message_delta"),
         pytest.param([START, OPEN, SAY, SHUT, DELTA], id="no message_stop"),
@@ -84,7 +86,7 @@ def test_the_grammar_accepts_a_good_stream() -> None:
         pytest.param([START, OPEN, SAY, SHUT, CALLED, STOP], id="tool_use without a call"),
         pytest.param([START, {"type": "made_up"}, DELTA, STOP], id="unknown event"),
         pytest.param([START, OPEN, SAY, SHUT, FAIL], id="error where none is due"),
-        pytest.param([START, DELTA | {"usage": {"output_tokens": 1}}, STOP], id="usage incomplete"),
+        pytest.param([START, dict(DELTA) | {"usage": {"output_tokens": 1}}, STOP], id="usage incomplete"),
     ],
 )
 def test_the_grammar_rejects(stream: list[Json]) -> None:

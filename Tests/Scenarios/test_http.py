@@ -209,7 +209,7 @@ def test_every_answer_has_a_request_id_of_its_own() -> None:
 def test_foreign_host_names_are_refused_on_loopback() -> None:
     """A web page that rebinds its own name to 127.0.0.1 gets nothing."""
     with Backend() as backend, Daemon(backend_config(backend.url, hosts=["gateway.lan"])) as daemon:
-        _, port = daemon.address()
+        port = daemon.port
         for host in ("localhost", f"localhost:{port}", "127.0.0.1", f"127.0.0.1:{port}", "[::1]", "LOCALHOST", "gateway.lan"):
             assert daemon.client.get("/health", host=host).status == 200, host
         for host in ("evil.example", "localhost.evil.example", "127.0.0.1.evil.example", f"evil.example:{port}", "10.0.0.1"):

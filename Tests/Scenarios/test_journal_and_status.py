@@ -83,7 +83,7 @@ def test_status_tells_of_workers_restarts_connections_and_backends() -> None:
         idle = next(worker["pid"] for worker in status["workers"] if worker["exchanges"] == 0)
         os.kill(idle, signal.SIGKILL)
         daemon.wait_workers(2, without=[idle])
-        daemon.log.wait("(?i)worker.*SIGKILL")
+        daemon.log.wait("worker died.*signal=SIGKILL")
         assert sum(worker["restarts"] for worker in daemon.status()["workers"]) == 1
         backend.turn(0).go("end")
         stream.rest()

@@ -121,7 +121,7 @@ def test_permits_of_a_dead_worker_are_given_to_others() -> None:
             backend.turn(1).go("end")
             check_grammar(second.stream().rest())
             first.connection.close()
-            daemon.log.wait("(?i)worker.*SIGKILL")
+            daemon.log.wait("worker died.*signal=SIGKILL")
 
 
 def test_a_thousand_streams_at_once_all_come_to_their_end() -> None:

@@ -68,7 +68,13 @@ class Connection:
         self.socket.settimeout(patience)
         self.socket.connect(address)
         self._buffer = b""
-        self._ended = False
+
+    @classmethod
+    def over(cls, connected: socket.socket) -> Connection:
+        """A connection that was made elsewhere."""
+        self = cls.__new__(cls)
+        self.socket, self._buffer = connected, b""
+        return self
 
     def __enter__(self) -> Connection:
         return self
@@ -92,10 +98,8 @@ class Connection:
         try:
             data = self.socket.recv(65536)
         except ConnectionResetError:
-            self._ended = True
             raise Closed("reset", self._buffer) from None
         if not data:
-            self._ended = True
             raise Closed("end", self._buffer)
         self._buffer += data
         return data
@@ -263,7 +267,7 @@ class Client:
 
     def get(self, path: str, **headers: str) -> Response:
         """GET."""
-        return self.ask("GET", path, **headers)
+        return self.ask("GET", path, None, **headers)
 
     def post(self, path: str, body: bytes | Json, **headers: str) -> Response:
         """POST."""

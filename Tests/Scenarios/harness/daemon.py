@@ -198,8 +198,14 @@ class Daemon:
     @property
     def url(self) -> str:
         """The first door, for SDKs."""
-        host, port = self.address()
-        return f"http://{host}:{port}"
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The first door's port."""
+        address = self.address()
+        assert not isinstance(address, str)
+        return address[1]
 
     def write(self, config: Json | str) -> None:
         """The configuration file; a mapping is written as JSON, which is YAML too."""
@@ -261,4 +267,6 @@ def free_port() -> int:
 
 def backend_config(url: str, **more: Any) -> Json:
     """The configuration of one backend, with further keys of the top level."""
-    return {"workers": 2, "backends": [{"name": "gpu1", "url": url, "type": "openai-compatible"}], **more}
+    backend = {"name": "gpu1", "url": url, "type": "openai-compatible"}
+    # Figures of workers come with their heartbeats: often, so that scenarios need not wait for them.
+    return {"workers": 2, "backends": [backend], "supervision": {"heartbeat": "50ms"}, **more}
