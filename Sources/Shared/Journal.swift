@@ -2,6 +2,7 @@
 // because that call uses a blocking socket of its own: with journald stopped or behind, it would hold the
 // loop and every stream on it. Ours never waits; an entry that finds no room is counted as lost.
 
+internal import CSystem
 internal import Glibc
 
 enum Journal {

@@ -1,5 +1,6 @@
 // Where entries go. Chosen once; a write gives false when there was no room, and never waits.
 
+internal import CSystem
 internal import Glibc
 
 struct LogSink: Sendable {
