@@ -102,11 +102,20 @@ public struct UpstreamHead: Sendable {
     /// Lower-cased media type without parameters, or "".
     public var contentType: String
     public var retryAfter: String?
+    /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, such as `6m0s`.
+    public var rateLimitReset: String?
+    /// When the head came, in seconds since 1970; 0 if unknown. Dates in `retry-after` count from here.
+    public var receivedAt: Int
 
-    public init(status: Int, contentType: String, retryAfter: String? = nil) {
+    public init(
+        status: Int, contentType: String, retryAfter: String? = nil, rateLimitReset: String? = nil,
+        receivedAt: Int = 0
+    ) {
         self.status = status
         self.contentType = contentType
         self.retryAfter = retryAfter
+        self.rateLimitReset = rateLimitReset
+        self.receivedAt = receivedAt
     }
 }
 
