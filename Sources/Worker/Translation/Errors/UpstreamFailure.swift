@@ -1,0 +1,159 @@
+// What a failing backend means for the client: status, kind, words, whether and when to try again. Pure.
+
+import JSON
+
+enum UpstreamFailure {
+    /// Seconds to wait for a backend that is starting or busy.
+    private static let busyDelay = 5
+
+    /// An answer with an error status, or an answer of 200 that is no answer.
+    static func answer(head: UpstreamHead, body: [UInt8]) -> ClientError {
+        let said = FailureText(body: body)
+        return error(status: (400...599).contains(head.status) ? head.status : 502, said, head)
+    }
+
+    /// The error in a body or frame that came with status 200; nil if there is none in it.
+    static func inside(_ root: JSONNode) -> ClientError? {
+        if root.isObject {
+            guard root["choices"]?.first == nil || root["error"] != nil else { return nil }
+            let isNamed = root["error"] != nil || root["object"]?.stringEquals("error") == true
+            guard isNamed || root["detail"] != nil || root["type"]?.stringEquals("error") == true else {
+                return nil
+            }
+        }
+        return FailureText(json: root).map { named($0) }
+    }
+
+    /// An event that is an error by its name, whatever its data.
+    static func named(data: ArraySlice<UInt8>) -> ClientError { named(FailureText(body: Array(data))) }
+
+    private static func named(_ said: FailureText) -> ClientError {
+        error(status: said.status ?? status(of: said), said, UpstreamHead(status: 200, contentType: ""))
+    }
+
+    /// How the transport ended before anything was said to the client.
+    static func transport(_ end: UpstreamEnd, hadBytes: Bool) -> ClientError {
+        switch end {
+        case .complete:
+            ClientError(status: 502, kind: .api, message: "the backend closed the stream early")
+        case .broken(let detail) where hadBytes:
+            ClientError(
+                status: 502, kind: .api, message: sentence("the connection to the backend broke", detail))
+        case .broken(let detail), .unreachable(let detail):
+            ClientError(
+                status: 529, kind: .overloaded, message: sentence("the backend cannot be reached", detail),
+                retryAfter: busyDelay)
+        case .misconfigured(let detail):
+            ClientError(
+                status: 502, kind: .api,
+                message: sentence("the backend cannot be used as configured", detail),
+                shouldRetry: false)
+        case .timedOut(let limit):
+            ClientError(
+                status: 504, kind: .timeout, message: "the backend did not answer in time (\(limit))")
+        }
+    }
+
+    private static func sentence(_ text: String, _ detail: String) -> String {
+        detail.isEmpty ? text : "\(text): \(detail)"
+    }
+
+    // MARK: by status
+
+    private static func error(status: Int, _ said: FailureText, _ head: UpstreamHead) -> ClientError {
+        if ![401, 402, 403, 429].contains(status),
+            let overflow = ContextOverflow(
+                text: said.message, code: said.code, type: said.type, promptTokens: said.promptTokens,
+                window: said.window)
+        {
+            return overflow.error(original: said.message)
+        }
+        let message = said.message.isEmpty ? "the backend answered with status \(status)" : said.message
+        switch status {
+        case 400, 422: return ClientError(status: 400, kind: .invalidRequest, message: message)
+        case 401, 403:
+            return ClientError(
+                status: 502, kind: .api, message: "backend rejected the gateway's credentials",
+                shouldRetry: false)
+        case 402: return billing(message)
+        case 404: return notFound(said, message)
+        case 405, 406, 415:
+            return ClientError(
+                status: 500, kind: .api, message: "backend refused the request (\(status)): \(message)",
+                shouldRetry: false)
+        case 408, 504: return ClientError(status: 504, kind: .timeout, message: message)
+        case 409: return ClientError(status: 409, kind: .conflict, message: message)
+        case 413: return ClientError(status: 413, kind: .requestTooLarge, message: withoutWindow(message))
+        case 429: return limited(said, message, head)
+        case 501: return ClientError(status: 400, kind: .invalidRequest, message: message)
+        case 503, 529: return busy(said, message, head)
+        case 500...599: return broken(status, said)
+        default: return ClientError(status: 400, kind: .invalidRequest, message: message)
+        }
+    }
+
+    private static func billing(_ message: String) -> ClientError {
+        ClientError(status: 402, kind: .billing, message: message, shouldRetry: false)
+    }
+
+    /// A model that is not there is the client's matter; a path that is not there is ours.
+    private static func notFound(_ said: FailureText, _ message: String) -> ClientError {
+        guard said.message.lowercased().contains("model") || said.code.contains("model") else {
+            return ClientError(
+                status: 502, kind: .api, message: "backend has no /v1/chat/completions (404)",
+                shouldRetry: false)
+        }
+        return ClientError(status: 404, kind: .notFound, message: message)
+    }
+
+    private static func limited(_ said: FailureText, _ message: String, _ head: UpstreamHead) -> ClientError {
+        guard said.code != "insufficient_quota", said.type != "insufficient_quota" else {
+            return billing(message)
+        }
+        return ClientError(
+            status: 429, kind: .rateLimit, message: message,
+            retryAfter: RetryAfter.seconds(
+                header: head.retryAfter, reset: head.rateLimitReset, message: message, now: head.receivedAt))
+    }
+
+    private static func busy(_ said: FailureText, _ message: String, _ head: UpstreamHead) -> ClientError {
+        let seconds = RetryAfter.seconds(
+            header: head.retryAfter, reset: nil, message: message, now: head.receivedAt)
+        return ClientError(
+            status: 529, kind: .overloaded, message: said.firstLine.isEmpty ? message : said.firstLine,
+            retryAfter: seconds ?? busyDelay, shouldRetry: true)
+    }
+
+    private static func broken(_ status: Int, _ said: FailureText) -> ClientError {
+        let line = said.firstLine
+        let isOwn = status == 500
+        let message =
+            if line.isEmpty {
+                "the backend answered with status \(status)"
+            } else if isOwn {
+                line
+            } else {
+                "the backend answered with status \(status): \(line)"
+            }
+        return ClientError(status: isOwn ? 500 : 502, kind: .api, message: message)
+    }
+
+    /// Clients take 413 with these words for a full context.
+    private static func withoutWindow(_ message: String) -> String {
+        message.lowercased().contains("context window")
+            ? "the backend refused a request of this size" : message
+    }
+
+    /// A status for an error that names none.
+    private static func status(of said: FailureText) -> Int {
+        let words = (said.type + " " + said.code).lowercased()
+        for (word, status) in statuses where words.contains(word) { return status }
+        return 500
+    }
+
+    private static let statuses = [
+        ("overloaded", 503), ("unavailable", 503), ("rate_limit", 429), ("insufficient_quota", 429),
+        ("invalid_request", 400), ("badrequest", 400), ("bad_request", 400), ("tool_use_failed", 400),
+        ("authentication", 401), ("permission", 403), ("not_found", 404), ("notfound", 404), ("timeout", 504),
+    ]
+}

@@ -1,0 +1,264 @@
+// One reply, from the upstream's bytes to the client's: which state the exchange is in, and its one end.
+// Holds: nothing is said to the client before it is decided whether this is a reply or an error; every reply
+// ends in exactly one outcome; nothing follows it.
+
+import JSON
+
+public struct MessagesReply: Sendable {
+    public enum Phase: Sendable, Equatable {
+        /// Nothing that decides the status has come. A reply without a stream stays here until it ends.
+        case undecided
+        case streaming
+        case ended(Outcome)
+    }
+
+    /// What the upstream's body is taken for.
+    private enum Body {
+        /// Nothing but space came yet.
+        case unknown
+        case events
+        /// One JSON text.
+        case document
+        /// Not an answer: an error's text.
+        case failure
+    }
+
+    /// Bytes of a whole completion.
+    static let documentLimit = 64 << 20
+    /// Bytes of an error's text that are read.
+    static let failureLimit = 256 << 10
+
+    public private(set) var phase = Phase.undecided
+    /// The error, when the reply ended before anything was said to the client.
+    public private(set) var failure: ClientError?
+
+    private let streaming: Bool
+    private let requestID: String
+    private var head = UpstreamHead(status: 200, contentType: "")
+    private var body = Body.unknown
+    private var hadBytes = false
+    private var decoder = SSEDecoder()
+    private var document: [UInt8] = []
+    private var reader: OpenAIChunkReader
+    private var composer: ReplyComposer
+    private var deltas: [Delta] = []
+    private var hadChunk = false
+
+    public init(
+        plan: ReplyPlan, streaming: Bool, messageID: String, requestID: String, requestedModel: String,
+        inputEstimate: Int
+    ) {
+        self.streaming = streaming
+        self.requestID = requestID
+        reader = OpenAIChunkReader(plan: plan)
+        composer = ReplyComposer(
+            plan: plan, form: streaming ? .events : .message, messageID: messageID, model: requestedModel,
+            inputEstimate: inputEstimate)
+    }
+
+    // MARK: what came
+
+    public mutating func receive(head: UpstreamHead) {
+        self.head = head
+        if !(200...299).contains(head.status) { body = .failure }
+    }
+
+    public mutating func receive(_ bytes: [UInt8]) { receive(bytes.span) }
+    public mutating func receive(_ bytes: ArraySlice<UInt8>) { receive(bytes.span) }
+
+    /// Bytes of the upstream's body, cut anywhere.
+    public mutating func receive(_ bytes: Span<UInt8>) {
+        guard wantsMore, !bytes.isEmpty else { return }
+        hadBytes = true
+        if case .unknown = body { recognise(bytes) }
+        switch body {
+        case .unknown: break
+        case .events:
+            composer.reserve(bytes.count)
+            decoder.append(bytes)
+            while wantsMore, let frame = decoder.next() { read(frame) }
+        case .document: collect(bytes, limit: Self.documentLimit)
+        case .failure:
+            // The rest of a long page says nothing more.
+            let room = Self.failureLimit - document.count
+            collect(bytes.extracting(first: min(room, bytes.count)), limit: Self.failureLimit)
+        }
+    }
+
+    /// One step of a reply that no upstream makes.
+    public mutating func receive(_ delta: Delta) {
+        guard wantsMore else { return }
+        hadChunk = true
+        apply(delta)
+    }
+
+    public mutating func end(_ end: UpstreamEnd) {
+        guard wantsMore else { return }
+        switch body {
+        case .events:
+            while wantsMore, let frame = decoder.last() { read(frame) }
+        case .document where end == .complete: readDocument()
+        case .failure: fail(UpstreamFailure.answer(head: head, body: document))
+        case .unknown, .document: break
+        }
+        guard wantsMore else { return }
+        guard composer.stop == nil else { return finish() }
+        let error = UpstreamFailure.transport(end, hadBytes: hadBytes || hadChunk)
+        if case .timedOut = end { fail(error, as: .timedOut(error)) } else { fail(error, as: .truncated) }
+    }
+
+    /// The time to hold the status back has passed.
+    public mutating func commitEarly() {
+        guard streaming, phase == .undecided else { return }
+        commit()
+        composer.ping()
+    }
+
+    public mutating func ping() { if phase == .streaming { composer.ping() } }
+
+    /// The client left.
+    public mutating func cancel() {
+        guard wantsMore else { return }
+        composer.discardOutput()
+        phase = .ended(.cancelled)
+    }
+
+    // MARK: what goes out
+
+    /// Client bytes made so far: events, or the JSON body once ended.
+    public mutating func takeOutput() -> [UInt8] { hasOutput ? composer.takeOutput() : [] }
+
+    /// As `takeOutput`, onto bytes that the caller has; no memory changes hands.
+    public mutating func drainOutput(into bytes: inout [UInt8]) {
+        if hasOutput { composer.drainOutput(into: &bytes) }
+    }
+
+    public var hasOutput: Bool {
+        if !streaming, wantsMore { return false }
+        return !composer.writer.output.isEmpty
+    }
+
+    public var usage: Usage { composer.usage }
+
+    /// What was put right in this reply, by name.
+    public var repairs: [String] { composer.repairs }
+
+    /// False once the reply has ended: the transfer may be ended too.
+    public var wantsMore: Bool { if case .ended = phase { false } else { true } }
+
+    // MARK: reading
+
+    private mutating func recognise(_ bytes: Span<UInt8>) {
+        var at = 0
+        while at < bytes.count, Ascii.isSpace(bytes[at]) { at += 1 }
+        guard at < bytes.count else { return }
+        switch bytes[at] {
+        case UInt8(ascii: "{"), UInt8(ascii: "["): body = .document
+        case UInt8(ascii: "<"): body = .failure
+        default: body = head.contentType == "text/html" ? .failure : .events
+        }
+    }
+
+    private mutating func collect(_ bytes: Span<UInt8>, limit: Int) {
+        guard bytes.count <= limit - document.count else { return fail(Self.tooLarge) }
+        bytes.withUnsafeBufferPointer { document.append(contentsOf: $0) }
+    }
+
+    private mutating func read(_ frame: SSEDecoder.Frame) {
+        let bytes = frame.isJoined ? decoder.joined[frame.range] : decoder.buffer[frame.range]
+        switch frame.kind {
+        case .tooLarge: return fail(Self.tooLarge)
+        case .namedError, .errorField: return fail(UpstreamFailure.named(data: bytes))
+        case .data, .unframed: break
+        }
+        switch reader.read(bytes, into: &deltas) {
+        case .malformed: composer.note("malformed-chunk")
+        case .done: done()
+        case .read:
+            guard !bytes.isEmpty else { return }
+            hadChunk = true
+            applyDeltas()
+        }
+        deltas.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func applyDeltas() {
+        for delta in deltas where wantsMore { apply(delta) }
+        if wantsMore, phase == .undecided, streaming { commit() }
+    }
+
+    @inline(__always)
+    private mutating func apply(_ delta: Delta) {
+        do {
+            if phase == .undecided, streaming, delta.decides { commit() }
+            try composer.receive(delta)
+        } catch {
+            // What fails after the model has stopped does not take the answer back.
+            composer.stop == nil ? fail(error) : finish()
+        }
+    }
+
+    private mutating func done() {
+        guard composer.stop == nil else { return finish() }
+        guard hadChunk else {
+            return fail(UpstreamFailure.transport(.complete, hadBytes: true), as: .truncated)
+        }
+        composer.note("no-finish-reason")
+        finish()
+    }
+
+    private mutating func readDocument() {
+        let parsed =
+            (try? JSONDocument(parsing: document))
+            ?? (try? JSONDocument(parsing: Mending.mended(document[...])))
+        guard let root = parsed?.root, reader.read(root, into: &deltas) else {
+            return fail(UpstreamFailure.answer(head: head, body: document))
+        }
+        let isAnswer = root["choices"]?.first != nil
+        if isAnswer { hadChunk = true }
+        applyDeltas()
+        deltas.removeAll()
+        guard wantsMore else { return }
+        guard isAnswer else {
+            return fail(ClientError(status: 502, kind: .api, message: "the backend's answer has no choices"))
+        }
+        if composer.stop == nil { composer.note("no-finish-reason") }
+        finish()
+    }
+
+    // MARK: the end
+
+    private mutating func commit() {
+        composer.start()
+        phase = .streaming
+    }
+
+    private mutating func finish() {
+        composer.finish()
+        phase = .ended(.completed)
+    }
+
+    private mutating func fail(_ error: ClientError, as outcome: Outcome? = nil) {
+        if phase == .streaming {
+            composer.fail(error, requestID: requestID)
+        } else {
+            composer.discardOutput()
+            failure = error
+        }
+        phase = .ended(outcome ?? .upstreamFailed(error))
+    }
+
+    private static let tooLarge = ClientError(
+        status: 502, kind: .api, message: "the backend's answer is larger than this gateway reads",
+        shouldRetry: false)
+}
+
+extension Delta {
+    /// Whether the reply is one, from here on.
+    fileprivate var decides: Bool {
+        switch self {
+        case .text, .reasoning, .toolCall, .toolArguments, .finished: true
+        case .usage, .failed: false
+        }
+    }
+}

@@ -1,0 +1,41 @@
+// Why a backend of the OpenAI dialect stopped, in Anthropic's words.
+
+import JSON
+
+enum OpenAIFinish {
+    enum Verdict: Equatable {
+        case stopped(StopReason)
+        /// The backend gave up; the text is what it said.
+        case failed(String)
+    }
+
+    /// The verdict of a choice, nil while it goes on.
+    static func read(_ choice: JSONNode, _ root: JSONNode, stopSequences: [String]) -> Verdict? {
+        guard let reason = choice["finish_reason"]?.string, !reason.isEmpty, reason != "null" else {
+            return nil
+        }
+        if let native = choice["native_finish_reason"]?.string, refusals.contains(native.uppercased()) {
+            return .stopped(.refusal)
+        }
+        switch reason.lowercased() {
+        case "tool_calls", "tool_call", "function_call", "tool_use": return .stopped(.toolUse)
+        case "length", "max_tokens", "model_length", "max_length": return .stopped(.maxTokens)
+        case "content_filter", "refusal", "safety": return .stopped(.refusal)
+        case "error", "abort", "cancelled":
+            return .failed("the backend stopped with finish_reason \"\(reason)\"")
+        default:
+            let matched = [
+                choice["stop_reason"], choice["matched_stop"], root["stopping_word"],
+                root["__verbose"]?["stopping_word"],
+            ]
+            for text in matched.compactMap({ $0?.string }) where stopSequences.contains(text) {
+                return .stopped(.stopSequence(text))
+            }
+            return .stopped(.endTurn)
+        }
+    }
+
+    private static let refusals: Set<String> = [
+        "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION", "SPII",
+    ]
+}

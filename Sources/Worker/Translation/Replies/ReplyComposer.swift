@@ -1,0 +1,261 @@
+// Deltas to blocks: what order things are shown in, when a tool call leaves, why the reply stopped.
+// Holds: text and reasoning go to the writer as they come, tool calls only when whole; no block is opened for
+// white space alone; the writer is asked to finish exactly once.
+
+import JSON
+
+struct ReplyComposer: Sendable {
+    /// Repairs that are remembered for the journal.
+    private static let repairLimit = 32
+    /// White space held back before it is known whether text follows.
+    private static let gapLimit = 4096
+    /// A token is about this many bytes, when a backend does not count.
+    private static let bytesPerToken = 4
+
+    private(set) var writer: MessageStreamWriter
+    private let plan: ReplyPlan
+    private let names: ToolNames
+    private let messageID: String
+    private let inputEstimate: Int
+
+    private var splitter: ReasoningTagSplitter
+    private var textJoiner = TextJoiner()
+    private var reasoningJoiner = TextJoiner()
+    /// White space at the start of the block `pending`, which is not open yet.
+    private var gap: [UInt8] = []
+    private var pending = Channel.none
+    private var open = Channel.none
+    private var echo: PrefillEcho
+    private var calls = ToolCallBuffer()
+    private var callsShown = 0
+    private var shownIDs: Set<String> = []
+
+    private(set) var stop: StopReason?
+    private var reported: Usage?
+    private var outputBytes = 0
+    private(set) var repairs: [String] = []
+
+    private enum Channel { case none, text, reasoning }
+
+    init(
+        plan: ReplyPlan, form: MessageStreamWriter.Form, messageID: String, model: String, inputEstimate: Int
+    ) {
+        self.plan = plan
+        self.messageID = messageID
+        self.inputEstimate = max(inputEstimate, 1)
+        names = ToolNames(plan)
+        splitter = ReasoningTagSplitter(plan.thinkTags)
+        echo = PrefillEcho(plan.prefill)
+        writer = MessageStreamWriter(
+            form: form,
+            head: .init(
+                messageID: messageID, model: model, omitsThinking: plan.thinkingDisplayOmitted,
+                carriesThinking: plan.thinkingDisplayOmitted && plan.reasoningEcho != .none))
+        // Nothing of the one message leaves before its end, and its counts stand at the end: it may begin.
+        if form == .message { writer.start(Usage()) }
+    }
+
+    /// Counts as far as they are known; where the backend does not count, an estimate.
+    var usage: Usage {
+        var usage = reported ?? Usage()
+        // Zeros here would blind clients that watch how full the context is.
+        if usage.input + usage.cacheRead + usage.cacheCreation == 0 { usage.input = inputEstimate }
+        if usage.output == 0, outputBytes > 0 { usage.output = max(1, outputBytes / Self.bytesPerToken) }
+        return usage
+    }
+
+    mutating func start() {
+        var usage = usage
+        usage.output = 0
+        usage.thinking = nil
+        writer.start(usage)
+    }
+
+    mutating func ping() { writer.ping() }
+
+    /// `failed` is not for here: how a reply ends is decided by its owner.
+    mutating func receive(_ delta: Delta) throws(ClientError) {
+        switch delta {
+        case .text(let text): receive(text: text)
+        case .reasoning(let text):
+            // Where reasoning has its own field, tags in the text are text.
+            endTags()
+            reason(text)
+        case .toolCall(let number, let id, let name):
+            endTags()
+            try guarded { (calls) throws(ToolCallBuffer.Overflow) in
+                try calls.describe(number, id: id, name: name)
+            }
+        case .toolArguments(let number, let text):
+            endTags()
+            try guarded { (calls) throws(ToolCallBuffer.Overflow) in try calls.append(number, text) }
+        case .usage(let usage): reported = usage
+        case .finished(let reason): stop = reason
+        case .failed(let error): throw error
+        }
+    }
+
+    /// The end of a reply that is complete.
+    mutating func finish() {
+        endTags()
+        endChannel()
+        let isCut = stop == .maxTokens || stop == .contextWindowExceeded
+        while let call = calls.next() { show(call, isCut: isCut && calls.isEmpty) }
+        writer.finish(reason(), usage)
+    }
+
+    mutating func fail(_ error: ClientError, requestID: String) {
+        let rest = splitter.flush()
+        if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
+        if !rest.text.isEmpty { emit(rest.text, .text) }
+        writer.fail(error, requestID: requestID)
+    }
+
+    mutating func note(_ repair: String) {
+        guard repairs.count < Self.repairLimit, !repairs.contains(repair) else { return }
+        repairs.append(repair)
+    }
+
+    mutating func takeOutput() -> [UInt8] { writer.takeOutput() }
+    mutating func drainOutput(into other: inout [UInt8]) { writer.drain(into: &other) }
+    mutating func discardOutput() { writer.discardOutput() }
+    mutating func reserve(_ bytes: Int) { writer.reserve(bytes) }
+
+    private func reason() -> StopReason {
+        switch stop {
+        case nil, .endTurn, .stopSequence, .toolUse:
+            if callsShown > 0 { return .toolUse }
+            // The server saw a call but lost it on the way: to the client this is an ordinary end.
+            if stop == .toolUse { return .endTurn }
+            return stop ?? .endTurn
+        case .maxTokens, .refusal, .contextWindowExceeded: return stop ?? .endTurn
+        }
+    }
+
+    // MARK: text and reasoning
+
+    @inline(__always)
+    private mutating func receive(text: JSONText) {
+        guard !text.isEmpty else { return }
+        if !calls.isEmpty { showCompleteCalls() }
+        let bytes = textJoiner.join(text)
+        guard splitter.isPlain, echo.isSettled else { return receive(held: bytes) }
+        emit(bytes, .text)
+    }
+
+    private mutating func receive(held bytes: ArraySlice<UInt8>) {
+        let bytes = echo.withoutEcho(bytes)
+        guard !bytes.isEmpty else { return }
+        let split = splitter.split(bytes)
+        if !split.reasoning.isEmpty { emit(split.reasoning, .reasoning) }
+        if !split.text.isEmpty { emit(split.text, .text) }
+    }
+
+    private mutating func reason(_ text: JSONText) {
+        if !calls.isEmpty { showCompleteCalls() }
+        emit(reasoningJoiner.join(text), .reasoning)
+    }
+
+    @inline(__always)
+    private mutating func emit(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
+        guard !bytes.isEmpty else { return }
+        outputBytes &+= bytes.count
+        if open != channel { return begin(channel, bytes) }
+        channel == .text ? writer.text(bytes) : writer.thinking(bytes)
+    }
+
+    /// A block that is not open yet waits for something other than space.
+    private mutating func begin(_ channel: Channel, _ bytes: ArraySlice<UInt8>) {
+        let isBlank = ReasoningTagSplitter.leadingSpace(bytes) == bytes.count
+        if pending != channel { gap.removeAll() }
+        pending = channel
+        guard !isBlank || gap.count + bytes.count > Self.gapLimit else {
+            return gap.append(contentsOf: bytes)
+        }
+        endChannel()
+        open = channel
+        let whole = gap.isEmpty ? bytes : (gap + bytes)[...]
+        gap.removeAll()
+        pending = .none
+        channel == .text ? writer.text(whole) : writer.thinking(whole)
+    }
+
+    /// Half characters that never got their other half.
+    private mutating func endChannel() {
+        switch open {
+        case .text: writer.text(textJoiner.flush())
+        case .reasoning: writer.thinking(reasoningJoiner.flush())
+        case .none: break
+        }
+        open = .none
+    }
+
+    private mutating func endTags() {
+        guard !splitter.isPlain || !echo.isSettled else { return }
+        let bytes = echo.flush()
+        if !bytes.isEmpty { receive(held: bytes) }
+        let rest = splitter.flush()
+        if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
+        if !rest.text.isEmpty { emit(rest.text, .text) }
+    }
+
+    // MARK: tool calls
+
+    private mutating func guarded(
+        _ change: (inout ToolCallBuffer) throws(ToolCallBuffer.Overflow) -> Void
+    ) throws(ClientError) {
+        do {
+            try change(&calls)
+        } catch {
+            throw ClientError(
+                status: 502, kind: .api,
+                message: "the backend's tool calls are larger than this gateway holds",
+                shouldRetry: false)
+        }
+        // A later call has begun: what is complete before it may leave.
+        if calls.waiting.count > 1 { showCompleteCalls(keeping: 1) }
+    }
+
+    private mutating func showCompleteCalls(keeping kept: Int = 0) {
+        while calls.waiting.count > kept, calls.isNextComplete(), let call = calls.next() {
+            show(call, isCut: false)
+        }
+    }
+
+    private mutating func show(_ call: ToolCallBuffer.Call, isCut: Bool) {
+        if plan.disableParallelToolUse, callsShown > 0 { return note("parallel-call-dropped") }
+        guard let (name, isRepaired) = names.resolve(call.names) else { return note("nameless-call-dropped") }
+        let input: [UInt8]
+        switch ToolArguments.read(
+            JSONText(escaped: call.arguments[...]).plain, isCut: isCut, schema: plan.toolSchemas[name],
+            lastPiece: call.lastPiece > 0 ? JSONText(escaped: call.arguments[call.lastPiece...]).plain : [])
+        {
+        case .exact(let text): input = text
+        case .repaired(let text, let repair):
+            note(repair)
+            input = text
+        case .unreadable:
+            if isCut { return note("cut-call-dropped") }
+            note("unreadable-arguments")
+            input = Array("{}".utf8)
+        }
+        if isRepaired { note("tool-name") }
+        endChannel()
+        gap.removeAll()
+        pending = .none
+        writer.toolUse(id: id(of: call), name: name, input: input)
+        callsShown += 1
+        outputBytes &+= input.count + name.utf8.count
+    }
+
+    private mutating func id(of call: ToolCallBuffer.Call) -> String {
+        if let id = call.id, !id.isEmpty {
+            let shown = ToolCallID.client(for: id, messageID: messageID)
+            if shownIDs.insert(shown).inserted { return shown }
+            note("repeated-call-id")
+        }
+        let made = ToolCallID.generated(messageID: messageID, number: callsShown)
+        shownIDs.insert(made)
+        return made
+    }
+}
