@@ -90,6 +90,29 @@ import Testing
         timer = nil
     }
 
+    @Test("actions that disarm or move timers due in the same turn are obeyed, and hit no others")
+    @Loop func sameTurn() async {
+        var fired: [String] = []
+        let soon = Instant.now.advanced(by: .milliseconds(1))
+        let late = soon.advanced(by: .milliseconds(4))
+        let disarmed = Timer { fired.append("disarmed") }
+        let moved = Timer { fired.append("moved") }
+        let other = Timer { fired.append("other") }
+        let first = Timer {
+            fired.append("first")
+            other.arm(at: late)
+            disarmed.disarm()
+            moved.arm(at: late)
+            moved.arm(at: late.advanced(by: .milliseconds(1)))
+        }
+        first.arm(at: soon)
+        for timer in [disarmed, moved] { timer.arm(at: soon.advanced(nanoseconds: 1)) }
+        // Keeps the loop busy until all of them are due together.
+        while Instant.now <= soon.advanced(nanoseconds: 1000) {}
+        await Loop.sleep(for: .milliseconds(12))
+        #expect(fired == ["first", "other", "moved"])
+    }
+
     @Test("a disarmed or forgotten timer is released")
     @Loop func released() async {
         weak var kept: Timer?

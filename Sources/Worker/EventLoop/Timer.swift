@@ -34,12 +34,20 @@ public final class Timer {
         Loop.timers.forget(identifier)
     }
 
-    /// The heap's time has come: the action, or another round when the deadline has moved meanwhile.
-    fileprivate func due(at now: Instant) {
+    /// The heap no longer knows this timer. Whether it is due, or goes back under a later time.
+    fileprivate func leaveHeap() -> Bool {
+        let known = queued
         queued = nil
-        guard let deadline else { return }
-        if deadline > now { return arm(at: deadline) }
-        self.deadline = nil
+        guard let deadline, let known else { return false }
+        if deadline == known { return true }
+        arm(at: deadline)
+        return false
+    }
+
+    /// Calls the action, unless another one has disarmed or armed this timer in the same turn.
+    fileprivate func fire() {
+        guard queued == nil, deadline != nil else { return }
+        deadline = nil
         action()
     }
 }
@@ -76,14 +84,15 @@ final class TimerTable {
         free.append(identifier)
     }
 
-    /// Calls what is due. What actions arm for now or earlier waits for the next turn.
+    /// Calls what is due, in order. What actions arm for now or earlier waits for the next turn.
     func fire(at now: Instant) {
         var due: [Timer] = []
         while let identifier = heap.popDue(at: now.nanoseconds) {
-            if let timer = timers[identifier] { due.append(timer) }
+            let timer = timers[identifier]
             timers[identifier] = nil
             free.append(identifier)
+            if let timer, timer.leaveHeap() { due.append(timer) }
         }
-        for timer in due { timer.due(at: now) }
+        for timer in due { timer.fire() }
     }
 }
