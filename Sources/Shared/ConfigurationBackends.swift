@@ -3,7 +3,8 @@
 extension ConfigurationReader {
     mutating func backends(_ top: Section) -> [Configuration.Backend] {
         let items = list("backends", in: top, limit: Configuration.maximumBackends) ?? []
-        return items.compactMap { path, node in backend(node, at: path) }
+        // A bad one keeps its place, so that those after it keep their numbers in what is told.
+        return items.map { path, node in backend(node, at: path) ?? Configuration.Backend(name: "", url: "") }
     }
 
     private mutating func backend(_ node: YAMLNode, at path: String) -> Configuration.Backend? {
@@ -20,11 +21,11 @@ extension ConfigurationReader {
         let url = required("url", in: section, node) { reader, value, path in
             reader.url(value, at: path, read: URLWord.base)
         }
-        // The other keys are read before giving up, so that their mistakes are told as well.
         var backend = Configuration.Backend(name: name ?? "", url: url ?? "")
         settings(section, &backend)
         dialect(section, &backend)
-        return name == nil || url == nil ? nil : backend
+        gemini(&backend)
+        return backend
     }
 
     private mutating func settings(_ section: Section, _ backend: inout Configuration.Backend) {
@@ -68,25 +69,30 @@ extension ConfigurationReader {
         }
     }
 
+    /// Google's documents give the base URL with the path of its OpenAI door, which is ours to add.
+    private func gemini(_ backend: inout Configuration.Backend) {
+        let door = "/v1beta/openai"
+        guard backend.type == .gemini, backend.url.hasSuffix(door) else { return }
+        backend.url.removeLast(door.count)
+    }
+
     mutating func models(_ top: Section) -> [Configuration.ModelRule] {
         let items = list("models", in: top, limit: Configuration.maximumModelRules) ?? []
-        return items.compactMap { path, node in
-            guard
-                let section = section(
-                    node, path, keys: ["match", "use"], what: "a mapping with match and use")
-            else { return nil }
-            let match = required("match", in: section, node) { reader, value, path in
-                reader.text(value, at: path, expected: Self.modelExpected, accept: Self.modelName)
-            }
-            let use = required("use", in: section, node) { reader, value, path in
-                reader.text(value, at: path, expected: Self.modelExpected) { text in
-                    text.contains("*") || text.hasPrefix("/") || text.hasSuffix("/")
-                        ? nil : Self.modelName(text)
-                }
-            }
-            guard let match, let use else { return nil }
-            return Configuration.ModelRule(match: match, use: use)
+        return items.map { path, node in rule(node, at: path) ?? Configuration.ModelRule(match: "", use: "") }
+    }
+
+    private mutating func rule(_ node: YAMLNode, at path: String) -> Configuration.ModelRule? {
+        guard let section = section(node, path, keys: ["match", "use"], what: "a mapping with match and use")
+        else { return nil }
+        let match = required("match", in: section, node) { reader, value, path in
+            reader.text(value, at: path, expected: Self.modelExpected, accept: Self.modelName)
         }
+        let use = required("use", in: section, node) { reader, value, path in
+            reader.text(value, at: path, expected: Self.modelExpected) { text in
+                text.contains("*") || text.hasPrefix("/") || text.hasSuffix("/") ? nil : Self.modelName(text)
+            }
+        }
+        return Configuration.ModelRule(match: match ?? "", use: use ?? "")
     }
 
     private mutating func required<Value>(

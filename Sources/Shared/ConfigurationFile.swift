@@ -74,10 +74,10 @@ public struct ConfigurationOverrides: Sendable, Equatable {
         }
         if !listen.isEmpty {
             keys.append("listen")
-            configuration.listen = listen.compactMap { text in
-                let address = ListenWord.parse(text)
-                if address == nil { mistake("--listen", ListenWord.expected, text) }
-                return address
+            configuration.listen = listen.map { text in
+                if let address = ListenWord.parse(text) { return address }
+                mistake("--listen", ListenWord.expected, text)
+                return .unix(path: "")
             }
         }
         if let workers {
@@ -135,8 +135,10 @@ extension ConfigurationReader {
 
     private mutating func doors(_ top: Section, _ target: inout Configuration) {
         if let items = list("listen", in: top, limit: Configuration.maximumListeners, emptyAllowed: false) {
-            target.listen = items.compactMap { path, node in
+            // A bad one keeps its place, so that those after it keep their numbers in what is told.
+            target.listen = items.map { path, node in
                 text(node, at: path, expected: ListenWord.expected, accept: ListenWord.parse)
+                    ?? .unix(path: "")
             }
         }
         if let node = top.values["workers"] {

@@ -70,7 +70,7 @@ struct CrossRules {
 
     private mutating func backends() {
         var names: [String: Int] = [:]
-        for (index, backend) in configuration.backends.enumerated() {
+        for (index, backend) in configuration.backends.enumerated() where !backend.name.isEmpty {
             if let first = names[backend.name.lowercased()] {
                 found.append(
                     (
@@ -86,9 +86,9 @@ struct CrossRules {
     /// `use: Qwen/Qwen3-8B` may be a model's own name, so only a prefix that looks like a misspelt
     /// backend is a mistake.
     private mutating func models() {
-        let names = configuration.backends.map(\.name)
+        let names = configuration.backends.map(\.name).filter { !$0.isEmpty }
         var matches: [String: Int] = [:]
-        for (index, rule) in configuration.models.enumerated() {
+        for (index, rule) in configuration.models.enumerated() where !rule.match.isEmpty {
             if let first = matches[rule.match.lowercased()] {
                 found.append(
                     (

@@ -8,7 +8,13 @@ public enum Nearest {
     /// The first of the names with the fewest edits, if it is near enough to be meant: at most a third
     /// of the typed length, but one edit always and four at most. Case does not count.
     public static func name(to typed: String, among names: some Sequence<String>) -> String? {
-        let limit = min(4, max(1, typed.utf8.count / 3))
+        closest(to: typed, among: names, edits: min(4, max(1, typed.utf8.count / 3)))
+    }
+
+    /// The first of the names with the fewest edits, up to `edits` of them.
+    public static func closest(
+        to typed: String, among names: some Sequence<String>, edits limit: Int = longestName
+    ) -> String? {
         var best: (name: String, edits: Int)?
         for name in names {
             guard let edits = distance(typed, name), edits <= limit else { continue }

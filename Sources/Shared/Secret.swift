@@ -62,6 +62,8 @@ public struct AccessKeys: Sendable, Equatable {
 /// Why a secret cannot be had. Never shows it.
 public struct SecretFailure: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
+    /// Not there or not readable for this process, as opposed to there and no good.
+    public let isAbsent: Bool
 }
 
 /// Where this process finds secrets: its environment, taken once at start.
@@ -104,19 +106,18 @@ public struct SecretSources: Sendable {
         return AccessKeys(keys)
     }
 
-    /// Whether a credential could be found at all: only a started unit has the folder.
-    var hasCredentials: Bool { variable("CREDENTIALS_DIRECTORY") != nil }
-
     private func bytes(_ secret: Configuration.Secret) throws(SecretFailure) -> [UInt8] {
         switch secret {
         case .environment(let name):
-            guard let value = variable(name) else { throw failure(secret, "is not set") }
+            guard let value = variable(name) else { throw failure(secret, "is not set", absent: true) }
             return Array(value.utf8)
         case .file(let path):
             return try read(path, secret)
         case .credential(let name):
             guard let folder = variable("CREDENTIALS_DIRECTORY") else {
-                throw failure(secret, "cannot be had: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)")
+                throw failure(
+                    secret, "cannot be had: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)",
+                    absent: true)
             }
             return try read("\(folder)/\(name)", secret)
         }
@@ -125,7 +126,9 @@ public struct SecretSources: Sendable {
     private func read(_ path: String, _ secret: Configuration.Secret) throws(SecretFailure) -> [UInt8] {
         // A pipe without a writer must not hang the start.
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw failure(secret, "cannot be read: \(Self.reason(errno))") }
+        guard file >= 0 else {
+            throw failure(secret, "cannot be read: \(Self.reason(errno))", absent: true)
+        }
         defer { close(file) }
         var facts = stat()
         guard fstat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
@@ -147,12 +150,16 @@ public struct SecretSources: Sendable {
         }
     }
 
-    private func failure(_ secret: Configuration.Secret, _ problem: String) -> SecretFailure {
-        switch secret {
-        case .credential(let name): SecretFailure(description: "credential \(name) \(problem)")
-        case .file(let path): SecretFailure(description: "file \(YAMLNode.shown(path)) \(problem)")
-        case .environment(let name): SecretFailure(description: "variable \(name) \(problem)")
-        }
+    private func failure(
+        _ secret: Configuration.Secret, _ problem: String, absent: Bool = false
+    ) -> SecretFailure {
+        let place =
+            switch secret {
+            case .credential(let name): "credential \(name)"
+            case .file(let path): "file \(YAMLNode.shown(path))"
+            case .environment(let name): "variable \(name)"
+            }
+        return SecretFailure(description: "\(place) \(problem)", isAbsent: absent)
     }
 
     /// Without the line ends that editors leave.
@@ -170,22 +177,24 @@ public enum SecretCheck: Sendable {
     case skip
     /// All must be there: they are about to be used.
     case required(SecretSources)
-    /// As `required`, but credentials are passed over outside of a unit, where nobody can see them.
+    /// Only those that can be seen are judged: who checks a file by hand has neither the unit's environment
+    /// and credentials nor, perhaps, the right to read its keys.
     case visible(SecretSources)
 
     func problems(of configuration: Configuration) -> [(key: String, text: String)] {
         let sources: SecretSources
-        let passesCredentials: Bool
+        let passesAbsent: Bool
         switch self {
         case .skip: return []
-        case .required(let given): (sources, passesCredentials) = (given, false)
-        case .visible(let given): (sources, passesCredentials) = (given, !given.hasCredentials)
+        case .required(let given): (sources, passesAbsent) = (given, false)
+        case .visible(let given): (sources, passesAbsent) = (given, true)
         }
         var problems: [(key: String, text: String)] = []
         func look(_ key: String, _ secret: Configuration.Secret, _ use: () throws(SecretFailure) -> Void) {
-            if case .credential = secret, passesCredentials { return }
             do throws(SecretFailure) {
                 try use()
+            } catch  where passesAbsent && error.isAbsent {
+                return
             } catch {
                 problems.append((key, "expected a secret that can be used, found that \(error)"))
             }

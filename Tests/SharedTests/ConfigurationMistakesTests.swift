@@ -300,7 +300,16 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             """
         let mistakes = Self.mistakes(text)
         let places = mistakes.map { $0.split(separator: " ")[0] }
-        #expect(places == ["f:1:", "f:2:", "f:4:", "f:7:", "f:8:"])
+        #expect(places == ["f:1:", "f:2:", "f:4:", "f:7:", "f:8:", "f:9:"])
+        #expect(mistakes.last?.contains("backends[1].name: expected a name of its own") == true)
+    }
+
+    @Test("a bad entry does not shift the numbers of those after it")
+    func numbers() {
+        let listen = Self.mistakes("listen: [nonsense, '0.0.0.0:1']\n")
+        #expect(listen.map { $0.split(separator: " ")[1] } == ["listen[0]:", "listen[1]:"])
+        let models = Self.mistakes("models: [{match: '', use: a}, {match: b, use: c}, {match: B, use: d}]\n")
+        #expect(models.map { $0.split(separator: " ")[1] } == ["models[0].match:", "models[2].match:"])
     }
 
     @Test("a flood of mistakes is cut and counted")
