@@ -1,6 +1,7 @@
 // What a process and all its descendants use: CPU time to the nanosecond from their CPU clocks, memory as
 // the proportional set size. Figures of a process that ends meanwhile count as zero.
 
+import CSystem
 import Glibc
 
 struct ProcessTree {
