@@ -1,0 +1,73 @@
+// What routing knows of the backends at one moment: plain values that the catalogue gathers.
+
+/// One model as its backend lists it.
+struct ModelFacts: Sendable, Equatable {
+    /// The name that the backend knows it by.
+    var id: String
+    /// The window in force, in tokens; nil when the backend does not say. Never the model's theoretical
+    /// one where the backend cuts earlier.
+    var contextWindow: Int?
+    /// Whether it is in memory now; nil when the backend does not say.
+    var isLoaded: Bool?
+    /// nil = unknown.
+    var usesTools: Bool?
+    var seesImages: Bool?
+    /// False for embedding, ranking and speech models, which `auto` passes over.
+    var isChat = true
+
+    init(id: String, contextWindow: Int? = nil, isLoaded: Bool? = nil, usesTools: Bool? = nil) {
+        self.id = id
+        self.contextWindow = contextWindow
+        self.isLoaded = isLoaded
+        self.usesTools = usesTools
+    }
+}
+
+/// One backend.
+struct BackendFacts: Sendable, Equatable {
+    var name: String
+    var priority: Int
+    /// Its models as last seen, in its own order; nil before its first answer.
+    var models: [ModelFacts]?
+    /// Answers as far as known, and is not being avoided.
+    var isHealthy: Bool
+
+    /// What `auto` means here: the loaded model, else the first that can use tools, else the first.
+    var automaticModel: ModelFacts? {
+        guard let models else { return nil }
+        let chat = models.filter(\.isChat)
+        return chat.first { $0.isLoaded == true } ?? chat.first { $0.usesTools == true } ?? chat.first
+            ?? models.first
+    }
+
+    /// The model of this name: as it stands, else without regard to case, else without Ollama's `:latest`.
+    func model(named name: String) -> ModelFacts? {
+        guard let models else { return nil }
+        if let exact = models.first(where: { $0.id == name }) { return exact }
+        let folded = name.lowercased()
+        return models.first { $0.id.lowercased() == folded }
+            ?? models.first { $0.id.lowercased() == folded + ":latest" }
+    }
+}
+
+/// All backends, in the order of the configuration, at one moment.
+struct BackendPicture: Sendable, Equatable {
+    var backends: [BackendFacts]
+    /// The demo answers: nothing is configured and no real backend was ever seen.
+    var isDemo: Bool
+
+    init(backends: [BackendFacts], isDemo: Bool = false) {
+        self.backends = backends
+        self.isDemo = isDemo
+    }
+
+    /// Indexes in the order in which they are tried: healthy ones first, then by priority, then as in the
+    /// file. Unhealthy ones are not left out: when nothing else is there, they are asked.
+    var order: [Int] {
+        backends.indices.sorted { left, right in
+            let (a, b) = (backends[left], backends[right])
+            if a.isHealthy != b.isHealthy { return a.isHealthy }
+            return a.priority == b.priority ? left < right : a.priority > b.priority
+        }
+    }
+}

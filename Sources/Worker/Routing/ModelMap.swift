@@ -1,0 +1,110 @@
+// From the model's name in a request to where it goes. Pure: a function of the configuration's rules and
+// of what is known of the backends at that moment.
+// Order: `backend/model`; the first matching `models:` rule; a name that a backend lists; for names with
+// `claude` or `anthropic` in them `auto`; else an error that names the nearest.
+
+internal import Shared
+
+/// Where one request may go.
+struct Route: Sendable, Equatable {
+    enum Destination: Sendable, Equatable {
+        /// Index in the catalogue; with configured backends, that of the configuration.
+        case backend(Int)
+        case demo
+    }
+
+    var destination: Destination
+    /// The model's name as the backend knows it.
+    var model: String
+    /// In tokens, when known.
+    var contextWindow: Int?
+    var seesImages: Bool?
+    var usesTools: Bool?
+}
+
+struct ModelMap: Sendable {
+    /// Backends tried for one request at most.
+    static let maximumCandidates = 4
+
+    private let rules: [(match: ModelGlob, use: String)]
+
+    init(_ rules: [Configuration.ModelRule]) {
+        self.rules = rules.map { (ModelGlob($0.match), $0.use) }
+    }
+
+    /// The routes to try, in order; never empty.
+    func routes(for name: String, in picture: BackendPicture) throws(RoutingFailure) -> [Route] {
+        if let routes = explicit(name, picture) { return routes }
+        if let routes = try rule(name, picture) { return routes }
+        if let routes = listed(name, picture) { return routes }
+        if Self.isForeign(name) { return try automatic(picture) }
+        throw unknown(name, picture)
+    }
+
+    /// `backend/model`. The backend is asked for that model even if it does not list it.
+    private func explicit(_ name: String, _ picture: BackendPicture) -> [Route]? {
+        guard let slash = name.firstIndex(of: "/") else { return nil }
+        let prefix = name[..<slash].lowercased()
+        let rest = String(name[name.index(after: slash)...])
+        if picture.isDemo { return prefix == Self.demoName ? [Self.demoRoute] : nil }
+        guard !rest.isEmpty,
+            let index = picture.backends.firstIndex(where: { $0.name.lowercased() == prefix })
+        else { return nil }
+        let backend = picture.backends[index]
+        let facts = rest == "auto" ? backend.automaticModel : backend.model(named: rest)
+        guard facts != nil || rest != "auto" else { return nil }
+        return [Self.route(index, facts ?? ModelFacts(id: rest))]
+    }
+
+    private func rule(_ name: String, _ picture: BackendPicture) throws(RoutingFailure) -> [Route]? {
+        guard let rule = rules.first(where: { $0.match.matches(name) }) else { return nil }
+        if rule.use == "auto" { return try automatic(picture) }
+        if let routes = explicit(rule.use, picture) ?? listed(rule.use, picture) { return routes }
+        // Backends that have not told their models yet may well have it.
+        let silent = picture.order.filter { picture.backends[$0].models == nil }
+        guard silent.isEmpty else {
+            return silent.prefix(Self.maximumCandidates).map { Self.route($0, ModelFacts(id: rule.use)) }
+        }
+        throw unknown(rule.use, picture)
+    }
+
+    private func listed(_ name: String, _ picture: BackendPicture) -> [Route]? {
+        if picture.isDemo { return name.lowercased() == Self.demoName ? [Self.demoRoute] : nil }
+        let routes = picture.order.compactMap { index in
+            picture.backends[index].model(named: name).map { Self.route(index, $0) }
+        }
+        return routes.isEmpty ? nil : Array(routes.prefix(Self.maximumCandidates))
+    }
+
+    private func automatic(_ picture: BackendPicture) throws(RoutingFailure) -> [Route] {
+        if picture.isDemo { return [Self.demoRoute] }
+        let routes = picture.order.compactMap { index in
+            picture.backends[index].automaticModel.map { Self.route(index, $0) }
+        }
+        guard !routes.isEmpty else { throw .nothingToServe(isConfigured: !picture.backends.isEmpty) }
+        return Array(routes.prefix(Self.maximumCandidates))
+    }
+
+    private func unknown(_ name: String, _ picture: BackendPicture) -> RoutingFailure {
+        if picture.isDemo { return .unknownModel(name, nearest: Self.demoName) }
+        let known = picture.backends.flatMap { $0.models ?? [] }.map(\.id)
+        guard !known.isEmpty else { return .nothingToServe(isConfigured: !picture.backends.isEmpty) }
+        return .unknownModel(name, nearest: Nearest.closest(to: name, among: known))
+    }
+
+    /// Names of Anthropic's models, which clients send unless told otherwise.
+    private static func isForeign(_ name: String) -> Bool {
+        let folded = name.lowercased()
+        return folded.contains("claude") || folded.contains("anthropic")
+    }
+
+    static let demoName = "demo"
+    private static let demoRoute = Route(
+        destination: .demo, model: demoName, seesImages: true, usesTools: true)
+
+    private static func route(_ index: Int, _ model: ModelFacts) -> Route {
+        Route(
+            destination: .backend(index), model: model.id, contextWindow: model.contextWindow,
+            seesImages: model.seesImages, usesTools: model.usesTools)
+    }
+}
