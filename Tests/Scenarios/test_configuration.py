@@ -18,16 +18,20 @@ backends:
   - name: gpu1
     url: gpu1:8000
     type: vlllm
-  - name: gpu1
+  - name: gpu2
     url: http://b
     priority: high
+  - name: gpu3
+    url: http://c
+  - name: GPU3
+    url: http://d
 models:
   - match: "claude-*"
 """
 
 GOOD = """\
 workers: 3
-access: {keys: {file: /etc/dragoman/keys}}
+access: {keys: {file: FOLDER/keys}}
 backends:
   - {name: gpu1, url: "http://10.0.0.5:8000", type: vllm, key: {env: GPU_KEY}}
   - {name: local, url: "http://127.0.0.1:11434", type: ollama}
@@ -39,7 +43,8 @@ models:
 def checked(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
     """`dragoman check` of a file with this text."""
     file = tmp_path / "dragoman.yaml"
-    file.write_text(text)
+    file.write_text(text.replace("FOLDER", str(tmp_path)))
+    (tmp_path / "keys").write_text("canary-key-of-door\n")
     environment = {"PATH": os.environ["PATH"], "GPU_KEY": "canary-key-of-gpu"}
     return command("check", "--config", str(file), environment=environment)
 
@@ -55,9 +60,9 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(tmp_path: Path) -> Non
         ["3", "timeouts.idle"],
         ["6", "backends[0].url"],
         ["7", "backends[0].type"],
-        ["8", "backends[1].name"],
         ["10", "backends[1].priority"],
-        ["12", "models[0].use"],
+        ["13", "backends[3].name"],
+        ["16", "models[0].use"],
     ] == places, told
     assert any("wrokers" in line and "workers" in line for line in told), "the nearest key is named"
     assert all("expected" in line for line in told if "dragoman.yaml:" in line and "wrokers" not in line), told
