@@ -73,6 +73,20 @@ extension [UInt8] {
         node.hasLoneSurrogate ? appendMended(node.stringRaw) : append(contentsOf: node.stringRaw)
     }
 
+    /// As `append(stringRaw:)`, but only `range` of the node's text; the caller cuts no escape in two.
+    public mutating func append(stringRaw node: JSONNode, range: Range<Int>) {
+        let part = node.bytes[range.clamped(to: node.stringRange)]
+        node.hasLoneSurrogate ? appendMended(part) : append(contentsOf: part)
+    }
+
+    /// Appends a value's JSON text, escaped for the inside of a JSON string.
+    public mutating func appendJSONEscaped(raw node: JSONNode) {
+        guard node.hasLoneSurrogate else { return appendJSONEscaped(node.raw) }
+        var mended: [UInt8] = []
+        mended.append(raw: node)
+        appendJSONEscaped(mended[...])
+    }
+
     /// Backslashes stand in strings only, so that one rule serves strings and whole subtrees.
     private mutating func appendMended(_ text: ArraySlice<UInt8>) {
         var at = text.startIndex
@@ -156,6 +170,14 @@ public struct JSONWriter: Sendable {
     public mutating func name(_ name: String) {
         separate()
         bytes.appendJSON(name)
+        bytes.append(UInt8(ascii: ":"))
+        needsComma = false
+    }
+
+    /// A member's name as it was received.
+    public mutating func name(raw name: JSONNode) {
+        separate()
+        bytes.append(raw: name)
         bytes.append(UInt8(ascii: ":"))
         needsComma = false
     }

@@ -1,7 +1,204 @@
-// What a backend type accepts and how it behaves: data, one value per type.
+// What a backend type accepts and how it behaves: data, one value per type. The values stand in
+// Profiles.swift; converters read fields and never ask for a name.
 
 public struct Profile: Sendable {
     public var name: String
 
     public init(name: String) { self.name = name }
+
+    // Envelope
+
+    /// Below the backend's URL.
+    public var chatPath: StaticString = "/v1/chat/completions"
+    public var maxTokens: MaxTokensField = .maxTokens
+    /// Takes `stream_options.include_usage`.
+    public var streamOptions = true
+    public var topK = false
+    /// Stop sequences at most; nil = no limit known.
+    public var maxStops: Int?
+    public var userIdentity: UserIdentity = .dropped
+    public var structuredOutput: StructuredOutput = .schema
+    /// Models that take no sampling parameters and no stop sequences.
+    public var fixedSampling: ModelPattern = .none
+
+    // Messages
+
+    public var vision = true
+    /// Fetches `http(s)` image URLs itself; others take `data:` only.
+    public var imageURLs = true
+    /// Takes PDF as a `file` content part.
+    public var pdfFiles = false
+    /// Two messages of one role in a row are refused.
+    public var strictAlternation = false
+    /// A user message right after tool results is refused.
+    public var userAfterTool = true
+    /// What stands in `content` of an assistant message that only calls tools.
+    public var contentOfCalls: ContentOfCalls = .null
+    public var prefill: Prefill = .passed
+    public var reasoningEcho: ReasoningEcho = .none
+
+    // Tools
+
+    public var toolChoice: ToolChoiceSupport = .full(any: "required")
+    public var parallelToolCalls = false
+    public var toolNames = ToolNameRule()
+    public var toolIDs: ToolIDRule = .any
+    public var maxTools: Int?
+    public var schema = SchemaRules()
+
+    // Thinking
+
+    public var effort: EffortSupport?
+    public var thinkingSwitch: ThinkingSwitch = .none
+    /// Without `thinking` in the request reasoning is switched off rather than left to the backend.
+    public var thinkingOffByDefault = false
+    public var thinkingBudget: BudgetSupport = .effort
+}
+
+public enum MaxTokensField: Sendable {
+    case maxTokens
+    case maxCompletionTokens
+    /// `max_completion_tokens` for these models, `max_tokens` for the others.
+    case byModel(ModelPattern)
+}
+
+/// Models by parts of their names, in lower case.
+public struct ModelPattern: Sendable {
+    public var prefixes: [String] = []
+    public var parts: [String] = []
+
+    public static let none = ModelPattern()
+    public static let every = ModelPattern(parts: [""])
+
+    public init(prefixes: [String] = [], parts: [String] = []) {
+        self.prefixes = prefixes
+        self.parts = parts
+    }
+
+    public func matches(_ model: String) -> Bool {
+        let model = model.lowercased()
+        let name = model.split(separator: "/").last ?? ""
+        return prefixes.contains { name.hasPrefix($0) } || parts.contains { $0.isEmpty || model.contains($0) }
+    }
+}
+
+public enum UserIdentity: Sendable {
+    case dropped
+    /// SHA-256 of `metadata.user_id` under this name.
+    case hashed(StaticString)
+}
+
+public enum StructuredOutput: Sendable {
+    case schema
+    /// Only `json_object`: the schema is put into the system prompt.
+    case objectOnly
+    case unsupported
+}
+
+public enum ContentOfCalls: Sendable { case null, emptyString }
+
+/// How a trailing assistant message is continued.
+public enum Prefill: Sendable {
+    case unsupported
+    /// The backend continues by itself, or it cannot be known.
+    case passed
+    /// As `passed`, but not together with thinking.
+    case passedWithoutThinking
+    /// `continue_final_message` and no generation prompt.
+    case continueFinalMessage
+    /// `prefix: true` on the message.
+    case prefixFlag
+}
+
+public enum ToolChoiceSupport: Sendable {
+    /// All forms; `any` is this backend's word for "must call one".
+    case full(any: StaticString)
+    /// Only `auto` and `none` while the model thinks.
+    case autoWhenThinking
+    /// The field has no effect.
+    case ignored
+}
+
+public struct ToolNameRule: Sendable {
+    public var maxLength = 64
+    public var letterFirst = false
+
+    public init(maxLength: Int = 64, letterFirst: Bool = false) {
+        self.maxLength = maxLength
+        self.letterFirst = letterFirst
+    }
+}
+
+public enum ToolIDRule: Sendable {
+    case any
+    /// Exactly nine letters or digits.
+    case nineAlphanumeric
+}
+
+/// The backend's words for Anthropic's levels of effort.
+public struct EffortSupport: Sendable {
+    public var low: StaticString = "low"
+    public var medium: StaticString = "medium"
+    public var high: StaticString = "high"
+    public var xhigh: StaticString = "high"
+    public var max: StaticString = "high"
+    /// Models that take a level; the others get none.
+    public var models: ModelPattern = .every
+    /// Also as argument of the chat template.
+    public var inTemplate = false
+
+    public init() {}
+}
+
+/// How thinking is switched on and off.
+public enum ThinkingSwitch: Sendable {
+    case none
+    /// `chat_template_kwargs.enable_thinking`
+    case templateArgument
+    /// `thinking: {type: enabled|disabled}`
+    case thinkingType
+    /// `reasoning: {enabled, effort, max_tokens}`
+    case reasoningObject
+    /// `reasoning_effort: "none"` switches off, for these models; on is the backend's default.
+    case effortNone(ModelPattern)
+}
+
+/// What becomes of `thinking.budget_tokens`.
+public enum BudgetSupport: Sendable {
+    /// A level of effort: up to 1024 low, up to 8192 medium, above high.
+    case effort
+    /// `thinking_budget_tokens`
+    case budgetTokens
+    /// `reasoning.max_tokens`
+    case reasoningObject
+    /// `extra_body.google.thinking_config.thinking_budget`
+    case googleConfig
+}
+
+/// What JSON Schema features the backend's tool parser or grammar cannot take. Everything off = the
+/// schema passes byte for byte.
+public struct SchemaRules: Sendable, Equatable {
+    /// Keywords that are left out wherever they occur.
+    public var dropped: Set<String> = []
+    /// Formats that may stay; nil = all.
+    public var formats: Set<String>?
+    /// `pattern` only when it is anchored and free of classes and look-around.
+    public var simplePatterns = false
+    public var inlineReferences = false
+    /// `["string","null"]` becomes `string` and `nullable`.
+    public var nullableTypes = false
+    /// `const` becomes `enum`, `oneOf` becomes `anyOf`.
+    public var plainUnions = false
+    /// `exclusiveMinimum` and `exclusiveMaximum` of integers become inclusive.
+    public var inclusiveBounds = false
+    /// Larger `maxLength`, `minLength`, `maxItems`, `minItems` are left out.
+    public var maxCount: Int?
+    /// No `anyOf`, `oneOf`, `allOf`, `not`, `enum` at the top: alternatives become one object.
+    public var plainTop = false
+    /// `true` and `{}` as a property's schema become a string's.
+    public var noEmptySchemas = false
+
+    public init() {}
+
+    var isIdentity: Bool { self == SchemaRules() }
 }

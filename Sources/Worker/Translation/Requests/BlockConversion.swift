@@ -1,0 +1,194 @@
+// One content block to what chat backends take: text where nothing better fits, a placeholder that says so
+// where nothing fits at all. What is lost is named.
+
+import JSON
+
+struct BlockConversion {
+    let profile: Profile
+    var omissions: [Omission] = []
+
+    init(profile: Profile) { self.profile = profile }
+
+    mutating func omit(_ message: Message, _ block: Int, _ reason: String) {
+        guard omissions.count < 64 else { return }
+        omissions.append(Omission(path: "messages.\(message.index).content.\(block)", reason: reason))
+    }
+
+    /// A user's block.
+    mutating func parts(_ block: Block, _ message: Message, _ index: Int) -> [Part] {
+        switch block {
+        case .image(let source):
+            let (part, loss) = image(source)
+            if let loss { omit(message, index, loss) }
+            return [part]
+        case .document(let document):
+            let (parts, loss) = self.document(document)
+            if let loss { omit(message, index, loss) }
+            return parts
+        case .toolUse(let call):
+            omit(message, index, "tool_use of a user")
+            return [.text(Text("[called \(call.name)]"))]
+        default:
+            let text = text(block)
+            return text.isEmpty ? [] : [.text(text)]
+        }
+    }
+
+    /// All texts of a message as one.
+    mutating func flat(_ message: Message) -> Text {
+        var flat = Text()
+        for (index, block) in message.blocks.enumerated() {
+            switch block {
+            case .image, .document, .toolUse, .toolResult: omit(message, index, "not a text")
+            default: flat.add(text(block), boundary: "\n\n")
+            }
+        }
+        return flat
+    }
+
+    mutating func assistant(_ message: Message, keepsThinking: Bool) -> AssistantTurn {
+        var turn = AssistantTurn()
+        for (index, block) in message.blocks.enumerated() {
+            switch block {
+            case .toolUse(let call): turn.calls.append(call)
+            case .thinking(let shown, let signature):
+                guard profile.reasoningEcho != .none, keepsThinking else { continue }
+                turn.reasoning.add(reasoning(shown, signature), boundary: "\n")
+            case .redactedThinking: continue
+            case .toolResult, .image:
+                omit(message, index, "not possible in an assistant message")
+            case .document(let document):
+                for case .text(let text) in self.document(document).parts {
+                    turn.text.add(text, boundary: "\n")
+                }
+            default: turn.text.add(text(block), boundary: "\n")
+            }
+        }
+        if turn.isEmpty, turn.reasoning.isEmpty, message.hasUnsupported { turn.text = .unsupported }
+        return turn
+    }
+
+    private func reasoning(_ shown: JSONNode?, _ signature: JSONNode?) -> Text {
+        if let shown { return Text(shown) }
+        guard let signature = signature?.string, let hidden = ReasoningCarrier.hidden(in: signature) else {
+            return Text()
+        }
+        return Text([.bytes(hidden)])
+    }
+
+    /// What a tool gave back: a text, and the images apart, since tool messages hold text only.
+    mutating func result(_ result: ToolResult, _ message: Message, _ index: Int) -> (Text, [Part]) {
+        var content = Text()
+        var images: [Part] = []
+        for block in result.blocks {
+            switch block {
+            case .image, .document:
+                for part in parts(block, message, index) {
+                    if case .text(let words) = part {
+                        content.add(words, boundary: "\n")
+                    } else {
+                        images.append(part)
+                    }
+                }
+            default: content.add(text(block), boundary: "\n")
+            }
+        }
+        if content.isEmpty, images.isEmpty, !result.blocks.isEmpty { content = .unsupported }
+        if content.isEmpty, !images.isEmpty { content = Text("[see the next message]" as StaticString) }
+        if result.isError, !content.starts(withAnyCase: "error") { content.prepend("Error: ") }
+        return (content, images)
+    }
+
+    private func image(_ source: ImageSource) -> (part: Part, loss: String?) {
+        guard profile.vision else {
+            return (
+                .text(Text("[image omitted: model has no vision]" as StaticString)), "the model has no vision"
+            )
+        }
+        switch source {
+        case .base64: return (.image(source), nil)
+        case .url(let url):
+            if profile.imageURLs || url.stringRaw.starts(with: Array("data:".utf8)) {
+                return (.image(source), nil)
+            }
+            return (
+                .text(Text("[image omitted: the backend does not fetch addresses]" as StaticString)),
+                "the backend does not fetch addresses"
+            )
+        case .unreachable:
+            return (
+                .text(Text("[image omitted: stored files are not available]" as StaticString)),
+                "file sources are not supported"
+            )
+        }
+    }
+
+    private func document(_ document: Document) -> (parts: [Part], loss: String?) {
+        switch document.source {
+        case .text(let texts):
+            var text = Text("<document" as StaticString)
+            if let title = document.title {
+                text.add(Text([.words(" title=\""), .slice(TextSlice(title)), .words("\"")]), boundary: "")
+            }
+            text.add(Text(">\n" as StaticString), boundary: "")
+            var body = Text()
+            for node in texts { body.add(Text(node), boundary: "\n") }
+            text.add(body, boundary: "")
+            text.add(Text("</document>" as StaticString), boundary: "\n")
+            return ([.text(text)] + document.images.map { image($0).part }, nil)
+        case .pdf(let data):
+            if profile.pdfFiles { return ([.pdf(data: data, title: document.title)], nil) }
+            return (
+                [.text(Text("[PDF document omitted: the model cannot read it]" as StaticString))],
+                "the backend takes no PDF"
+            )
+        case .unreachable:
+            return (
+                [.text(Text("[document omitted: its source is not available]" as StaticString))],
+                "this document source is not supported"
+            )
+        }
+    }
+
+    /// Blocks that are text, or are told as one; empty for those that are not.
+    private func text(_ block: Block) -> Text {
+        switch block {
+        case .text(let node): return Text(node)
+        case .toolReference(let name):
+            return Text([.words("Tool loaded: "), .slice(TextSlice(name))])
+        case .searchResult(let title, let source, let content):
+            var text = Text()
+            if let title { text.add(Text([.words("Title: "), .slice(TextSlice(title))]), boundary: "\n") }
+            if let source { text.add(Text([.words("Source: "), .slice(TextSlice(source))]), boundary: "\n") }
+            for (index, node) in content.enumerated() {
+                let line =
+                    index == 0
+                    ? [.words("Content: "), .slice(TextSlice(node))] : [Text.Piece.slice(TextSlice(node))]
+                text.add(Text(line), boundary: "\n")
+            }
+            return text
+        case .serverTool(let label, let input, let lines):
+            var text = Text("[\(label)")
+            if let input { text.add(Text([.words(" "), .json(input)]), boundary: "") }
+            for line in lines {
+                var told = Text()
+                for node in line { told.add(Text(node), boundary: " ") }
+                text.add(told, boundary: "\n")
+            }
+            text.add(Text("]" as StaticString), boundary: "")
+            return text
+        case .summary(let node):
+            return Text([.words("Summary of earlier conversation:\n"), .slice(TextSlice(node))])
+        case .thinking, .redactedThinking, .toolUse, .toolResult, .image, .document, .unsupported:
+            return Text()
+        }
+    }
+}
+
+extension Text {
+    static let unsupported = Text("[unsupported content]" as StaticString)
+}
+
+extension Message {
+    var hasUnsupported: Bool { blocks.contains { if case .unsupported = $0 { true } else { false } } }
+}

@@ -1,0 +1,185 @@
+// The canonical request: what a client asked of the Messages API, typed, every text still a slice of the
+// bytes received. Read once, at the border; inside nothing is checked again.
+
+import JSON
+
+/// A parsed `POST /v1/messages`, or the body of `count_tokens`.
+public struct MessagesRequest: Sendable {
+    /// As requested.
+    public internal(set) var model = ""
+    public internal(set) var stream = false
+    /// What counting by hand gives: system, tools, messages, images; rather too many than too few.
+    public internal(set) var estimatedInputTokens = 0
+    /// What was not understood and is left out for every backend.
+    public internal(set) var omissions: [Omission] = []
+
+    /// What the client gets when it does not say; the API itself wants it said.
+    static let defaultMaxTokens = 4096
+
+    /// Size of the body, for buffers.
+    var receivedBytes = 0
+    var maxTokens = MessagesRequest.defaultMaxTokens
+    /// String nodes, the attribution line already cut off.
+    var system: [TextSlice] = []
+    var messages: [Message] = []
+    var tools: [Tool] = []
+    var toolChoice: ToolChoice?
+    var disableParallelToolUse = false
+    var thinking = Thinking.absent
+    var thinkingDisplayOmitted = false
+    var effort: Effort?
+    /// A JSON Schema that the answer has to follow.
+    var outputSchema: JSONNode?
+    var stopSequences: [JSONNode] = []
+    var temperature: JSONNode?
+    var topP: JSONNode?
+    var topK: JSONNode?
+    var userID: JSONNode?
+    var contextEdits: [ContextEdit] = []
+    /// Of the estimate: the part that is earlier reasoning, which not every backend gets.
+    var estimatedThinkingTokens = 0
+
+    /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
+    public init(parsing body: [UInt8]) throws(ClientError) {
+        try self.init(body, isCount: false)
+    }
+
+    /// A `count_tokens` body: as a request, without what only generating needs.
+    public init(parsingCount body: [UInt8]) throws(ClientError) {
+        try self.init(body, isCount: true)
+    }
+
+    private init(_ body: [UInt8], isCount: Bool) throws(ClientError) {
+        let root: JSONNode
+        do { root = try JSONDocument(parsing: body).root } catch { throw ClientError(error) }
+        guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
+        receivedBytes = body.count
+        var reader = try RequestReader(root)
+        try reader.read(into: &self, isCount: isCount)
+        estimateTokens()
+    }
+}
+
+/// Part of a received string, in its escaped form.
+struct TextSlice: Sendable {
+    var node: JSONNode
+    var range: Range<Int>
+
+    init(_ node: JSONNode) {
+        self.node = node
+        range = node.stringRange
+    }
+
+    var bytes: ArraySlice<UInt8> { node.bytes[range] }
+    var isEmpty: Bool { range.isEmpty }
+}
+
+struct Message: Sendable {
+    enum Role: Sendable { case user, assistant, system }
+
+    var role: Role
+    /// Empty texts are not among them.
+    var blocks: [Block]
+    /// Position in the request's `messages`.
+    var index: Int
+    /// `""`, `[]` or nothing but empty texts.
+    var isEmpty: Bool { blocks.isEmpty }
+}
+
+enum Block: Sendable {
+    case text(JSONNode)
+    case image(ImageSource)
+    case document(Document)
+    case searchResult(title: JSONNode?, source: JSONNode?, content: [JSONNode])
+    /// Of the text: nil when it was not shown; then the signature may hold it.
+    case thinking(JSONNode?, signature: JSONNode?)
+    case redactedThinking
+    case toolUse(ToolUse)
+    case toolResult(ToolResult)
+    case toolReference(name: JSONNode)
+    /// Something that a server-side tool did, told as text.
+    case serverTool(label: String, input: JSONNode?, lines: [[JSONNode]])
+    /// What an earlier compaction left.
+    case summary(JSONNode)
+    case unsupported
+}
+
+enum ImageSource: Sendable {
+    case base64(mediaType: JSONNode?, data: JSONNode)
+    case url(JSONNode)
+    /// A file id or anything else that only Anthropic's servers can read.
+    case unreachable
+}
+
+struct Document: Sendable {
+    enum Source: Sendable {
+        case text([JSONNode])
+        case pdf(data: JSONNode)
+        case unreachable
+    }
+
+    var source: Source
+    var title: JSONNode?
+    /// Images inside a `content` source.
+    var images: [ImageSource] = []
+}
+
+struct ToolUse: Sendable {
+    var id: String
+    var name: String
+    /// An object; nil = `{}`.
+    var input: JSONNode?
+}
+
+struct ToolResult: Sendable {
+    var id: String
+    var blocks: [Block]
+    var isError: Bool
+}
+
+enum Thinking: Sendable, Equatable {
+    case absent
+    case disabled
+    case enabled(budget: Int?)
+    case adaptive
+
+    var isOn: Bool {
+        switch self {
+        case .absent, .disabled: false
+        case .enabled, .adaptive: true
+        }
+    }
+}
+
+enum Effort: String, Sendable, CaseIterable { case low, medium, high, xhigh, max }
+
+enum ToolChoice: Sendable, Equatable {
+    case auto, any, never
+    case tool(String)
+}
+
+struct Tool: Sendable {
+    enum Kind: Sendable {
+        /// With the schema as received; nil = none was given.
+        case custom(schema: JSONNode?)
+        /// Defined by Anthropic, carried out by the client: the schema is ours.
+        case client(ClientTool)
+        /// Carried out by Anthropic's servers.
+        case server(type: String)
+    }
+
+    var name: String
+    var kind: Kind
+    var description: JSONNode?
+    var isDeferred: Bool
+    var isStrict: Bool
+    /// Position in the request's `tools`.
+    var index: Int
+}
+
+enum ContextEdit: Sendable, Equatable {
+    /// Reasoning stays in the last so many assistant turns; nil = in all.
+    case clearThinking(keepTurns: Int?)
+    /// Results of tools stay for the last so many calls, once the input is larger than `trigger` tokens.
+    case clearToolUses(keep: Int, trigger: Int)
+}

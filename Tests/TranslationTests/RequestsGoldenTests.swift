@@ -1,0 +1,91 @@
+// One folder per case under Golden/requests: what comes in (`anthropic.json`), for whom (`profile.txt`,
+// lines of `key value`), and what has to come out: `openai.json` byte for byte with what was left out in
+// `omissions.txt`, or `error.txt`. `GOLDEN=record` writes the expectations; a change of them is a diff to
+// be read.
+
+import Foundation
+import Testing
+
+@testable import Translation
+
+struct GoldenRequest: CustomTestStringConvertible, Sendable {
+    let folder: URL
+    var testDescription: String { folder.lastPathComponent }
+
+    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appendingPathComponent("Golden/requests")
+
+    static let all: [GoldenRequest] = {
+        let found = try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)
+        return (found ?? []).filter(\.hasDirectoryPath).map(GoldenRequest.init)
+            .sorted { $0.testDescription < $1.testDescription }
+    }()
+
+    func text(_ name: String) -> String? {
+        try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
+    }
+
+    func bytes(_ name: String) throws -> [UInt8] {
+        Array(try Data(contentsOf: folder.appendingPathComponent(name)))
+    }
+
+    var target: UpstreamTarget {
+        var target = UpstreamTarget(model: "local-model", profile: .openaiCompatible)
+        for line in (text("profile.txt") ?? "").split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 1).map(String.init)
+            guard words.count == 2 else { continue }
+            switch words[0] {
+            case "profile": target.profile = Profile.named(words[1]) ?? target.profile
+            case "model": target.model = words[1]
+            case "window": target.contextWindow = Int(words[1])
+            case "vision": target.profile.vision = words[1] == "true"
+            case "echo": target.profile.reasoningEcho = words[1] == "think-tags" ? .thinkTags : .none
+            case "alternation": target.profile.strictAlternation = words[1] == "strict"
+            default: Issue.record("profile.txt: unknown word \(words[0])")
+            }
+        }
+        return target
+    }
+
+    /// File name to content, as it came out.
+    func outcome() throws -> [String: String] {
+        do {
+            let request = try MessagesRequest(parsing: try bytes("anthropic.json").trimmedEnd)
+            if let answer = request.localAnswer { return ["local.txt": "\(answer)\n"] }
+            let call = try request.converted(for: target)
+            let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
+            var files = ["openai.json": String(decoding: call.body, as: UTF8.self) + "\n"]
+            if !omissions.isEmpty { files["omissions.txt"] = omissions }
+            return files
+        } catch let error as ClientError {
+            return ["error.txt": "\(error.status) \(error.kind.rawValue)\n\(error.message)\n"]
+        }
+    }
+}
+
+extension [UInt8] {
+    /// Files end in a newline; requests need not.
+    fileprivate var trimmedEnd: [UInt8] { last == 0x0A ? dropLast() : self }
+}
+
+@Suite struct RequestsGoldenTests {
+    private static let isRecording = ProcessInfo.processInfo.environment["GOLDEN"] == "record"
+    private static let expectations = ["openai.json", "omissions.txt", "error.txt", "local.txt"]
+
+    @Test func thereAreCases() { #expect(GoldenRequest.all.count > 100) }
+
+    @Test(arguments: GoldenRequest.all)
+    func golden(sample: GoldenRequest) throws {
+        #expect(sample.text("WHY.md")?.isEmpty == false, "a case says what it shows")
+        let outcome = try sample.outcome()
+        for name in Self.expectations {
+            if Self.isRecording {
+                let file = sample.folder.appendingPathComponent(name)
+                try? FileManager.default.removeItem(at: file)
+                try outcome[name]?.write(to: file, atomically: true, encoding: .utf8)
+            } else {
+                #expect(outcome[name] == sample.text(name), "\(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// Whatever becomes of a valid request on its way, the answer is a request or a client's error, and what
+// goes out is JSON. All golden requests are changed at random, with a seed.
+
+import JSON
+import Testing
+
+@testable import Translation
+
+private struct Seeded: RandomNumberGenerator {
+    var state: UInt64
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
+
+@Suite struct RequestsRobustnessTests {
+    private static let values = [
+        "null", "true", "-1", "1e999", "99999999999999999999", "\"\"", "\"x\"", "\"\\ud83d\"", "[]", "{}",
+        "[null]",
+        "[[]]", "{\"type\":\"text\"}", "{\"type\":\"tool_use\",\"id\":\"\",\"name\":\"\"}",
+        "{\"type\":\"enabled\"}",
+        "\"toolu_enc_\"", "\"assistant\"", "\"system\"", "\"tool_result\"", "{\"\":{}}",
+    ]
+
+    /// One value of the text, picked by chance, replaced; or its bytes changed.
+    private func changed(_ text: [UInt8], _ random: inout Seeded) -> [UInt8] {
+        var text = text
+        guard Int.random(in: 0..<4, using: &random) > 0, let root = try? JSONDocument(parsing: text).root
+        else {
+            let at = Int.random(in: 0..<max(text.count, 1), using: &random)
+            if at < text.count { text[at] = UInt8.random(in: 0x20..<0x7F, using: &random) }
+            return text
+        }
+        var nodes: [JSONNode] = []
+        var open = [root]
+        while let node = open.popLast() {
+            nodes.append(node)
+            open += Array(node.elements) + node.members.map(\.value)
+        }
+        guard let victim = nodes.dropFirst().randomElement(using: &random) else { return text }
+        let value = Bool.random(using: &random) ? nil : Self.values.randomElement(using: &random)
+        let other = nodes.randomElement(using: &random).map { Array($0.raw) } ?? []
+        text.replaceSubrange(victim.rawRange, with: value.map { Array($0.utf8) } ?? other)
+        return text
+    }
+
+    @Test(arguments: 0..<24 as Range<UInt64>)
+    func changedRequestsNeverTrap(seed: UInt64) throws {
+        var random = Seeded(state: seed)
+        let profiles = Profile.all.keys.sorted().compactMap(Profile.named)
+        var passed = 0
+        for sample in GoldenRequest.all {
+            var text = try sample.bytes("anthropic.json")
+            guard text.count < 5000 else { continue }
+            for _ in 0..<Int.random(in: 1...3, using: &random) { text = changed(text, &random) }
+            let profile = profiles.randomElement(using: &random) ?? .openaiCompatible
+            _ = try? MessagesRequest(parsingCount: text).estimatedInputTokens
+            do throws(ClientError) {
+                let request = try MessagesRequest(parsing: text)
+                _ = request.localAnswer
+                let call = try request.converted(
+                    for: UpstreamTarget(model: "m", profile: profile, contextWindow: 4096))
+                passed += 1
+                #expect(
+                    (try? JSONDocument(parsing: call.body)) != nil, "\(String(decoding: text, as: UTF8.self))"
+                )
+                try expectAnsweredCalls(call.body)
+            } catch {
+                #expect((400..<500).contains(error.status))
+                #expect(!error.message.isEmpty)
+            }
+        }
+        #expect(passed > 20)
+    }
+
+    /// Each call is followed by its result before anything else.
+    private func expectAnsweredCalls(_ body: [UInt8]) throws(ClientError) {
+        guard let messages = (try? JSONDocument(parsing: body))?.root["messages"] else { return }
+        var open: [String] = []
+        for message in messages.elements {
+            if message["role"]?.stringEquals("tool") == true {
+                #expect(open.first == message["tool_call_id"]?.string)
+                open = Array(open.dropFirst())
+            } else {
+                #expect(open.isEmpty)
+                open = (message["tool_calls"]?.elements).map { $0.compactMap { $0["id"]?.string } } ?? []
+            }
+            let isSilent = message["content"]?.isNull == true && message["tool_calls"] == nil
+            #expect(!isSilent)
+        }
+        #expect(open.isEmpty)
+    }
+}
