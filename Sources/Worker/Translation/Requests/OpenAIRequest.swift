@@ -17,7 +17,7 @@ struct OpenAIRequest {
     private let target: UpstreamTarget
     private let profile: Profile
     private var tools: SentTools
-    private var names: ToolNames
+    private var names: UpstreamToolNames
     private var writer: JSONWriter
     private var omissions: [Omission]
 
@@ -26,7 +26,7 @@ struct OpenAIRequest {
         self.target = target
         profile = target.profile
         tools = try SentTools(request, profile)
-        names = ToolNames(profile.toolNames)
+        names = UpstreamToolNames(profile.toolNames)
         omissions = request.omissions
         writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
     }
@@ -159,7 +159,8 @@ struct OpenAIRequest {
         case .any: return id
         case .nineAlphanumeric:
             let isFit =
-                id.utf8.count == 9 && id.utf8.allSatisfy { ToolNames.isAllowed($0) && $0 != 45 && $0 != 95 }
+                id.utf8.count == 9
+                && id.utf8.allSatisfy { UpstreamToolNames.isAllowed($0) && $0 != 45 && $0 != 95 }
             return isFit ? id : String(SHA256.hex(Array(id.utf8)).prefix(9))
         }
     }

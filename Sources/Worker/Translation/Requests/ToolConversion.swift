@@ -5,7 +5,7 @@
 import JSON
 
 /// Names that a backend takes, and the way back.
-struct ToolNames {
+struct UpstreamToolNames {
     private let rule: ToolNameRule
     /// Upstream name to the client's.
     private(set) var renamed: [String: String] = [:]

@@ -51,7 +51,8 @@ struct ToolReader {
             tool.name = try fields.requiredNamed("name", path() / "custom")
             tool.kind = .custom(schema: try fields.object("input_schema"))
         }
-        guard tool.name.utf8.count <= 128, !tool.name.isEmpty, tool.name.utf8.allSatisfy(ToolNames.isAllowed)
+        guard tool.name.utf8.count <= 128, !tool.name.isEmpty,
+            tool.name.utf8.allSatisfy(UpstreamToolNames.isAllowed)
         else {
             throw .invalid(
                 "\(path() / "custom" / "name"): String should match pattern '^[a-zA-Z0-9_-]{1,128}$'")
