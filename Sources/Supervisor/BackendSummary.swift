@@ -28,8 +28,8 @@ struct BackendSummary: Equatable {
         defaultModel = node["default_model"]?.string
     }
 
-    /// The window of the model that a Claude name would lead to.
-    var context: Int? { models.first { $0.id == defaultModel }?.context ?? models.first?.context }
+    /// The window of the model that a Claude name would lead to; nil when it is not known.
+    var context: Int? { (models.first { $0.id == defaultModel } ?? models.first)?.context }
 
     var line: String {
         let shown = models.prefix(6).map { model in

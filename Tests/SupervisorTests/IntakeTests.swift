@@ -1,0 +1,286 @@
+// What becomes of accepted connections: slots, the lobby, verdicts, and hand-over after a death.
+
+import Shared
+import Testing
+
+@testable import Supervisor
+
+private let start = Moment(nanoseconds: 1_000_000_000)
+
+private func intake(_ slots: Int...) -> Intake {
+    var intake = Intake()
+    for (worker, count) in slots.enumerated() { intake.opened(worker: worker, slots: count) }
+    return intake
+}
+
+extension Intake {
+    fileprivate mutating func arrive(_ id: UInt64, at now: Moment = start) -> [Action] {
+        arrived(id)
+        return settle(at: now)
+    }
+}
+
+@Suite("Intake") struct IntakeTests {
+    @Test("connections spread by free slots and are closed when acknowledged")
+    func spread() throws {
+        var intake = intake(2, 3)
+        #expect(intake.arrive(1) == [.pass(id: 1, to: 1)])
+        #expect(intake.arrive(2) == [.pass(id: 2, to: 0)])
+        #expect(try intake.accepted(1, by: 1) == .close(id: 1))
+        #expect(intake.arrive(3) == [.pass(id: 3, to: 1)])
+        #expect(intake.used == 3 && intake.unacknowledged == 2)
+    }
+
+    @Test("none free: shown to a worker, room asked for; a free slot goes to the oldest, after its verdict")
+    func lobby() throws {
+        var intake = intake(1)
+        _ = intake.arrive(1)
+        _ = try intake.accepted(1, by: 0)
+        #expect(intake.arrive(2) == [.peek(id: 2, by: 0), .shed(worker: 0, count: 1)])
+        #expect(intake.arrive(3) == [.peek(id: 3, by: 0)])
+        #expect(intake.settle(at: start + .milliseconds(100)) == [.shed(worker: 0, count: 1)])
+        try intake.released(1, by: 0)
+        #expect(intake.settle(at: start) == [.unpeek(id: 2, from: 0)])
+        #expect(try intake.peeked(3, .other, by: 0) == nil)
+        #expect(intake.settle(at: start) == [])
+        #expect(try intake.peeked(2, .other, by: 0) == nil)
+        #expect(intake.settle(at: start) == [.pass(id: 2, to: 0)])
+        #expect(intake.waiting == 1)
+    }
+
+    @Test("a health question is answered by the looker and leaves; so does a client that is gone")
+    func verdicts() throws {
+        var intake = intake(1)
+        for id in 1...3 as ClosedRange<UInt64> { _ = intake.arrive(id) }
+        #expect(try intake.peeked(2, .served, by: 0) == .close(id: 2))
+        #expect(try intake.peeked(3, .gone, by: 0) == .close(id: 3))
+        #expect(intake.waiting == 0)
+    }
+
+    @Test("a client that leaves the lobby is forgotten, and a late verdict on it is nothing")
+    func vanished() throws {
+        var intake = intake(1)
+        _ = intake.arrive(1)
+        _ = intake.arrive(2)
+        #expect(intake.vanished(2) == [.unpeek(id: 2, from: 0), .close(id: 2)])
+        #expect(try intake.peeked(2, .other, by: 0) == nil)
+        #expect(intake.vanished(2) == [])
+    }
+
+    @Test("what a dead worker had not acknowledged goes first; what it had acknowledged dies with it")
+    func handOver() throws {
+        var intake = intake(2, 2)
+        for id in 1...5 as ClosedRange<UInt64> { _ = intake.arrive(id) }
+        _ = try intake.accepted(1, by: 0)
+        _ = try intake.accepted(2, by: 1)
+        intake.closed(worker: 0)
+        #expect(intake.settle(at: start) == [])
+        intake.lost(worker: 0)
+        // 3 was on its way to worker 0; 5 waits since before, shown to worker 0, which is gone.
+        try intake.released(1, by: 1)
+        #expect(intake.settle(at: start) == [.pass(id: 3, to: 1), .peek(id: 5, by: 1)])
+        intake.opened(worker: 0, slots: 2)
+        #expect(intake.settle(at: start) == [.unpeek(id: 5, from: 1)])
+        _ = try intake.peeked(5, .other, by: 1)
+        #expect(intake.settle(at: start) == [.pass(id: 5, to: 0)])
+    }
+
+    @Test("of several on their way to a worker that dies, the oldest is handed over first")
+    func handOverOrder() {
+        var intake = intake(3)
+        for id in 1...3 as ClosedRange<UInt64> { _ = intake.arrive(id) }
+        intake.lost(worker: 0)
+        #expect(intake.waiting == 3 && !intake.canTake)
+        intake.opened(worker: 1, slots: 3)
+        #expect(intake.settle(at: start) == [1, 2, 3].map { .pass(id: $0, to: 1) })
+    }
+
+    @Test("silence alone never moves a connection; a quiet worker is only the last choice")
+    func quiet() throws {
+        var intake = intake(8, 2)
+        _ = intake.arrive(1)
+        let later = start + Intake.quietAfter
+        #expect(intake.arrive(2, at: later) == [.pass(id: 2, to: 1)])
+        #expect(intake.overdue(at: start + .milliseconds(1999)) == [])
+        #expect(intake.overdue(at: start + .seconds(2)) == [0])
+        #expect(try intake.accepted(1, by: 0) == .close(id: 1))
+        #expect(intake.overdue(at: start + .seconds(2)) == [])
+    }
+
+    @Test("one worker swallows so many and no more")
+    func swallowing() {
+        var intake = intake(1000)
+        for id in 1...64 as ClosedRange<UInt64> {
+            #expect(intake.arrive(id) == [.pass(id: id, to: 0)])
+        }
+        #expect(!intake.arrive(65).contains(.pass(id: 65, to: 0)))
+        #expect(intake.waiting == 1)
+    }
+
+    @Test("a worker whose socket is full gets nothing more until it is not")
+    func congested() {
+        var intake = intake(8)
+        intake.observed(worker: 0, silent: false, congested: true)
+        #expect(intake.arrive(1) == [])
+        intake.observed(worker: 0, silent: false, congested: false)
+        #expect(intake.settle(at: start) == [.pass(id: 1, to: 0)])
+    }
+
+    @Test("accepting stops with the lobby full or nobody to serve")
+    func canTake() throws {
+        var intake = Intake()
+        #expect(!intake.canTake)
+        intake.opened(worker: 0, slots: 1)
+        for id in 0..<UInt64(Lobby.capacity) + 1 {
+            #expect(intake.canTake)
+            _ = intake.arrive(id)
+        }
+        #expect(!intake.canTake && intake.waiting == Lobby.capacity)
+        _ = intake.vanished(7)
+        #expect(intake.canTake)
+        intake.closed(worker: 0)
+        #expect(!intake.canTake)
+    }
+
+    @Test("what does not add up ends the worker")
+    func violations() throws {
+        var intake = intake(2, 2)
+        _ = intake.arrive(1)
+        #expect(throws: ProtocolViolation.self) { try intake.accepted(2, by: 0) }
+        #expect(throws: ProtocolViolation.self) { try intake.accepted(1, by: 1) }
+        #expect(throws: ProtocolViolation.self) { try intake.released(1, by: 0) }  // not acknowledged yet
+        _ = try intake.accepted(1, by: 0)
+        #expect(throws: ProtocolViolation.self) { try intake.accepted(1, by: 0) }
+        #expect(throws: ProtocolViolation.self) { try intake.released(0, by: 0) }
+        #expect(throws: ProtocolViolation.self) { try intake.released(2, by: 0) }
+        #expect(throws: ProtocolViolation.self) { try intake.released(.max, by: 0) }
+        try intake.released(1, by: 0)
+        #expect(throws: ProtocolViolation.self) { try intake.released(1, by: 0) }
+        for id in 10..<15 as Range<UInt64> { _ = intake.arrive(id) }
+        #expect(throws: ProtocolViolation.self) { try intake.peeked(14, .other, by: 1) }
+        #expect(try intake.peeked(14, .other, by: 0) == nil)
+        #expect(throws: ProtocolViolation.self) { try intake.peeked(14, .other, by: 0) }
+    }
+
+    /// Random workers that live, acknowledge, look, release and die: every connection ends exactly once.
+    @Test("over any history each connection is served once, or by the next after a death", arguments: 1...8)
+    func history(seed: UInt64) throws {
+        var world = World(seed: seed)
+        try world.run(steps: 4000)
+        try world.settleAll()
+        #expect(world.serving.isEmpty && world.unfinished.isEmpty, "\(world.unfinished)")
+    }
+}
+
+/// A model of two workers and their clients, played against an Intake.
+private struct World {
+    var random: Seeded
+    var intake: Intake
+    var now = start
+    var nextID: UInt64 = 0
+    /// Sent to a worker and not acknowledged; acknowledged; being looked at.
+    var sent: [UInt64: Int] = [:]
+    var serving: [UInt64: Int] = [:]
+    var looking: [UInt64: Int] = [:]
+    var unfinished: Set<UInt64> = []
+
+    init(seed: UInt64) {
+        random = Seeded(state: seed)
+        intake = Intake()
+        for worker in 0..<2 { intake.opened(worker: worker, slots: 3) }
+    }
+
+    mutating func carryOut(_ actions: [Intake.Action]) throws {
+        for action in actions {
+            switch action {
+            case .pass(let id, let worker):
+                #expect(sent[id] == nil && serving[id] == nil && looking[id] == nil)
+                #expect(unfinished.contains(id))
+                sent[id] = worker
+                let held = sent.values.count { $0 == worker } + serving.values.count { $0 == worker }
+                #expect(held <= 3)
+            case .peek(let id, let worker):
+                #expect(looking[id] == nil && sent[id] == nil)
+                looking[id] = worker
+            case .unpeek(let id, let worker):
+                // The worker answers at once, unless it has already.
+                if looking[id] == worker {
+                    looking[id] = nil
+                    let closing = try intake.peeked(id, .other, by: worker)
+                    try carryOut(closing.map { [$0] } ?? [])
+                }
+            case .shed: break
+            case .close(let id):
+                looking[id] = nil
+                if serving[id] == nil { #expect(unfinished.remove(id) != nil) }
+            }
+        }
+    }
+
+    mutating func run(steps: Int) throws {
+        for _ in 0..<steps {
+            now = now + .milliseconds(Int64(random.next() % 40))
+            try step()
+            try carryOut(intake.settle(at: now))
+        }
+    }
+
+    private mutating func step() throws {
+        switch random.next() % 12 {
+        case 0...4:
+            guard intake.canTake else { return }
+            nextID += 1
+            unfinished.insert(nextID)
+            intake.arrived(nextID)
+        case 5, 6: try acknowledgeOne()
+        case 7, 8: try finishOne()
+        case 9: try judgeOne()
+        case 10:
+            guard let id = looking.keys.min() else { return }
+            try carryOut(intake.vanished(id))
+        default:
+            guard random.next() % 10 == 0 else { return }
+            let worker = Int(random.next() % 2)
+            for id in serving.filter({ $0.value == worker }).keys { finish(id) }
+            sent = sent.filter { $0.value != worker }
+            looking = looking.filter { $0.value != worker }
+            intake.lost(worker: worker)
+            intake.opened(worker: worker, slots: 3)
+        }
+    }
+
+    private mutating func finish(_ id: UInt64) {
+        serving[id] = nil
+        unfinished.remove(id)
+    }
+
+    private mutating func acknowledgeOne() throws {
+        guard let (id, worker) = sent.min(by: { $0.key < $1.key }) else { return }
+        sent[id] = nil
+        serving[id] = worker
+        try carryOut([intake.accepted(id, by: worker)])
+    }
+
+    private mutating func finishOne() throws {
+        guard let (id, worker) = serving.min(by: { $0.key < $1.key }) else { return }
+        finish(id)
+        try intake.released(1, by: worker)
+    }
+
+    private mutating func judgeOne() throws {
+        guard let (id, worker) = looking.min(by: { $0.key < $1.key }) else { return }
+        looking[id] = nil
+        let verdict: PeekVerdict = random.next() % 3 == 0 ? .served : .other
+        if let action = try intake.peeked(id, verdict, by: worker) { try carryOut([action]) }
+    }
+
+    mutating func settleAll() throws {
+        for _ in 0..<10_000 where !unfinished.isEmpty {
+            now = now + .milliseconds(1)
+            try acknowledgeOne()
+            try finishOne()
+            try judgeOne()
+            try carryOut(intake.settle(at: now))
+        }
+    }
+}
