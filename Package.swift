@@ -85,7 +85,7 @@ let package = Package(
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["Worker", "Shared", "JSON", "EventLoop", "HTTP", "Translation"],
+            dependencies: ["Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation"],
             swiftSettings: strict),
 
         // The load generator and mock backend of `make bench`; not installed.

@@ -1,0 +1,277 @@
+// What this worker knows of the backends, kept fresh in the background, so that a request is routed from
+// memory. Without configured backends it looks at the usual ports, and lets the demo answer until it has
+// met a real one.
+
+internal import EventLoop
+internal import Shared
+
+@Loop
+final class Catalogue {
+    struct Outside {
+        /// Carries questions to backends.
+        var carrier: ProbeCarrier
+        /// Called once, when this worker meets the first real backend.
+        var metRealBackend: @Loop () -> Void
+        /// Called when what `report` gives has changed.
+        var reportChanged: @Loop () -> Void
+    }
+
+    private(set) var entries: [CatalogueEntry]
+    private let map: ModelMap
+    private let log: Log
+    /// One worker of the service tells changes at their level; the others only when debugging.
+    private let tellsChanges: Bool
+    private let outside: Outside
+    private let ports: [UsualPort]
+    /// Of each entry: ends its wait for the next round.
+    private var alarms: [Wakeup] = []
+    private var portAlarms: [Wakeup] = []
+    private var firstRounds: Int
+    private var waiters: [Wakeup] = []
+    private var hasMetReal: Bool
+    private var isStopped = false
+    private var reported = ""
+    private var random = SystemRandomNumberGenerator()
+
+    /// - Parameter keys: by the backend's index in the configuration.
+    /// - Parameter ports: looked at when no backend is configured.
+    init(
+        _ configuration: Configuration, keys: [SecretValue?], realBackendSeen: Bool, tellsChanges: Bool,
+        log: Log, outside: Outside, ports: [UsualPort] = UsualPort.all
+    ) {
+        entries = configuration.backends.enumerated().map { index, backend in
+            CatalogueEntry(backend, key: keys.indices.contains(index) ? keys[index] : nil)
+        }
+        map = ModelMap(configuration.models)
+        self.log = log
+        self.tellsChanges = tellsChanges
+        self.outside = outside
+        // Never our own door.
+        let own = configuration.listen.compactMap { address -> UInt16? in
+            guard case .tcp(_, let port) = address else { return nil }
+            return port
+        }
+        let searches = configuration.backends.isEmpty
+        self.ports = searches ? ports.filter { !own.contains($0.port) } : []
+        hasMetReal = realBackendSeen || !searches
+        firstRounds = searches ? self.ports.count : entries.count
+    }
+
+    /// Begins to ask, in tasks of its own, until `stop`.
+    func start() {
+        alarms = entries.map { _ in Wakeup() }
+        portAlarms = ports.map { _ in Wakeup() }
+        for (index, alarm) in alarms.enumerated() { Loop.spawn { await self.watch(index, alarm) } }
+        for (port, alarm) in zip(ports, portAlarms) { Loop.spawn { await self.search(port, alarm) } }
+        refreshReport()
+    }
+
+    func stop() {
+        isStopped = true
+        for alarm in alarms + portAlarms { alarm.signal() }
+        endFirstRound(all: true)
+    }
+
+    /// Another worker met a real backend: the demo never answers again.
+    func realBackendSeen() {
+        hasMetReal = true
+        refreshReport()
+    }
+
+    // MARK: For exchanges
+
+    /// Waits for the first round, if it is still under way, and at most `ProbePace.firstRound`.
+    func settle() async {
+        guard firstRounds > 0 else { return }
+        let waiter = Wakeup()
+        waiters.append(waiter)
+        _ = await waiter.wait(until: Loop.now.advanced(by: ProbePace.firstRound))
+        waiters.removeAll { $0 === waiter }
+    }
+
+    /// Where a request for this model may go, in order; never empty.
+    func routes(for model: String) async throws(RoutingFailure) -> [Route] {
+        await settle()
+        return try map.routes(for: model, in: picture)
+    }
+
+    /// What a route's backend asks for; nil for the demo.
+    func access(_ route: Route) -> BackendAccess? {
+        guard case .backend(let index) = route.destination, entries.indices.contains(index) else {
+            return nil
+        }
+        return entries[index].access(index, route)
+    }
+
+    /// No connection, or one that broke before any byte of an answer.
+    func failed(_ index: Int) {
+        guard entries.indices.contains(index) else { return }
+        entries[index].health.failed(at: Loop.now)
+        // Look at it soon.
+        if alarms.indices.contains(index) { alarms[index].signal() }
+    }
+
+    /// An answer came, whatever it says.
+    func succeeded(_ index: Int) {
+        guard entries.indices.contains(index) else { return }
+        entries[index].health.succeeded()
+    }
+
+    /// Whether the backend has failed so often in a row that waiting for it makes no sense.
+    func failsPersistently(_ index: Int) -> Bool {
+        entries.indices.contains(index) && entries[index].health.isPersistent
+    }
+
+    /// Whether something could answer for a model.
+    var canServe: Bool {
+        if isDemo { return firstRounds == 0 }
+        let now = Loop.now
+        return entries.contains { $0.models != nil && $0.health.isHealthy(at: now) }
+    }
+
+    var isDemo: Bool { !hasMetReal && entries.isEmpty }
+
+    var picture: BackendPicture {
+        let now = Loop.now
+        return BackendPicture(backends: entries.map { $0.facts(at: now) }, isDemo: isDemo)
+    }
+
+    // MARK: Rounds
+
+    /// Looks at a known backend, again and again.
+    private func watch(_ index: Int, _ alarm: Wakeup, isFirst: Bool = true) async {
+        let entry = entries[index]
+        var prober = Prober(url: entry.url, key: entry.key, carrier: outside.carrier)
+        var isFirst = isFirst
+        while !isStopped {
+            // Asked who it is again only after it was away: something else may listen there now.
+            let known =
+                entry.configuredType == .auto ? entries[index].foundType ?? .auto : entry.configuredType
+            let finding = await prober.ask(known, strict: entry.isDiscovered)
+            if isStopped { return }
+            take(finding, index)
+            if isFirst { endFirstRound() }
+            isFirst = false
+            await pause(pace(of: entries[index]), alarm)
+        }
+    }
+
+    private func pace(of entry: CatalogueEntry) -> Duration {
+        guard entry.health.probe == .up else { return ProbePace.absent }
+        return Prober.isRemote(entry.type) ? ProbePace.remote : ProbePace.local
+    }
+
+    /// Looks at a usual port until a backend answers there, which then is watched.
+    private func search(_ port: UsualPort, _ alarm: Wakeup) async {
+        var isFirst = true
+        var strange = ProbePace.stranger
+        while !isStopped {
+            var prober = Prober(url: port.url, key: nil, carrier: outside.carrier)
+            let finding = await prober.ask(.auto, strict: true)
+            if isStopped { return }
+            if case .up(let type, _) = finding {
+                let name = port.name(type, taken: entries.map(\.name))
+                let rank = UsualPort.all.firstIndex(of: port) ?? UsualPort.all.count
+                entries.append(CatalogueEntry(discovered: name, url: port.url, priority: 100 - rank))
+                alarms.append(alarm)
+                let index = entries.count - 1
+                meetReal()
+                take(finding, index)
+                if isFirst { endFirstRound() }
+                await pause(ProbePace.local, alarm)
+                return await watch(index, alarm, isFirst: false)
+            }
+            if isFirst { endFirstRound() }
+            isFirst = false
+            if case .stranger(let what) = finding {
+                log.debug(.strangerFound, ["url": LogValue(port.url), "reason": LogValue(what)])
+                await pause(strange, alarm)
+                strange = min(strange * 2, ProbePace.strangerLongest)
+            } else {
+                await pause(ProbePace.absent, alarm)
+            }
+        }
+    }
+
+    /// Until the next round; an alarm shortens it to `ProbePace.doubt`.
+    private func pause(_ wait: Duration, _ alarm: Wakeup) async {
+        let timedOut = await alarm.wait(until: Loop.now.advanced(by: ProbePace.jittered(wait, &random)))
+        guard !timedOut, !isStopped else { return }
+        let least = Loop.now.advanced(by: min(wait, ProbePace.doubt))
+        while !isStopped, await !alarm.wait(until: least) {}
+    }
+
+    private func meetReal() {
+        guard !hasMetReal else { return }
+        hasMetReal = true
+        outside.metRealBackend()
+    }
+
+    private func endFirstRound(all: Bool = false) {
+        guard firstRounds > 0 else { return }
+        firstRounds = all ? 0 : firstRounds - 1
+        guard firstRounds == 0 else { return }
+        for waiter in waiters { waiter.signal() }
+        if isDemo { tell(.demoServes, [:], isGood: true) }
+    }
+
+    // MARK: Findings
+
+    private func take(_ finding: ProbeFinding, _ index: Int) {
+        let before = entries[index]
+        switch finding {
+        case .up(let type, let models):
+            entries[index].foundType = type
+            entries[index].models = models
+            entries[index].health.probed(.up)
+        case .down(let reason), .stranger(let reason):
+            if before.configuredType == .auto { entries[index].foundType = nil }
+            entries[index].health.probed(.down(error: reason))
+        }
+        tellChange(from: before, to: entries[index])
+        refreshReport()
+    }
+
+    private func tellChange(from before: CatalogueEntry, to after: CatalogueEntry) {
+        let models = after.models ?? []
+        let place: LogFields = ["backend": LogValue(after.name), "url": LogValue(after.url)]
+        var fields = place
+        switch (before.health.probe, after.health.probe) {
+        case (.up, .up):
+            guard before.models?.map(\.id) != after.models?.map(\.id) else { return }
+            fields.append("models", models.count)
+            tell(.backendChanged, fields, isGood: true)
+        case (_, .up):
+            fields.append("type", after.type.rawValue)
+            fields.append("models", models.count)
+            if let model = after.facts(at: Loop.now).automaticModel {
+                fields.append("default_model", model.id)
+                if let window = model.contextWindow { fields.append("context", window) }
+            }
+            tell(.backendFound, fields, isGood: true)
+            if after.type == .ollama, after.configuredType == .auto, before.foundType != .ollama {
+                tell(.ollamaCuts, place, isGood: false)
+            }
+        case (.down, .down): return
+        case (_, .down(let reason)):
+            fields.append("reason", reason)
+            tell(.backendLost, fields, isGood: false)
+        case (_, .never): return
+        }
+    }
+
+    private func tell(_ event: LogEvent, _ fields: LogFields, isGood: Bool) {
+        guard tellsChanges else { return log.debug(event, fields) }
+        if isGood { log.notice(event, fields) } else { log.warning(event, fields) }
+    }
+
+    /// What `dragoman status` shows of the backends.
+    var report: String { reported }
+
+    private func refreshReport() {
+        let new = CatalogueReport.json(entries, isDemo: isDemo, at: Loop.now)
+        guard new != reported else { return }
+        reported = new
+        outside.reportChanged()
+    }
+}

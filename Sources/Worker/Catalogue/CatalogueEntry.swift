@@ -1,0 +1,92 @@
+// One backend in the catalogue: what was configured or discovered, what is known of it, how it fares.
+
+internal import EventLoop
+internal import Shared
+internal import Translation
+internal import Upstream
+
+struct CatalogueEntry {
+    let name: String
+    /// Without trailing slash and `/v1`.
+    let url: String
+    let priority: Int
+    /// As configured; `.auto` = found out by asking.
+    let configuredType: Configuration.BackendType
+    let key: SecretValue?
+    let thinkTags: Configuration.ThinkTags
+    let holdStatus: Duration?
+    let maxConcurrent: Int?
+    let isDiscovered: Bool
+
+    /// What it turned out to be.
+    var foundType: Configuration.BackendType?
+    var models: [ModelFacts]?
+    var health = BackendHealth()
+
+    init(_ backend: Configuration.Backend, key: SecretValue?) {
+        name = backend.name
+        url = backend.url
+        priority = backend.priority
+        configuredType = backend.type
+        self.key = key
+        thinkTags = backend.thinkTags
+        holdStatus = backend.holdStatus
+        maxConcurrent = backend.maxConcurrent
+        isDiscovered = false
+    }
+
+    init(discovered name: String, url: String, priority: Int) {
+        self.name = name
+        self.url = url
+        self.priority = priority
+        configuredType = .auto
+        key = nil
+        thinkTags = .auto
+        holdStatus = nil
+        maxConcurrent = nil
+        isDiscovered = true
+    }
+
+    /// The type to speak to it as.
+    var type: Configuration.BackendType {
+        configuredType == .auto ? foundType ?? .openaiCompatible : configuredType
+    }
+
+    var profile: Profile { Profile.named(type.rawValue) ?? .openaiCompatible }
+
+    func facts(at now: Instant) -> BackendFacts {
+        BackendFacts(name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now))
+    }
+}
+
+/// What an exchange needs of the backend it goes to.
+struct BackendAccess: Sendable {
+    /// In the catalogue; with configured backends, that of the configuration.
+    let index: Int
+    let name: String
+    let url: String
+    let target: UpstreamTarget
+    /// Credentials; nothing else.
+    let headers: [UpstreamRequest.Header]
+    /// Overrides `timeouts.hold_status`.
+    let holdStatus: Duration?
+    /// Configured limit of requests in flight over the whole service.
+    let maxConcurrent: Int?
+}
+
+extension CatalogueEntry {
+    func access(_ index: Int, _ route: Route) -> BackendAccess {
+        let tags: ThinkTagMode =
+            switch thinkTags {
+            case .auto: .auto
+            case .implicit: .implicit
+            case .off: .off
+            }
+        let target = UpstreamTarget(
+            model: route.model, profile: profile, contextWindow: route.contextWindow, thinkTags: tags)
+        return BackendAccess(
+            index: index, name: name, url: url, target: target,
+            headers: key.map { [$0.revealed { .init("authorization", "Bearer \($0)") }] } ?? [],
+            holdStatus: holdStatus, maxConcurrent: maxConcurrent)
+    }
+}

@@ -1,0 +1,105 @@
+// Entries that the catalogue writes, and the report for `dragoman status`.
+
+internal import EventLoop
+internal import JSON
+internal import Shared
+
+extension LogEvent {
+    static let backendFound = LogEvent(
+        "backend found", id: "aae10b91bd3d481e8edf821b5cca882b")
+    static let backendLost = LogEvent(
+        "backend lost", id: "fc8733f5f57e49189a89de2eabab433f")
+    static let backendChanged = LogEvent(
+        "backend changed its models", id: "e7ee17fd02cf4cea8b689f6a8934db2a")
+    static let demoServes = LogEvent(
+        "no backend found; the demo answers", id: "450cca48126f43ae91d36eb5866539df")
+    static let ollamaCuts = LogEvent(
+        "Ollama cuts prompts beyond its context window without a word; set OLLAMA_CONTEXT_LENGTH there",
+        id: "651472bcd5604c8ab6bf53b67fd10031")
+    static let strangerFound = LogEvent(
+        "usual port is not a backend", id: "549043e963ab418f9c9f7121797325e6")
+}
+
+enum CatalogueReport {
+    /// Models shown of one backend.
+    static let models = 100
+
+    /// A JSON array with one object per backend, at most `maximumReportBytes`: what does not fit is left
+    /// out from the end, models first.
+    static func json(_ entries: [CatalogueEntry], isDemo: Bool, at now: Instant) -> String {
+        for limit in [models, 10, 1, 0] {
+            let bytes = written(entries, isDemo: isDemo, models: limit, at: now)
+            if bytes.count <= maximumReportBytes { return String(decoding: bytes, as: UTF8.self) }
+        }
+        return "[]"
+    }
+
+    private static func written(
+        _ entries: [CatalogueEntry], isDemo: Bool, models limit: Int, at now: Instant
+    ) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.beginArray()
+        if isDemo { demo(&writer) }
+        for entry in entries { one(entry, limit, now, &writer) }
+        writer.endArray()
+        return writer.bytes
+    }
+
+    private static func one(_ entry: CatalogueEntry, _ limit: Int, _ now: Instant, _ writer: inout JSONWriter)
+    {
+        let facts = entry.facts(at: now)
+        writer.beginObject()
+        text("name", entry.name, &writer)
+        text("url", entry.url, &writer)
+        text("type", entry.type.rawValue, &writer)
+        writer.name("state")
+        switch entry.health.probe {
+        case .never: writer.value("unknown")
+        case .up: writer.value("up")
+        case .down: writer.value("down")
+        }
+        writer.name("models")
+        writer.beginArray()
+        for model in (facts.models ?? []).prefix(limit) {
+            writer.beginObject()
+            text("id", model.id, &writer)
+            if let window = model.contextWindow {
+                writer.name("context")
+                writer.value(window)
+            }
+            writer.endObject()
+        }
+        writer.endArray()
+        if let model = facts.automaticModel {
+            text("default_model", model.id, &writer)
+            if let window = model.contextWindow {
+                writer.name("default_context")
+                writer.value(window)
+            }
+        }
+        if case .down(let error) = entry.health.probe { text("error", error, &writer) }
+        writer.endObject()
+    }
+
+    private static func demo(_ writer: inout JSONWriter) {
+        writer.beginObject()
+        for (name, value) in [
+            ("name", "demo"), ("type", "demo"), ("state", "demo"), ("default_model", "demo"),
+        ] {
+            writer.name(name)
+            writer.value(value)
+        }
+        writer.name("models")
+        writer.beginArray()
+        writer.beginObject()
+        text("id", "demo", &writer)
+        writer.endObject()
+        writer.endArray()
+        writer.endObject()
+    }
+
+    private static func text(_ name: StaticString, _ value: String, _ writer: inout JSONWriter) {
+        writer.name(name)
+        writer.value(value)
+    }
+}

@@ -1,0 +1,153 @@
+// What backends say of their models, read into facts. Pure: parsed answers in, facts out. Fields that are
+// missing or of another kind leave a fact unknown; nothing from outside is trusted to be small.
+
+internal import JSON
+
+enum ModelList {
+    /// The answer to `GET /v1/models`, in the shapes that backends give it: `{"data": […]}` or a bare list.
+    struct Answer {
+        var models: [ModelFacts]
+        /// `owned_by` of the first model: several servers put their own name there.
+        var owner: String?
+    }
+
+    /// nil when this is no list of models.
+    static func read(_ root: JSONNode) -> Answer? {
+        guard let list = root.isArray ? root : root["data"], list.isArray || isEmptyList(root, list) else {
+            return nil
+        }
+        var answer = Answer(models: [], owner: nil)
+        var seen: Set<String> = []
+        for item in list.elements.prefix(ProbeLimits.models) {
+            guard let facts = model(item), seen.insert(facts.id).inserted else { continue }
+            if answer.owner == nil { answer.owner = item["owned_by"]?.string }
+            answer.models.append(facts)
+        }
+        // Entries without a name are no models.
+        return answer.models.isEmpty && !list.isEmpty ? nil : answer
+    }
+
+    /// Some servers answer `"data": null` as long as nothing is installed.
+    private static func isEmptyList(_ root: JSONNode, _ list: JSONNode) -> Bool {
+        list.isNull && root["object"]?.string == "list"
+    }
+
+    private static func model(_ item: JSONNode) -> ModelFacts? {
+        guard let id = item["id"]?.string, isName(id) else { return nil }
+        var facts = ModelFacts(id: id)
+        // vLLM and SGLang; OpenRouter, Together and Fireworks; Groq; Mistral.
+        let windows = [
+            item["max_model_len"], item["context_length"], item["context_window"],
+            item["max_context_length"],
+        ]
+        facts.contextWindow = windows.lazy.compactMap { tokens($0) }.first
+        // The provider behind OpenRouter may take less than the model could.
+        if let provider = tokens(item["top_provider"]?["context_length"]) {
+            facts.contextWindow = min(facts.contextWindow ?? provider, provider)
+        }
+        facts.usesTools =
+            contains(item["supported_parameters"], "tools") ?? item["supports_tools"]?.bool
+            ?? item["capabilities"]?["function_calling"]?.bool
+        facts.seesImages =
+            contains(item["architecture"]?["input_modalities"], "image")
+            ?? item["supports_image_input"]?.bool ?? item["capabilities"]?["vision"]?.bool
+        // llama.cpp with several models.
+        if let status = item["status"]?["value"]?.string { facts.isLoaded = status == "loaded" }
+        facts.isChat = isChat(item, id)
+        return facts
+    }
+
+    private static func isChat(_ item: JSONNode, _ id: String) -> Bool {
+        if let chat = item["capabilities"]?["completion_chat"]?.bool ?? item["supports_chat"]?.bool {
+            return chat
+        }
+        if let type = item["type"]?.string {
+            if ["chat", "llm", "vlm", "language", "code"].contains(type) { return true }
+            if ["embedding", "embeddings", "rerank", "image", "audio", "moderation", "transcribe"].contains(
+                type)
+            {
+                return false
+            }
+        }
+        let folded = id.lowercased()
+        return !["embed", "rerank", "whisper", "tts-", "moderation", "dall-e", "bge-"].contains {
+            folded.contains($0)
+        }
+    }
+
+    /// nil when there is no such list.
+    private static func contains(_ list: JSONNode?, _ word: StaticString) -> Bool? {
+        guard let list, list.isArray else { return nil }
+        return list.elements.contains { $0.stringEquals(word) }
+    }
+
+    /// A number of tokens that can be one: positive, and not beyond what arithmetic bears.
+    static func tokens(_ node: JSONNode?) -> Int? {
+        guard let count = node?.int, (1...1 << 40).contains(count) else { return nil }
+        return count
+    }
+
+    static func isName(_ id: String) -> Bool {
+        (1...ProbeLimits.modelName).contains(id.utf8.count) && id.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+    }
+}
+
+/// Facts beyond the list, by the type of the backend.
+enum ModelDetails {
+    /// llama.cpp's `/props`: one server, one model, a window per slot.
+    static func props(_ root: JSONNode, into models: inout [ModelFacts]) {
+        let window = ModelList.tokens(root["default_generation_settings"]?["n_ctx"])
+        let caps = root["chat_template_caps"]
+        let tools = caps?["supports_tools"]?.bool ?? caps?["supports_tool_calls"]?.bool
+        for index in models.indices {
+            // With several models it is those in memory that the properties are about.
+            if models.count > 1, models[index].isLoaded != true { continue }
+            models[index].contextWindow = window ?? models[index].contextWindow
+            models[index].seesImages = root["modalities"]?["vision"]?.bool
+            models[index].usesTools = tools ?? models[index].usesTools
+            models[index].isLoaded = true
+        }
+    }
+
+    /// Ollama's `/api/ps`: what is in memory, and the window it was loaded with. The model's own window says
+    /// nothing: what exceeds the loaded one is cut (ollama#3839).
+    static func running(_ root: JSONNode, into models: inout [ModelFacts]) {
+        guard let list = root["models"] else { return }
+        var windows: [String: Int?] = [:]
+        for item in list.elements.prefix(ProbeLimits.models) {
+            guard let name = (item["name"] ?? item["model"])?.string else { continue }
+            windows[name] = ModelList.tokens(item["context_length"])
+        }
+        for index in models.indices {
+            let window = windows[models[index].id] ?? windows[models[index].id + ":latest"]
+            models[index].isLoaded = window != nil
+            models[index].contextWindow = window ?? nil
+        }
+    }
+
+    /// Ollama's `/api/show` of one model.
+    static func show(_ root: JSONNode, into model: inout ModelFacts) {
+        guard let list = root["capabilities"], list.isArray else { return }
+        model.usesTools = list.elements.contains { $0.stringEquals("tools") }
+        model.seesImages = list.elements.contains { $0.stringEquals("vision") }
+        model.isChat = list.elements.contains { $0.stringEquals("completion") }
+    }
+
+    /// LM Studio's `/api/v0/models`.
+    static func studio(_ root: JSONNode, into models: inout [ModelFacts]) {
+        for item in (root["data"] ?? root).elements.prefix(ProbeLimits.models) {
+            guard let id = item["id"]?.string, let index = models.firstIndex(where: { $0.id == id }) else {
+                continue
+            }
+            if let state = item["state"]?.string { models[index].isLoaded = state == "loaded" }
+            // Not loaded, the window will be whatever it is loaded with.
+            models[index].contextWindow = ModelList.tokens(item["loaded_context_length"])
+            let type = item["type"]?.string
+            models[index].seesImages = type.map { $0 == "vlm" }
+            models[index].isChat = type.map { $0 == "llm" || $0 == "vlm" } ?? models[index].isChat
+            if let list = item["capabilities"], list.isArray {
+                models[index].usesTools = list.elements.contains { $0.stringEquals("tool_use") }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+// Asks one backend what it is and what it has. Every answer is judged by its shape: some servers answer
+// 200 to anything (LM Studio does), and what listens on a usual port may be somebody's web server.
+
+internal import EventLoop
+internal import JSON
+internal import Shared
+internal import Translation
+
+/// What a round of questions found.
+enum ProbeFinding: Sendable, Equatable {
+    case up(type: Configuration.BackendType, models: [ModelFacts])
+    /// No answer, or one that says it cannot serve; in words for the operator.
+    case down(String)
+    /// Something answers that is no backend.
+    case stranger(String)
+}
+
+/// Questions to one base URL.
+struct Prober {
+    let url: String
+    let key: SecretValue?
+    let carrier: ProbeCarrier
+    /// What `/api/show` said of Ollama's models before; they do not change under one name often.
+    var shown: [String: ModelFacts] = [:]
+
+    /// - Parameter type: `.auto` = ask who it is.
+    /// - Parameter strict: what does not answer with a list of models is a stranger, not a backend
+    ///   without a list.
+    @Loop
+    mutating func ask(_ type: Configuration.BackendType, strict: Bool) async -> ProbeFinding {
+        let path = Self.modelsPath(type)
+        let answer = await get(
+            path, time: Self.isRemote(type) ? ProbeLimits.remoteTime : ProbeLimits.localTime)
+        guard case .answered(let status, _) = answer else {
+            guard case .failed(let reason) = answer else { return .down("no answer") }
+            return .down(reason)
+        }
+        guard let list = answer.json.flatMap(ModelList.read) else {
+            return judge(status, path, type, strict: strict)
+        }
+        // Another gateway of our kind, or this one itself.
+        if strict, list.owner == "dragoman" { return .stranger("a dragoman answers there") }
+        var models = list.models
+        let found = type == .auto ? await identity(owner: list.owner, models: models) : type
+        await details(found, &models)
+        return .up(type: found, models: models)
+    }
+
+    /// An answer that is not a list of models.
+    private func judge(
+        _ status: Int, _ path: String, _ type: Configuration.BackendType, strict: Bool
+    ) -> ProbeFinding {
+        switch status {
+        case 401, 403: strict ? .stranger("asks for a key") : .down("HTTP \(status): it refuses the key")
+        case 404...405 where !strict:
+            // A chat endpoint without a list: usable by `backend/model`.
+            .up(type: type == .auto ? .openaiCompatible : type, models: [])
+        case 200..<300 where strict: .stranger("no list of models")
+        case 200..<300: .down("\(path) is not a list of models")
+        case 500...: .down("HTTP \(status)")
+        default: strict ? .stranger("HTTP \(status)") : .down("HTTP \(status)")
+        }
+    }
+
+    // MARK: Who is it
+
+    private func identity(owner: String?, models: [ModelFacts]) async -> Configuration.BackendType {
+        switch owner {
+        case "vllm": return .vllm
+        case "sglang": return .sglang
+        case "llamacpp": return .llamacpp
+        default: break
+        }
+        if let root = await get("/props").json, root["default_generation_settings"] != nil {
+            return .llamacpp
+        }
+        if let root = await get("/api/v0/models").json, root["data"]?.isArray == true { return .lmstudio }
+        if let root = await get("/api/version").json, root["version"]?.isString == true { return .ollama }
+        if let root = await get("/get_model_info").json, root["model_path"]?.isString == true {
+            return .sglang
+        }
+        let knowsLength = models.contains { $0.contextWindow != nil }
+        if knowsLength, let root = await get("/version").json, root["version"]?.isString == true {
+            return .vllm
+        }
+        return .openaiCompatible
+    }
+
+    // MARK: Details
+
+    private mutating func details(_ type: Configuration.BackendType, _ models: inout [ModelFacts]) async {
+        switch type {
+        case .llamacpp:
+            if let root = await get("/props").json { ModelDetails.props(root, into: &models) }
+        case .lmstudio:
+            if let root = await get("/api/v0/models").json { ModelDetails.studio(root, into: &models) }
+        case .ollama:
+            if let root = await get("/api/ps").json { ModelDetails.running(root, into: &models) }
+            await show(&models)
+        case .vllm, .sglang:
+            for index in models.indices { models[index].isLoaded = true }
+        case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini, .anthropic,
+            .openaiCompatible, .auto:
+            break
+        }
+    }
+
+    private mutating func show(_ models: inout [ModelFacts]) async {
+        var asked = 0
+        for index in models.indices {
+            let id = models[index].id
+            if shown[id] == nil, asked < ProbeLimits.details {
+                asked += 1
+                var writer = JSONWriter()
+                writer.beginObject()
+                writer.name("model")
+                writer.value(id)
+                writer.endObject()
+                let answer = await carrier(Probe(url: url + "/api/show", body: writer.bytes, key: key))
+                if let root = answer.json {
+                    var facts = ModelFacts(id: id)
+                    ModelDetails.show(root, into: &facts)
+                    shown[id] = facts
+                }
+            }
+            if let facts = shown[id] {
+                models[index].usesTools = facts.usesTools
+                models[index].seesImages = facts.seesImages
+                models[index].isChat = facts.isChat
+            }
+        }
+        let listed = Set(models.map(\.id))
+        shown = shown.filter { listed.contains($0.key) }
+    }
+
+    private func get(_ path: String, time: Duration = ProbeLimits.localTime) async -> ProbeAnswer {
+        await carrier(Probe(url: url + path, key: key, time: time))
+    }
+
+    /// Beside the path that chats go to.
+    private static func modelsPath(_ type: Configuration.BackendType) -> String {
+        let chat = Profile.named(type.rawValue)?.chatPath.description ?? "/v1/chat/completions"
+        let end = "/chat/completions"
+        return (chat.hasSuffix(end) ? String(chat.dropLast(end.count)) : "/v1") + "/models"
+    }
+
+    /// Hosted services: farther away, slower to change.
+    static func isRemote(_ type: Configuration.BackendType) -> Bool {
+        switch type {
+        case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini, .anthropic:
+            true
+        case .ollama, .vllm, .llamacpp, .lmstudio, .sglang, .openaiCompatible, .auto: false
+        }
+    }
+}

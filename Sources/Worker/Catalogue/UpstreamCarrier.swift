@@ -1,0 +1,50 @@
+// Carries the catalogue's questions over the worker's HTTP client: bounded in time and size, credentials
+// in headers only.
+
+internal import EventLoop
+internal import Shared
+internal import Upstream
+
+extension UpstreamClient {
+    func ask(_ probe: Probe) async -> ProbeAnswer {
+        let wakeup = Wakeup()
+        let deadline = Loop.now.advanced(by: probe.time)
+        let transfer = start(probe.request, wakeup: wakeup)
+        var body: [UInt8] = []
+        while true {
+            body += transfer.takeBytes()
+            guard body.count <= ProbeLimits.answerBytes else {
+                transfer.cancel()
+                return .failed("its answer is larger than \(ProbeLimits.answerBytes >> 20) MiB")
+            }
+            if let end = transfer.end { return Self.answer(end, transfer.head?.status, body) }
+            if await wakeup.wait(until: deadline) {
+                transfer.cancel()
+                return .failed("no answer within \(probe.time)")
+            }
+        }
+    }
+
+    private static func answer(_ end: TransferEnd, _ status: Int?, _ body: [UInt8]) -> ProbeAnswer {
+        switch end {
+        case .complete: status.map { .answered(status: $0, body: body) } ?? .failed("no HTTP answer")
+        case .broken(let detail), .unreachable(let detail), .misconfigured(let detail): .failed(detail)
+        case .timedOut(let limit): .failed("timed out (\(limit.rawValue))")
+        case .cancelled: .failed("stopped")
+        }
+    }
+}
+
+extension Probe {
+    fileprivate var request: UpstreamRequest {
+        var headers = [
+            UpstreamRequest.Header("accept", "application/json"),
+            UpstreamRequest.Header("user-agent", "dragoman/\(dragomanVersion)"),
+        ]
+        if body != nil { headers.append(.init("content-type", "application/json")) }
+        if let key { headers.append(.init("authorization", key.revealed { "Bearer \($0)" })) }
+        return UpstreamRequest(
+            url: url, method: body.map { .post(body: $0) } ?? .get, headers: headers,
+            limits: TransferLimits(connect: time, firstByte: time, idle: time))
+    }
+}
