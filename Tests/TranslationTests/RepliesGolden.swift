@@ -47,6 +47,11 @@ struct ScriptedUpstream: Sendable {
     var end = UpstreamEnd.complete
     var plan = ReplyPlan()
 
+    init(head: UpstreamHead, body: [UInt8]) {
+        self.head = head
+        self.body = body
+    }
+
     init(_ golden: GoldenCase) throws {
         if let sse = golden.bytes("openai.sse") {
             body = sse

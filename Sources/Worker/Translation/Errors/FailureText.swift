@@ -17,14 +17,16 @@ struct FailureText: Sendable, Equatable {
 
     /// From an error body.
     init(body: [UInt8]) {
+        var isJSON = false
         if let root = (try? JSONDocument(parsing: body))?.root {
+            isJSON = true
             if let found = FailureText(json: root) {
                 self = found
             } else if let text = root.string {
                 message = text
             }
         }
-        if message.isEmpty, status == nil {
+        if !isJSON {
             message = Self.page(String(decoding: body.prefix(64 << 10), as: UTF8.self))
         }
         bound()

@@ -7,9 +7,15 @@ enum UpstreamFailure {
     private static let busyDelay = 5
 
     /// An answer with an error status, or an answer of 200 that is no answer.
-    static func answer(head: UpstreamHead, body: [UInt8]) -> ClientError {
+    /// - Parameter model: as the client named it.
+    static func answer(head: UpstreamHead, body: [UInt8], model: String) -> ClientError {
         let said = FailureText(body: body)
-        return error(status: (400...599).contains(head.status) ? head.status : 502, said, head)
+        guard (300...399).contains(head.status) else {
+            return error(status: (400...599).contains(head.status) ? head.status : 502, said, head, model)
+        }
+        return ClientError(
+            status: 502, kind: .api, message: "the backend's address redirects elsewhere (\(head.status))",
+            shouldRetry: false)
     }
 
     /// The error in a body or frame that came with status 200; nil if there is none in it.
@@ -60,7 +66,9 @@ enum UpstreamFailure {
 
     // MARK: by status
 
-    private static func error(status: Int, _ said: FailureText, _ head: UpstreamHead) -> ClientError {
+    private static func error(
+        status: Int, _ said: FailureText, _ head: UpstreamHead, _ model: String? = nil
+    ) -> ClientError {
         if ![401, 402, 403, 429].contains(status),
             let overflow = ContextOverflow(
                 text: said.message, code: said.code, type: said.type, promptTokens: said.promptTokens,
@@ -76,7 +84,7 @@ enum UpstreamFailure {
                 status: 502, kind: .api, message: "backend rejected the gateway's credentials",
                 shouldRetry: false)
         case 402: return billing(message)
-        case 404: return notFound(said, message)
+        case 404: return notFound(said, message, model)
         case 405, 406, 415:
             return ClientError(
                 status: 500, kind: .api, message: "backend refused the request (\(status)): \(message)",
@@ -97,13 +105,14 @@ enum UpstreamFailure {
     }
 
     /// A model that is not there is the client's matter; a path that is not there is ours.
-    private static func notFound(_ said: FailureText, _ message: String) -> ClientError {
+    private static func notFound(_ said: FailureText, _ message: String, _ model: String?) -> ClientError {
         guard said.message.lowercased().contains("model") || said.code.contains("model") else {
             return ClientError(
                 status: 502, kind: .api, message: "backend has no /v1/chat/completions (404)",
                 shouldRetry: false)
         }
-        return ClientError(status: 404, kind: .notFound, message: message)
+        return ClientError(
+            status: 404, kind: .notFound, message: model.map { "model: \($0) (\(message))" } ?? message)
     }
 
     private static func limited(_ said: FailureText, _ message: String, _ head: UpstreamHead) -> ClientError {

@@ -34,6 +34,7 @@ public struct MessagesReply: Sendable {
 
     private let streaming: Bool
     private let requestID: String
+    private let requestedModel: String
     private var head = UpstreamHead(status: 200, contentType: "")
     private var body = Body.unknown
     private var hadBytes = false
@@ -50,6 +51,7 @@ public struct MessagesReply: Sendable {
     ) {
         self.streaming = streaming
         self.requestID = requestID
+        self.requestedModel = requestedModel
         reader = OpenAIChunkReader(plan: plan)
         composer = ReplyComposer(
             plan: plan, form: streaming ? .events : .message, messageID: messageID, model: requestedModel,
@@ -98,7 +100,7 @@ public struct MessagesReply: Sendable {
         case .events:
             while wantsMore, let frame = decoder.last() { read(frame) }
         case .document where end == .complete: readDocument()
-        case .failure: fail(UpstreamFailure.answer(head: head, body: document))
+        case .failure: fail(UpstreamFailure.answer(head: head, body: document, model: requestedModel))
         case .unknown, .document: break
         }
         guard wantsMore else { return }
@@ -212,7 +214,8 @@ public struct MessagesReply: Sendable {
             (try? JSONDocument(parsing: document))
             ?? (try? JSONDocument(parsing: Mending.mended(document[...])))
         guard let root = parsed?.root, reader.read(root, into: &deltas) else {
-            return fail(UpstreamFailure.answer(head: head, body: document))
+            // Not quoted: half an answer belongs in no error message.
+            return fail(ClientError(status: 502, kind: .api, message: "the backend's answer is not readable"))
         }
         let isAnswer = root["choices"]?.first != nil
         if isAnswer { hadChunk = true }
