@@ -77,7 +77,9 @@ struct EventGrammar {
         if message?["content"]?.isEmpty != true { faults.append("message_start.content is not []") }
         if message?["stop_reason"]?.isNull != true { faults.append("message_start.stop_reason is not null") }
         check(usage: message?["usage"])
-        if (message?["usage"]?["input_tokens"]?.int ?? 0) <= 0 { faults.append("no input estimate") }
+        let usage = message?["usage"]
+        let input = (usage?["input_tokens"]?.int ?? 0) + (usage?["cache_read_input_tokens"]?.int ?? 0)
+        if input <= 0 { faults.append("no input estimate") }
     }
 
     private mutating func check(usage: JSONNode?) {
