@@ -60,22 +60,23 @@ struct LogSink: Sendable {
         }
     }
 
-    func write(_ entry: LogEntry, identifier: StaticString, file: StaticString, line: UInt) -> Bool {
+    /// What `send` takes, with the time of now.
+    func bytes(of entry: LogEntry, identifier: StaticString, file: StaticString, line: UInt) -> [UInt8] {
+        if case .journal = way { return entry.datagram(identifier: identifier, file: file, line: line) }
+        return entry.line(style, at: .now())
+    }
+
+    /// False: no room now.
+    func send(_ bytes: [UInt8]) -> Bool {
         switch way {
         case .journal(let fd, let path):
             guard let address = Journal.address(path) else { return false }
-            return Journal.send(
-                entry.datagram(identifier: identifier, file: file, line: line), from: fd, to: address)
+            return Journal.send(bytes, from: fd, to: address)
         case .socket(let fd):
-            let bytes = entry.line(style, at: .now())
-            return retried {
-                send(fd, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL))
-            }
+            return retried { Glibc.send(fd, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) }
         case .reopened(let fd):
-            let bytes = entry.line(style, at: .now())
             return retried { Glibc.write(fd, bytes, bytes.count) }
         case .asked(let fd):
-            let bytes = entry.line(style, at: .now())
             var question = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
             guard poll(&question, 1, 0) == 1, question.revents & Int16(POLLOUT) != 0 else { return false }
             return retried { Glibc.write(fd, bytes, bytes.count) }

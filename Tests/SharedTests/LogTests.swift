@@ -200,35 +200,58 @@ import Testing
         Self.log(.auto, writer, ours, journal: path + ".gone").info("line")
         #expect(Self.text(from: reader) == "<6>line\n")
 
-        // A journal that does not read: nothing waits, the loss is counted and told.
+        // A journal that does not read: nothing waits, and nothing short of the limit is lost.
         let log = Self.log(.auto, writer, ours, journal: path)
-        for _ in 0..<20_000 { log.info("flood") }
-        #expect(Self.text(from: server).contains("MESSAGE=flood\n"))
-        log.info("after")
-        let after = Self.text(from: server)
-        #expect(after.contains("MESSAGE=log entries lost count="))
-        #expect(after.contains("MESSAGE=after\n"))
-        log.info("quiet")
-        #expect(!Self.text(from: server).contains("entries lost"))
+        for number in 0..<1000 { log.info("burst", ["number": LogValue(number)]) }
+        var received = ""
+        for _ in 0..<1000 {
+            let part = Self.text(from: server)
+            if part.isEmpty { break }
+            received += part
+            log.flush()
+        }
+        received += Self.text(from: server)
+        #expect(received.lines(with: "DRAGOMAN_NUMBER") == 1000)
+        #expect(!received.contains("entries lost"))
         close(server)
     }
 
-    @Test("a full pipe neither waits nor tears lines, and what is lost is told")
+    @Test("a full pipe neither waits nor tears lines; what exceeds the limit is counted where it is missing")
     func fullPipe() {
         let (reader, writer) = Self.pipe()
         let log = Self.log(.plain, writer)
-        for number in 0..<3000 {
-            log.info("flood", ["number": LogValue(number), "padding": "xxxxxxxxxxxxxxxxxxxxxxxx"])
-        }
+        let padding = LogValue(String(repeating: "x", count: 1000))
+        for number in 0..<3000 { log.info("flood", ["number": LogValue(number), "padding": padding]) }
         // Stderr's own flags are shared with others and stay.
         #expect(fcntl(writer, F_GETFL) & O_NONBLOCK == 0)
-        let first = Self.text(from: reader)
-        #expect(first.split(separator: "\n").allSatisfy { $0.hasSuffix("padding=xxxxxxxxxxxxxxxxxxxxxxxx") })
+        var text = ""
+        while case let part = Self.text(from: reader), !part.isEmpty {
+            text += part
+            log.flush()
+        }
         log.info("after")
-        let lines = Self.text(from: reader).split(separator: "\n")
-        #expect(lines.count == 2)
-        let lost = 3000 - first.split(separator: "\n").count
-        #expect(lines.first?.hasSuffix("warning log entries lost count=\(lost)") == true)
+        text += Self.text(from: reader)
+        let lines = text.split(separator: "\n")
+        let kept = lines.count - 2
+        // The pipe's 64 KiB and the limit's 1 MiB.
+        #expect((950...1150).contains(kept))
+        for (number, line) in lines.prefix(kept).enumerated() {
+            #expect(line.contains(" flood number=\(number) padding=x") && line.hasSuffix("xxx"))
+        }
+        #expect(lines.dropLast().last?.hasSuffix("warning log entries lost count=\(3000 - kept)") == true)
+        #expect(lines.last?.hasSuffix("info after") == true)
+    }
+
+    @Test("at the end what waits is written, or given up in time")
+    func finish() {
+        let (reader, writer) = Self.pipe()
+        let log = Self.log(.plain, writer)
+        for _ in 0..<3000 { log.info("flood") }
+        log.finish(longest: .milliseconds(20))
+        let first = Self.text(from: reader)
+        log.finish(longest: .seconds(5))
+        let second = Self.text(from: reader)
+        #expect((first + second).lines(with: "flood") == 3000)
     }
 
     @Test func files() throws {
@@ -241,5 +264,12 @@ import Testing
         let text = Self.text(from: file)
         #expect(text.hasPrefix("before\n2") && text.hasSuffix(" info x\n"))
         close(file)
+    }
+}
+
+extension String {
+    /// Lines that begin or end with `part`.
+    fileprivate func lines(with part: String) -> Int {
+        split(separator: "\n").count { $0.hasPrefix(part) || $0.hasSuffix(part) }
     }
 }
