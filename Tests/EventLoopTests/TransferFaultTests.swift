@@ -103,6 +103,35 @@ import Upstream
         #expect(Verdict(transfer.end) == .misconfigured)
     }
 
+    @Test(
+        "a certificate that nobody vouches for is refused",
+        .enabled(if: access("/usr/bin/openssl", X_OK) == 0))
+    @Loop func unknownCertificate() async throws {
+        let files = "/tmp/dragoman-loop-tests.\(getpid())"
+        let command = """
+            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout \(files).key \
+                -out \(files).pem -days 1 -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>&1
+            exec timeout 20 openssl s_server -accept 127.0.0.1:0 -naccept 1 -cert \(files).pem \
+                -key \(files).key 2>&1
+            """
+        let server = try #require(popen(command, "r"))
+        defer {
+            pclose(server)
+            unlink("\(files).key")
+            unlink("\(files).pem")
+        }
+        var line = [CChar](repeating: 0, count: 256)
+        var port: Substring?
+        while port == nil, fgets(&line, 256, server) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if text.hasPrefix("ACCEPT") { port = text.dropLast().split(separator: ":").last }
+        }
+        let exchange = try Exchange()
+        let transfer = exchange.start("https://127.0.0.1:\(try #require(port))/")
+        await exchange.until { transfer.end != nil }
+        #expect(Verdict(transfer.end) == .misconfigured, "\(String(describing: transfer.end))")
+    }
+
     @Test("a header that would smuggle a line is refused")
     @Loop func smuggling() async throws {
         let exchange = try Exchange()

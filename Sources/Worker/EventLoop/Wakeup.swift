@@ -5,13 +5,7 @@
 /// A flag that can be awaited, by one task at a time. Waiting allocates nothing.
 @Loop
 public final class Wakeup {
-    private enum State {
-        case idle
-        case signalled
-        case waiting(UnsafeContinuation<Bool, Never>, until: Instant)
-    }
-
-    private var state = State.idle
+    private let waiter = Waiter()
     private var timer: Timer?
 
     public init() {}
@@ -19,7 +13,47 @@ public final class Wakeup {
     isolated deinit { timer?.disarm() }
 
     /// Lets the waiter go on, or the next wait return at once.
-    public func signal() {
+    public func signal() { waiter.signal() }
+
+    /// Suspends until the next signal; returns at once when one came since the last wait.
+    /// Cancelling the task does not end the wait: who cancels also signals.
+    public func wait() async {
+        if waiter.takeSignal() { return }
+        _ = await withUnsafeContinuation { waiter.suspend($0, until: .distantFuture) }
+    }
+
+    /// As `wait()`, but at most until `deadline`. True = timed out without a signal.
+    public func wait(until deadline: Instant) async -> Bool {
+        if waiter.takeSignal() { return false }
+        if deadline <= Loop.now { return true }
+        arm(deadline)
+        return await withUnsafeContinuation { waiter.suspend($0, until: deadline) }
+    }
+
+    /// The timer stays armed when the wait ends early: the next wait usually only moves it to later.
+    private func arm(_ deadline: Instant) {
+        guard deadline < .distantFuture else { return }
+        if let timer { return timer.arm(at: deadline) }
+        // The timer knows the waiter only, or the two would keep each other; and no weak reference,
+        // which would make every later retain of this object a slow one.
+        let new = Timer { [waiter] in waiter.timePassed() }
+        timer = new
+        new.arm(at: deadline)
+    }
+}
+
+/// What a wakeup's timer shares with it.
+@Loop
+private final class Waiter {
+    private enum State {
+        case idle
+        case signalled
+        case waiting(UnsafeContinuation<Bool, Never>, until: Instant)
+    }
+
+    private var state = State.idle
+
+    func signal() {
         guard case .waiting(let continuation, _) = state else {
             state = .signalled
             return
@@ -28,22 +62,7 @@ public final class Wakeup {
         continuation.resume(returning: false)
     }
 
-    /// Suspends until the next signal; returns at once when one came since the last wait.
-    /// Cancelling the task does not end the wait: who cancels also signals.
-    public func wait() async {
-        if takeSignal() { return }
-        _ = await withUnsafeContinuation { suspend($0, until: .distantFuture) }
-    }
-
-    /// As `wait()`, but at most until `deadline`. True = timed out without a signal.
-    public func wait(until deadline: Instant) async -> Bool {
-        if takeSignal() { return false }
-        if deadline <= Loop.now { return true }
-        arm(deadline)
-        return await withUnsafeContinuation { suspend($0, until: deadline) }
-    }
-
-    private func takeSignal() -> Bool {
+    func takeSignal() -> Bool {
         switch state {
         case .idle: return false
         case .signalled:
@@ -53,25 +72,13 @@ public final class Wakeup {
         }
     }
 
-    private func suspend(_ continuation: UnsafeContinuation<Bool, Never>, until deadline: Instant) {
+    func suspend(_ continuation: UnsafeContinuation<Bool, Never>, until deadline: Instant) {
         state = .waiting(continuation, until: deadline)
     }
 
-    /// The timer stays armed when the wait ends early: the next wait usually only moves it to later.
-    private func arm(_ deadline: Instant) {
-        guard deadline < .distantFuture else { return }
-        if let timer { return timer.arm(at: deadline) }
-        let new = Timer { [weak self] in self?.timePassed() }
-        timer = new
-        new.arm(at: deadline)
-    }
-
-    private func timePassed() {
-        guard case .waiting(let continuation, let deadline) = state else { return }
-        guard deadline <= Loop.now else {
-            // A wait without or with a later limit has replaced the one this timer was armed for.
-            return arm(deadline)
-        }
+    /// A wait without limit, or with a later one that has armed the timer anew, is not ended.
+    func timePassed() {
+        guard case .waiting(let continuation, let deadline) = state, deadline <= Loop.now else { return }
         state = .idle
         continuation.resume(returning: true)
     }

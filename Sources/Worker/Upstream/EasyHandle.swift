@@ -46,7 +46,7 @@ final class EasyHandle {
         var callbacks = easyCallbacks
         let code = cc_prepare(easy, &callbacks, context, client.context, errors, client.proxy)
         guard code == CURLE_OK else { return nil }
-        limitTimer = Timer { [weak self] in self?.limitPassed() }
+        limitTimer = Timer { [unowned self] in limitPassed() }
     }
 
     isolated deinit {

@@ -40,8 +40,8 @@ struct HeadReader {
     }
 
     private mutating func readField(_ line: Span<UInt8>, end: Int) {
-        // Both names of interest are told apart by their first letter.
-        guard end > 12 else { return }
+        // The names of interest are told apart by their first letter; none is shorter than this.
+        guard end >= 12 else { return }
         switch line[0] | 0x20 {
         case UInt8(ascii: "c"):
             guard let value = value(line, end: end, of: "content-type") else { return }
@@ -50,6 +50,12 @@ struct HeadReader {
         case UInt8(ascii: "r"):
             guard let value = value(line, end: end, of: "retry-after") else { return }
             current?.retryAfter = String(decoding: value, as: UTF8.self)
+        case UInt8(ascii: "x"):
+            guard current?.rateLimitReset == nil else { return }
+            let value =
+                value(line, end: end, of: "x-ratelimit-reset-requests")
+                ?? value(line, end: end, of: "x-ratelimit-reset-tokens")
+            if let value { current?.rateLimitReset = String(decoding: value, as: UTF8.self) }
         default: return
         }
     }

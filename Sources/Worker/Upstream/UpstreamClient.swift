@@ -52,7 +52,7 @@ public final class UpstreamClient {
                 return 0
             }, context, idleConnections)
         guard code == CURLM_OK else { return nil }
-        timer = Timer { [weak self] in self?.drive(CURL_SOCKET_TIMEOUT, 0) }
+        timer = Timer { [unowned self] in drive(CURL_SOCKET_TIMEOUT, 0) }
     }
 
     isolated deinit {

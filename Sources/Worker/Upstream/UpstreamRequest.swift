@@ -62,11 +62,16 @@ public struct TransferHead: Sendable, Equatable {
     /// Lower-cased media type without parameters, or "".
     public var contentType: String
     public var retryAfter: String?
+    /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, whichever came first.
+    public var rateLimitReset: String?
 
-    public init(status: Int, contentType: String, retryAfter: String? = nil) {
+    public init(
+        status: Int, contentType: String, retryAfter: String? = nil, rateLimitReset: String? = nil
+    ) {
         self.status = status
         self.contentType = contentType
         self.retryAfter = retryAfter
+        self.rateLimitReset = rateLimitReset
     }
 }
 
