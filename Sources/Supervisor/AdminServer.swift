@@ -33,7 +33,7 @@ final class AdminServer {
     var nextDeadline: Moment? { clients.values.map(\.deadline).min() }
 
     func accept(_ poller: borrowing Poller, _ log: Log) {
-        let (raw, _) = SocketAddress.accept(from: listener.socket.raw)
+        let (raw, _) = SocketAddress.accept(from: listener.raw)
         guard let socket = Descriptor(adopting: raw) else { return }
         var pid: pid_t = 0
         var user: uid_t = 0

@@ -9,20 +9,29 @@ import Shared
 
 /// A listening socket.
 final class Listener {
-    let socket: Descriptor
+    private var socket: Descriptor?
+    let raw: Int32
     let name: String
     let door: Door
     let address: String
-    /// Removed when this program bound it and ends.
-    let ownedPath: String?
+    /// The file of a Unix socket that this program has bound.
+    private let ownedPath: String?
 
     init(_ socket: consuming Descriptor, name: String, ownedPath: String? = nil) {
-        let local = SocketAddress(of: socket.raw)
-        self.socket = socket
+        raw = socket.raw
+        let local = SocketAddress(of: raw)
+        self.socket = consume socket
         self.name = name
         door = local?.door ?? .network
         address = local?.text ?? "?"
         self.ownedPath = ownedPath
+    }
+
+    /// For good, whoever still knows this listener; removes the file that was made for it.
+    func close() {
+        guard socket != nil else { return }
+        socket = nil
+        if let ownedPath { unlink(ownedPath) }
     }
 }
 

@@ -14,17 +14,29 @@ enum ServeCommand {
             switch Configuration.parse(
                 source.text, name: source.name, overrides: overrides, secrets: .required(.process))
             {
-            case .bad(let mistakes):
-                CheckCommand.report(mistakes)
-                return ExitStatus.configuration
+            case .bad(let mistakes): return refuse(mistakes)
             case .good(let configuration):
                 return serve(source, configuration)
             }
         } catch {
-            CheckCommand.report([error])
-            return ExitStatus.configuration
+            return refuse([error])
         }
     }
+
+    private static func refuse(_ mistakes: [Mistake]) -> Int32 {
+        CheckCommand.report(mistakes)
+        if let doors = Doors.inherited() { pauseIfAwaited(doors) }
+        return ExitStatus.configuration
+    }
+
+    /// Systemd starts a unit whose socket has waiting clients again as soon as it has failed: without a
+    /// rest a mistake in the configuration would take a processor and fill the journal.
+    private static func pauseIfAwaited(_ doors: Doors) {
+        var waits = doors.clients.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
+        if poll(&waits, nfds_t(waits.count), 0) > 0 { sleep(UInt32(pauseBeforeRefusing.wholeSeconds)) }
+    }
+
+    private static let pauseBeforeRefusing: Duration = .seconds(5)
 
     private static func serve(_ source: ConfigurationSource, _ configuration: Configuration) -> Int32 {
         let manager = ServiceManager()
@@ -35,8 +47,7 @@ enum ServeCommand {
             return ExitStatus.unavailable
         }
         do throws(ListenFailure) {
-            let inherited = Doors.inherited()
-            let doors = try takeDoors(inherited, configuration)
+            let doors = try takeDoors(Doors.inherited(), configuration)
             for name in doors.refused { log.warning(.inheritedRefused, ["name": LogValue(name)]) }
             let progress = Progress(
                 isOn: !manager.isThere && !doors.areInherited, access: configuration.access)
@@ -74,7 +85,12 @@ enum ServeCommand {
             doors = own
         }
         guard let doors else { throw .unavailable("there is no socket to listen on") }
-        try doors.check(configuration.access)
+        do throws(ListenFailure) {
+            try doors.check(configuration.access)
+        } catch {
+            pauseIfAwaited(doors)
+            throw error
+        }
         return doors
     }
 

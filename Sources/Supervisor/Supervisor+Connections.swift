@@ -21,7 +21,7 @@ extension Supervisor {
     func takeConnections(from listener: Listener, atMost limit: Int, at now: Moment) {
         for _ in 0..<limit {
             guard intake.canTake else { return }
-            let (raw, peer) = SocketAddress.accept(from: listener.socket.raw)
+            let (raw, peer) = SocketAddress.accept(from: listener.raw)
             guard let socket = Descriptor(adopting: raw) else {
                 switch errno {
                 case EAGAIN: return
@@ -57,9 +57,9 @@ extension Supervisor {
         areListenersWatched = wanted
         for (index, listener) in doors.clients.enumerated() {
             if wanted {
-                try? poller.add(listener.socket.raw, .listener(index), for: .read)
+                try? poller.add(listener.raw, .listener(index), for: .read)
             } else {
-                poller.remove(listener.socket.raw)
+                poller.remove(listener.raw)
             }
         }
     }
@@ -67,7 +67,7 @@ extension Supervisor {
     func stopListening() {
         guard areListenersWatched else { return }
         areListenersWatched = false
-        for listener in doors.clients { poller.remove(listener.socket.raw) }
+        for listener in doors.clients { poller.remove(listener.raw) }
     }
 
     func settle(at now: Moment) { perform(intake.settle(at: now), at: now) }

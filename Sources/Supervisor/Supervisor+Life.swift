@@ -51,7 +51,7 @@ extension Supervisor {
     }
 
     private func closeDoors() {
-        for path in doors.clients.compactMap(\.ownedPath) { unlink(path) }
+        for listener in doors.clients { listener.close() }
         doors.clients = []
     }
 
@@ -71,7 +71,7 @@ extension Supervisor {
         if !connections.isEmpty {
             log.warning(.connectionsLost, ["count": LogValue(connections.count)])
         }
-        if let path = admin?.listener.ownedPath { unlink(path) }
+        admin?.listener.close()
         log.notice(.stopped, ["uptime_seconds": LogValue(Moment.now().since(started).wholeSeconds)])
     }
 

@@ -77,7 +77,7 @@ final class Supervisor {
         // A log or a status reader that is gone shows in the call, not as a death.
         signal(SIGPIPE, SIG_IGN)
         try poller.add(self.signals.raw, .signals, for: .read)
-        if let admin { try poller.add(admin.listener.socket.raw, .admin, for: .read) }
+        if let admin { try poller.add(admin.listener.raw, .admin, for: .read) }
     }
 
     /// Returns the process's exit status when the service has ended.
