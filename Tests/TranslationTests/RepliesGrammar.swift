@@ -1,6 +1,7 @@
 // The event grammar of the Messages API, as a checker and as a fold: what a strict client would accept, and the
 // message that it would end up with.
 
+import Foundation
 import JSON
 
 @testable import Translation
@@ -25,14 +26,14 @@ struct EventGrammar {
     private var open: Block?
 
     init(_ bytes: [UInt8]) {
-        let frames = String(decoding: bytes, as: UTF8.self).components("\n\n")
+        let frames = String(decoding: bytes, as: UTF8.self).components(separatedBy: "\n\n")
         if frames.last != "" { faults.append("the last frame has no end") }
         for frame in frames.dropLast() { read(frame: frame) }
         if isStarted, !isComplete, !hasFailed { faults.append("neither message_stop nor error") }
     }
 
     private mutating func read(frame: String) {
-        let lines = frame.components("\n")
+        let lines = frame.components(separatedBy: "\n")
         guard lines.count == 2, lines[0].hasPrefix("event: "), lines[1].hasPrefix("data: ") else {
             return faults.append("not an event and its data: \(frame)")
         }
@@ -197,24 +198,4 @@ struct EventGrammar {
     }
 
     private static func raw(_ node: JSONNode?) -> String { String(decoding: node?.raw ?? [], as: UTF8.self) }
-}
-
-extension String {
-    /// Split at every occurrence, empty parts included.
-    fileprivate func components(_ separator: String) -> [String] {
-        var parts: [String] = []
-        var rest = Array(utf8)[...]
-        let needle = Array(separator.utf8)
-        var part: [UInt8] = []
-        while !rest.isEmpty {
-            if rest.starts(with: needle) {
-                parts.append(String(decoding: part, as: UTF8.self))
-                part = []
-                rest = rest.dropFirst(needle.count)
-            } else {
-                part.append(rest.removeFirst())
-            }
-        }
-        return parts + [String(decoding: part, as: UTF8.self)]
-    }
 }

@@ -30,16 +30,15 @@ struct OpenAIChunkReader: Sendable {
     /// Reads one frame's data. The deltas hold slices of `frame` and of this reader's memory: they have to
     /// be gone before the next frame is read, or memory is allocated anew.
     mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Reading {
-        if let text = repeated.text(in: frame) {
-            deltas.append(.text(JSONText(escaped: text)))
+        if let delta = repeated.delta(in: frame) {
+            if case .toolArguments(let number, let text) = delta { calls.goOn(number, text) }
+            deltas.append(delta)
             return .read
         }
         if let node = try? parser.parse(frame) {
             let before = deltas.count
             guard read(node, into: &deltas) else { return .malformed }
-            if deltas.count == before + 1, case .text(let text) = deltas[before] {
-                repeated.learn(frame, text: text.bytes.indices)
-            }
+            repeated.learn(frame, deltas[before...])
             return .read
         }
         return readOdd(frame, into: &deltas)

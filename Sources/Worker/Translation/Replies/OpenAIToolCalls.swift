@@ -41,6 +41,12 @@ struct OpenAIToolCalls: Sendable {
             isLast: isLast, into: &deltas)
     }
 
+    /// More arguments of a call, by a chunk that says nothing else.
+    mutating func goOn(_ number: Int, _ arguments: JSONText) {
+        guard calls.indices.contains(number) else { return }
+        calls[number].shape.read(arguments)
+    }
+
     private mutating func read(_ piece: Piece, isLast: Bool, into deltas: inout [Delta]) {
         guard piece.id != nil || piece.name != nil || piece.hasArguments || piece.index != nil else { return }
         let number: Int

@@ -1,5 +1,5 @@
-// Chunks that differ from the one before in their text alone, which most do. If everything before and behind
-// the text is the same, byte for byte, and the text is plain, then the chunk means the same: no need to parse it.
+// Chunks that differ from the one before in one text alone, which most do. If everything before and behind that
+// text is the same, byte for byte, then the chunk means the same: no need to parse it.
 
 import Glibc
 
@@ -7,39 +7,92 @@ struct RepeatedChunk: Sendable {
     /// Bytes of a chunk that is remembered; longer ones are not worth it.
     private static let limit = 4096
 
+    /// What the text is.
+    private enum Kind { case text, reasoning, arguments(Int) }
+
+    private var kind = Kind.text
     private var opening: [UInt8] = []
     private var closing: [UInt8] = []
 
-    /// The text of a chunk that repeats the one learnt; nil if it has to be parsed.
-    func text(in frame: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+    /// The delta of a chunk that repeats the one learnt; nil if it has to be parsed.
+    func delta(in frame: ArraySlice<UInt8>) -> Delta? {
         let length = frame.count &- opening.count &- closing.count
-        guard !opening.isEmpty, length > 0 else { return nil }
+        guard !opening.isEmpty, length > 0, matches(frame) else { return nil }
         let start = frame.startIndex &+ opening.count
         let text = frame[start..<start &+ length]
-        return matches(frame) && Self.isPlain(text) ? text : nil
+        guard Self.isWhole(text.span) else { return nil }
+        switch kind {
+        case .text: return .text(JSONText(escaped: text))
+        case .reasoning: return .reasoning(JSONText(escaped: text))
+        case .arguments(let number): return .toolArguments(number, JSONText(escaped: text))
+        }
     }
 
-    /// - Parameter text: where the text stands, counted from the start of the frame.
-    mutating func learn(_ frame: ArraySlice<UInt8>, text: Range<Int>) {
-        guard frame.count <= Self.limit, text.upperBound <= frame.count else { return }
+    /// Remembers a chunk that was parsed, if all that it brought is one text.
+    /// - Parameter deltas: its deltas, whose texts are slices of a copy of `frame`.
+    mutating func learn(_ frame: ArraySlice<UInt8>, _ deltas: ArraySlice<Delta>) {
+        guard frame.count <= Self.limit, deltas.count == 1, let delta = deltas.first else { return forget() }
+        switch delta {
+        case .text(let text): learn(frame, text, .text)
+        case .reasoning(let text): learn(frame, text, .reasoning)
+        case .toolArguments(let number, let text): learn(frame, text, .arguments(number))
+        case .toolCall, .usage, .finished, .failed: forget()
+        }
+    }
+
+    private mutating func forget() { opening.removeAll(keepingCapacity: true) }
+
+    private mutating func learn(_ frame: ArraySlice<UInt8>, _ text: JSONText, _ kind: Kind) {
+        let range = text.bytes.indices
+        // The text must be the very inside of a string of this frame, not something made of it.
+        guard range.lowerBound > 0, range.upperBound < frame.count,
+            frame.dropFirst(range.lowerBound).prefix(range.count).elementsEqual(text.bytes),
+            frame[frame.startIndex + range.lowerBound - 1] == UInt8(ascii: "\""),
+            frame[frame.startIndex + range.upperBound] == UInt8(ascii: "\"")
+        else { return forget() }
+        self.kind = kind
         opening.removeAll(keepingCapacity: true)
         closing.removeAll(keepingCapacity: true)
-        opening.append(contentsOf: frame.prefix(text.lowerBound))
-        closing.append(contentsOf: frame.dropFirst(text.upperBound))
+        opening.append(contentsOf: frame.prefix(range.lowerBound))
+        closing.append(contentsOf: frame.dropFirst(range.upperBound))
     }
 
     private func matches(_ frame: ArraySlice<UInt8>) -> Bool {
         frame.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress, bytes.count > opening.count + closing.count else {
+            guard let base = bytes.baseAddress, bytes.count > opening.count &+ closing.count else {
                 return false
             }
             return memcmp(base, opening, opening.count) == 0
-                && memcmp(base + (bytes.count - closing.count), closing, closing.count) == 0
+                && memcmp(base + (bytes.count &- closing.count), closing, closing.count) == 0
         }
     }
 
-    /// No quote, no backslash, nothing that is not printable ASCII: the text ends where it seems to.
-    private static func isPlain(_ text: ArraySlice<UInt8>) -> Bool {
-        text.allSatisfy { $0 >= 0x20 && $0 < 0x80 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+    /// Whether this is the whole inside of a JSON string: no quote that would end it, escapes of one letter
+    /// only, well-formed UTF-8. What is right but rare may be refused: it is parsed then.
+    private static func isWhole(_ text: Span<UInt8>) -> Bool {
+        var isASCII = true
+        var at = 0
+        while at < text.count {
+            switch text[at] {
+            case UInt8(ascii: "\\"):
+                guard at &+ 1 < text.count, isEscape(text[at &+ 1]) else { return false }
+                at &+= 2
+                continue
+            case UInt8(ascii: "\""), 0..<0x20: return false
+            case 0x80...: isASCII = false
+            default: break
+            }
+            at &+= 1
+        }
+        return isASCII || (try? UTF8Span(validating: text)) != nil
+    }
+
+    private static func isEscape(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "n"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "t"), UInt8(ascii: "r"),
+            UInt8(ascii: "/"), UInt8(ascii: "b"), UInt8(ascii: "f"):
+            true
+        default: false
+        }
     }
 }
