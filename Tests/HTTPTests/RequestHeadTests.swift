@@ -49,6 +49,16 @@ struct RequestHeadTests {
     }
 
     @Test(
+        "the query is what stands between ? and #",
+        arguments: [
+            ("/a", nil), ("/a?", ""), ("/a?b=c%20d&e", "b=c%20d&e"), ("/a?b#c", "b"), ("/a#b?c", nil),
+            ("http://h?q", "q"), ("/a?b?c", "b?c"),
+        ] as [(String, String?)])
+    func queries(target: String, query: String?) throws {
+        #expect(try head("GET \(target) HTTP/1.1\r\nHost: a\r\n\r\n")?.query == query)
+    }
+
+    @Test(
         "keep-alive by version and Connection",
         arguments: [
             ("1.1", "", true), ("1.1", "Connection: close\r\n", false),

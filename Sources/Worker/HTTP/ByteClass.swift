@@ -31,35 +31,77 @@ enum ByteClass {
         }
     }
 
-    /// Whether the eight bytes hold a control byte: below 0x20, or 0x7f. (HTAB counts as one.)
+    private static var ones: UInt64 { 0x0101_0101_0101_0101 }
+    private static var highs: UInt64 { 0x8080_8080_8080_8080 }
+
+    /// Marks (by their top bit) control bytes of the eight: below 0x20, or 0x7f. The lowest mark is exact,
+    /// higher ones may be false.
     @inline(__always)
-    static func holdsControl(_ eight: UInt64) -> Bool {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let highs: UInt64 = 0x8080_8080_8080_8080
+    static func controls(_ eight: UInt64) -> UInt64 {
         let below32 = (eight &- ones &* 0x20) & ~eight
         let notDelete = eight ^ (ones &* 0x7f)
         let isDelete = (notDelete &- ones) & ~notDelete
-        return (below32 | isDelete) & highs != 0
+        return (below32 | isDelete) & highs
+    }
+
+    /// Marks the bytes of the eight that are not letters, digits or "-", exactly.
+    @inline(__always)
+    static func uncommonInNames(_ eight: UInt64) -> UInt64 {
+        let low = eight & ~highs
+        let lowered = low | ones &* 0x20
+        let letters = (lowered &+ ones &* 0x1f) & ~(lowered &+ ones &* 0x05)
+        let digits = (low &+ ones &* 0x50) & ~(low &+ ones &* 0x46)
+        let dashes = ~((low ^ ones &* 0x2d) &+ ones &* 0x7f)
+        return (eight | ~(letters | digits | dashes)) & highs
     }
 }
 
 extension Span where Element == UInt8 {
+    /// The eight bytes from `index`, the first one lowest; nil near the end.
+    @inline(__always)
+    private func eight(at index: Int) -> UInt64? {
+        guard index &+ 8 <= count else { return nil }
+        // Bounds-checked by RawSpan; every bit pattern is a valid UInt64.
+        return UInt64(littleEndian: unsafe bytes.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self))
+    }
+
     /// Index of the first control byte that is not HTAB, or `count`.
     @inline(__always)
     func endOfText(from start: Int) -> Int {
         var index = start
-        let raw = self.bytes
-        while index &+ 8 <= count {
-            // Bounds-checked by RawSpan; every bit pattern is a valid UInt64.
-            let eight = unsafe raw.unsafeLoadUnaligned(fromByteOffset: index, as: UInt64.self)
-            if ByteClass.holdsControl(eight) { break }
-            index &+= 8
+        while let eight = eight(at: index) {
+            let marks = ByteClass.controls(eight)
+            if marks == 0 {
+                index &+= 8
+                continue
+            }
+            index &+= marks.trailingZeroBitCount &>> 3
+            guard self[index] == 0x09 else { return index }
+            index &+= 1
         }
         while index < count {
             let byte = self[index]
             if byte < 0x20 && byte != 0x09 || byte == 0x7f { return index }
             index &+= 1
         }
+        return index
+    }
+
+    /// Index of the first byte that no name holds, or `count`.
+    @inline(__always)
+    func endOfToken(from start: Int) -> Int {
+        var index = start
+        while let eight = eight(at: index) {
+            let marks = ByteClass.uncommonInNames(eight)
+            if marks == 0 {
+                index &+= 8
+                continue
+            }
+            index &+= marks.trailingZeroBitCount &>> 3
+            guard ByteClass.isToken(self[index]) else { return index }
+            index &+= 1
+        }
+        while index < count, ByteClass.isToken(self[index]) { index &+= 1 }
         return index
     }
 

@@ -6,6 +6,7 @@ struct HeadDraft {
     var version = HTTPVersion.http11
     /// Absolute in the buffer, like all ranges here; RequestHead counts from the head's first byte.
     var path = 0..<0
+    var query: Range<Int>?
     var authority: Range<Int>?
     var authorityFromTarget = false
     var fields: [RequestHead.Field] = []
@@ -102,7 +103,8 @@ struct HeadDraft {
             method: method, version: version, framing: framing, keepAlive: keepAlive,
             expectsContinue: expectsContinue && version == .http11,
             bytes: Array(buffer[start..<end]), fields: fields,
-            pathRange: moved(path, by: start), authorityRange: authority.map { moved($0, by: start) },
+            pathRange: moved(path, by: start), queryRange: query.map { moved($0, by: start) },
+            authorityRange: authority.map { moved($0, by: start) },
             length: length)
     }
 

@@ -39,6 +39,7 @@ public struct RequestHead: Sendable {
     let bytes: [UInt8]
     let fields: [Field]
     let pathRange: Range<Int>
+    let queryRange: Range<Int>?
     let authorityRange: Range<Int>?
 
     /// Bytes of the head on the wire, empty lines before it included.
@@ -46,6 +47,9 @@ public struct RequestHead: Sendable {
 
     /// The target's path, still percent-encoded, without the query. Always begins with "/", or is "*".
     public var path: String { pathRange.isEmpty ? "/" : text(of: pathRange) ?? "/" }
+
+    /// What follows "?", still percent-encoded; nil without one.
+    public var query: String? { queryRange.flatMap(text) }
 
     /// `host[:port]` of an absolute target, else of the Host field; nil only in HTTP/1.0.
     public var authority: String? {

@@ -192,13 +192,17 @@ struct HeadPass {
         var cursor = path
         while cursor < end, span[cursor] != 0x3f, span[cursor] != 0x23 { cursor &+= 1 }
         draft.path = path..<cursor
+        guard cursor < end, span[cursor] == 0x3f else { return }
+        let query = cursor &+ 1
+        cursor = query
+        while cursor < end, span[cursor] != 0x23 { cursor &+= 1 }
+        draft.query = query..<cursor
     }
 
     /// `name ":" OWS value OWS CRLF`; false when it is not complete yet.
     private mutating func readField(_ span: Span<UInt8>) throws(FramingFailure) -> Bool {
         let name = index
-        var cursor = name
-        while cursor < span.count, ByteClass.isToken(span[cursor]) { cursor &+= 1 }
+        var cursor = span.endOfToken(from: name)
         guard cursor < span.count else { return false }
         guard span[cursor] == 0x3a, cursor > name else {
             throw fieldNameFailure(span, at: cursor, name: name)
