@@ -1,4 +1,51 @@
+// dragoman-worker: started by the supervisor, never by hand. Reads its configuration, greets, serves the
+// connections it is given, and ends when it is told to or when its supervisor is gone.
+
+internal import EventLoop
+internal import Glibc
+internal import Shared
+
 @main
 enum WorkerMain {
-    static func main() {}
+    /// As EX_USAGE and EX_CONFIG of sysexits.h.
+    private static let usage: Int32 = 64
+    private static let badConfiguration: Int32 = 78
+    private static let noLoop: Int32 = 71
+
+    static func main() {
+        switch Array(CommandLine.arguments.dropFirst()) {
+        case []: serve()
+        case ["--version"]: print("dragoman-worker \(dragomanVersion)")
+        default: end("dragoman-worker takes no arguments but --version; start `dragoman` instead", usage)
+        }
+    }
+
+    private static func serve() {
+        for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP] {
+            // The supervisor decides when a worker ends; a signal to the whole terminal or unit must not.
+            _ = Glibc.signal(signal, SIG_IGN)
+        }
+        guard let inheritance = Inheritance.adopted() else {
+            end(
+                "dragoman-worker is started by `dragoman`, not by hand: no control channel on descriptor 3",
+                usage)
+        }
+        let start: WorkerStart
+        switch inheritance.prepared() {
+        case .good(let good): start = good
+        case .bad(let mistakes):
+            end(mistakes.map(\.description).joined(separator: "\n"), badConfiguration)
+        }
+        do throws(LoopError) {
+            try LoopExecutor.shared.run { await start.run() }
+        } catch {
+            end("dragoman-worker: no event loop: \(error)", noLoop)
+        }
+    }
+
+    private static func end(_ message: String, _ status: Int32) -> Never {
+        let text = message + "\n"
+        _ = write(STDERR_FILENO, text, text.utf8.count)
+        exit(status)
+    }
 }

@@ -1,0 +1,155 @@
+// The worker's end of the control channel: what the supervisor says becomes calls, in order. Holds: what
+// is not permitted in this phase, or does not decode, ends the worker; so does the end of the channel.
+
+internal import EventLoop
+internal import Glibc
+internal import Shared
+
+/// What the worker does when the supervisor speaks.
+@Loop
+protocol ControlReceiver: AnyObject {
+    func welcomed(slots: Int, realBackendSeen: Bool)
+    func received(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor)
+    func peek(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor)
+    func unpeek(_ id: UInt64)
+    func shed(_ count: Int)
+    func realBackendSeen()
+    func drain()
+    func figures() -> WorkerFigures
+}
+
+@Loop
+final class Control {
+    /// What may come next.
+    private enum Phase {
+        case greeting, serving, draining
+    }
+
+    /// Exit status when the channel was broken, as EX_SOFTWARE of sysexits.h; 0 when it ended.
+    private static let brokenChannel: Int32 = 70
+
+    private let channel: WorkerChannel
+    private let log: Log
+    private unowned let receiver: any ControlReceiver
+    private var watch: Watch?
+    private var phase = Phase.greeting
+    private var permits: [UInt64: Permit] = [:]
+    private var lastTicket: UInt64 = 0
+
+    init(_ channel: WorkerChannel, log: Log, receiver: any ControlReceiver) {
+        self.channel = channel
+        self.log = log
+        self.receiver = receiver
+    }
+
+    /// Says hello; from here on everything is driven by what comes.
+    func begin() throws(LoopError) {
+        watch = try Watch(channel.raw) { [unowned self] ready in self.turn(ready) }
+        send(.hello(protocolVersion: controlProtocolVersion))
+    }
+
+    func send(_ message: WorkerMessage) {
+        do throws(ControlFailure) {
+            try channel.send(message)
+        } catch {
+            leave(error)
+        }
+    }
+
+    private func turn(_ ready: Readiness) {
+        do throws(ControlFailure) {
+            if channel.wantsToWrite, ready.contains(.writable) { try channel.flush() }
+            // Edge-triggered: read until there is nothing.
+            while true {
+                switch try channel.receive() {
+                case .nothing: return
+                case .ended: leave(.ended)
+                case .message(let message): try take(message)
+                case .passing(let message, let descriptor): try take(message, descriptor)
+                }
+            }
+        } catch {
+            leave(error)
+        }
+    }
+
+    private func take(_ message: SupervisorMessage, _ descriptor: consuming Descriptor) throws(ControlFailure)
+    {
+        switch (message, phase) {
+        case (.connection(let id, let door, let peer), .serving):
+            send(.accepted(id: id))
+            receiver.received(id, door, peer, descriptor)
+        case (.peek(let id, let door, let peer), .serving):
+            receiver.peek(id, door, peer, descriptor)
+        default: throw .malformed
+        }
+    }
+
+    private func take(_ message: SupervisorMessage) throws(ControlFailure) {
+        switch (message, phase) {
+        case (.welcome(let slots, let seen), .greeting):
+            phase = .serving
+            receiver.welcomed(slots: Int(slots), realBackendSeen: seen)
+        case (.ping(let sequence), _):
+            send(.pong(sequence: sequence, figures: receiver.figures()))
+        case (.unpeek(let id), .serving), (.unpeek(let id), .draining): receiver.unpeek(id)
+        case (.shed(let count), .serving), (.shed(let count), .draining): receiver.shed(Int(count))
+        case (.realBackendSeen, .serving), (.realBackendSeen, .draining): receiver.realBackendSeen()
+        case (.permit(let ticket), .serving), (.permit(let ticket), .draining):
+            // Withdrawn meanwhile: the supervisor learns so from our `relinquish`.
+            permits[ticket]?.grant()
+        case (.drain, .serving):
+            phase = .draining
+            receiver.drain()
+        default: throw .malformed
+        }
+    }
+
+    // MARK: Permits
+
+    /// Asks for one of the backend's permits; `wakeup` is signalled when it is granted.
+    func acquire(backend: Int, signalling wakeup: Wakeup) -> Permit {
+        lastTicket &+= 1
+        let permit = Permit(ticket: lastTicket, wakeup: wakeup)
+        permits[lastTicket] = permit
+        send(.acquire(ticket: lastTicket, backend: UInt32(clamping: backend)))
+        return permit
+    }
+
+    /// Gives the permit back, or withdraws the question; once.
+    func relinquish(_ permit: Permit) {
+        guard permits.removeValue(forKey: permit.ticket) != nil else { return }
+        send(.relinquish(ticket: permit.ticket))
+    }
+
+    // MARK: The end
+
+    private func leave(_ failure: ControlFailure) -> Never {
+        // Without its supervisor a worker has no purpose: it takes no time to say goodbye to clients.
+        if failure == .ended { exit(0) }
+        log.error(.channelBroken, ["reason": LogValue("\(failure)")])
+        exit(Self.brokenChannel)
+    }
+}
+
+/// A place among a backend's `max_concurrent` requests, asked for or held.
+@Loop
+final class Permit {
+    let ticket: UInt64
+    private(set) var isGranted = false
+    private let wakeup: Wakeup
+
+    init(ticket: UInt64, wakeup: Wakeup) {
+        self.ticket = ticket
+        self.wakeup = wakeup
+    }
+
+    fileprivate func grant() {
+        isGranted = true
+        wakeup.signal()
+    }
+}
+
+extension LogEvent {
+    static let channelBroken = LogEvent("control channel broken", id: "5b1f0c3a9e6d4f27b8a1c4d2e7f60913")
+}

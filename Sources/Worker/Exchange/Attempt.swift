@@ -1,0 +1,201 @@
+// One backend asked once: wait for a permit, transfer, translate, write. Everything that can make it go
+// on signals the connection's wakeup; each round looks at all sources again, so no order is special.
+
+internal import EventLoop
+internal import Glibc
+internal import Shared
+internal import Translation
+internal import Upstream
+
+@Loop
+final class Attempt {
+    private enum Stage {
+        case queued(Permit, BackendAccess)
+        case transferring(Transfer, backend: Int)
+        case playing(DemoPlayback)
+    }
+
+    private let destination: Destination
+    private let call: UpstreamCall
+    private let request: Request
+    private let answer: Answer
+    private let connection: Connection
+    private let server: Server
+    private let streaming: Bool
+    private let inputEstimate: Int
+    private var reply: MessagesReply
+    private var timing: ExchangeTiming
+    private var headSeen = false
+    /// The client takes less than comes: the upstream waits.
+    private var congested = false
+
+    init(
+        _ destination: Destination, _ call: UpstreamCall, _ request: Request, _ message: MessagesRequest,
+        _ answer: Answer, _ connection: Connection, _ server: Server
+    ) {
+        self.destination = destination
+        self.call = call
+        self.request = request
+        self.answer = answer
+        self.connection = connection
+        self.server = server
+        streaming = message.stream
+        inputEstimate = message.estimatedInputTokens
+        reply = MessagesReply(
+            plan: call.plan, streaming: message.stream, messageID: RequestIdentity.message(),
+            requestID: answer.requestID, requestedModel: message.model, inputEstimate: inputEstimate)
+        var holdStatus = server.configuration.timeouts.holdStatus
+        if case .backend(let access) = destination, let own = access.holdStatus { holdStatus = own }
+        timing = ExchangeTiming(begun: request.receivedAt, holdStatus: holdStatus)
+    }
+
+    var usage: Usage { reply.usage }
+    var repairs: [String] { reply.repairs }
+    /// Not nil when it ended before anything was sent: another backend may be tried, or this is the answer.
+    var undecidedFailure: ClientError? { answer.isOpen ? reply.failure : nil }
+
+    /// Runs to the one outcome. When `undecidedFailure` is nil then, the client has been answered or is gone.
+    func run() async -> Outcome {
+        var stage = begin()
+        let permit: Permit? = if case .queued(let permit, _) = stage { permit } else { nil }
+        defer { if let permit { server.control?.relinquish(permit) } }
+        while true {
+            if connection.socket.isGone {
+                if case .transferring(let transfer, _) = stage { transfer.cancel() }
+                reply.cancel()
+                return .cancelled
+            }
+            // First make room: it decides whether more may come.
+            connection.socket.flush()
+            advance(&stage)
+            keepTime()
+            if case .ended(let outcome) = reply.phase {
+                if case .transferring(let transfer, let backend) = stage { letGo(transfer, backend, outcome) }
+                if undecidedFailure == nil { answer.finish(with: &reply, streaming: streaming) }
+                return outcome
+            }
+            write()
+            var deadline = timing.deadline(timingStage)
+            if case .playing(let playback) = stage { deadline = min(deadline, playback.deadline) }
+            _ = await connection.wakeup.wait(until: deadline)
+        }
+    }
+
+    private func begin() -> Stage {
+        switch destination {
+        case .demo:
+            let demo = Demo(
+                answering: request.body, inputTokens: inputEstimate, callID: RequestIdentity.toolCall())
+            return .playing(DemoPlayback(demo, begun: Loop.now))
+        case .backend(let access):
+            guard access.maxConcurrent != nil, let control = server.control else { return send(access) }
+            return .queued(control.acquire(backend: access.index, signalling: connection.wakeup), access)
+        }
+    }
+
+    private func send(_ access: BackendAccess) -> Stage {
+        let sent = access.request(for: call, server.configuration.timeouts)
+        return .transferring(
+            server.upstream.start(sent, wakeup: connection.wakeup), backend: access.index)
+    }
+
+    private func advance(_ stage: inout Stage) {
+        if case .queued(let permit, let access) = stage, permit.isGranted { stage = send(access) }
+        switch stage {
+        case .queued: break
+        case .transferring(let transfer, let backend): take(from: transfer, backend)
+        case .playing(var playback):
+            for delta in playback.take(at: Loop.now) { reply.receive(delta) }
+            if playback.isOver { reply.end(.complete) }
+            stage = .playing(playback)
+        }
+    }
+
+    // MARK: From upstream
+
+    private func take(from transfer: Transfer, _ backend: Int) {
+        if !headSeen, let head = transfer.head {
+            headSeen = true
+            server.catalogue?.succeeded(backend)
+            reply.receive(head: UpstreamHead(head))
+        }
+        let waiting = connection.socket.waiting
+        congested = waiting > (congested ? ServingLimits.outputLowWater : ServingLimits.outputHighWater)
+        guard !congested else { return }
+        if transfer.hasBytes { transfer.consume { reply.receive($0) } }
+        if reply.wantsMore, let end = transfer.end, !transfer.hasBytes { reply.end(UpstreamEnd(end)) }
+    }
+
+    /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment, so
+    /// that its connection can be used again; then it is cut.
+    private func letGo(_ transfer: Transfer, _ backend: Int, _ outcome: Outcome) {
+        switch transfer.end {
+        case nil where outcome == .completed:
+            Timer { transfer.cancel() }.arm(at: Loop.now.advanced(by: ServingLimits.upstreamFarewell))
+        case nil: transfer.cancel()
+        case .unreachable, .misconfigured, .timedOut(.connect): server.catalogue?.failed(backend)
+        case .complete, .broken, .timedOut, .cancelled: break
+        }
+    }
+
+    // MARK: To the client
+
+    private var timingStage: ExchangeTiming.Stage {
+        switch reply.phase {
+        case .undecided: .undecided(mayCommit: streaming)
+        case .streaming: .streaming
+        case .ended: .over
+        }
+    }
+
+    private func keepTime() {
+        switch timing.due(timingStage, at: Loop.now) {
+        case .nothing: break
+        case .commit: reply.commitEarly()
+        case .ping:
+            // A client that does not even take what waits needs no sign of life.
+            if connection.socket.waiting == 0 { reply.ping() }
+            timing.noteSent(at: Loop.now)
+        }
+    }
+
+    private func write() {
+        guard reply.phase == .streaming, reply.hasOutput else { return }
+        answer.beginStream()
+        answer.stream(reply.takeOutput())
+        timing.noteSent(at: Loop.now)
+    }
+}
+
+extension Answer {
+    /// Hands out what an ended reply still holds, as the client asked for it.
+    func finish(with reply: inout MessagesReply, streaming: Bool) {
+        if streaming {
+            beginStream()
+            endStream(reply.takeOutput())
+        } else {
+            send(200, body: reply.takeOutput())
+        }
+    }
+}
+
+extension UpstreamHead {
+    init(_ head: TransferHead) {
+        self.init(
+            status: head.status, contentType: head.contentType, retryAfter: head.retryAfter,
+            receivedAt: Int(time(nil)))
+    }
+}
+
+extension UpstreamEnd {
+    init(_ end: TransferEnd) {
+        switch end {
+        case .complete: self = .complete
+        case .broken(let detail): self = .broken(detail: detail)
+        case .unreachable(let detail): self = .unreachable(detail: detail)
+        case .misconfigured(let detail): self = .misconfigured(detail: detail)
+        case .timedOut(let limit): self = .timedOut(limit: limit.rawValue)
+        case .cancelled: self = .broken(detail: "cancelled")
+        }
+    }
+}

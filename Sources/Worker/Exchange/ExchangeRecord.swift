@@ -1,0 +1,95 @@
+// What is remembered of one exchange: becomes exactly one journal entry and the worker's counters.
+// Never prompts, never keys.
+
+internal import EventLoop
+internal import Shared
+internal import Translation
+
+struct ExchangeRecord {
+    enum Ending: Equatable {
+        /// Answered with an error before any backend was asked.
+        case refused(ClientError)
+        case ended(Outcome)
+
+        var name: String {
+            switch self {
+            case .refused: "refused"
+            case .ended(.completed): "completed"
+            case .ended(.truncated): "truncated"
+            case .ended(.upstreamFailed): "upstream_failed"
+            case .ended(.cancelled): "cancelled"
+            case .ended(.timedOut): "timed_out"
+            }
+        }
+
+        /// Info = as it should be, or the client's own doing; warning = the backend failed and we said so.
+        var level: LogLevel {
+            switch self {
+            case .refused, .ended(.completed), .ended(.cancelled): .info
+            case .ended(.truncated), .ended(.upstreamFailed), .ended(.timedOut): .warning
+            }
+        }
+
+        var isFailure: Bool {
+            switch self {
+            case .refused, .ended(.truncated), .ended(.upstreamFailed), .ended(.timedOut): true
+            case .ended(.completed), .ended(.cancelled): false
+            }
+        }
+
+        var problem: String? {
+            switch self {
+            case .refused(let error), .ended(.upstreamFailed(let error)), .ended(.timedOut(let error)):
+                "\(error.status) \(error.kind.rawValue)"
+            case .ended: nil
+            }
+        }
+    }
+
+    /// What a client that left before any status would have been told; nginx's number for it.
+    static let clientClosed = 499
+    /// Longest text of a client's or backend's that stands in an entry, in bytes.
+    static let longestName = 200
+
+    let requestID: String
+    let begun: Instant
+    var requestedModel = ""
+    var backend = ""
+    var model = ""
+    var streaming = false
+    var attempts = 0
+    var usage = Usage()
+    var omissions: [String] = []
+    var repairs: [String] = []
+
+    init(requestID: String, begun: Instant) {
+        self.requestID = requestID
+        self.begun = begun
+    }
+
+    func fields(_ ending: Ending, status: Int, firstByteAt: Instant?, now: Instant) -> LogFields {
+        var fields: LogFields = [
+            "request_id": LogValue(requestID), "backend": LogValue(backend),
+            "model": LogValue(Self.short(model)), "requested_model": LogValue(Self.short(requestedModel)),
+            "status": LogValue(status == 0 ? Self.clientClosed : status), "outcome": LogValue(ending.name),
+            "duration_us": LogValue(now.nanoseconds(since: begun) / 1000),
+            "input_tokens": LogValue(usage.input &+ usage.cacheRead &+ usage.cacheCreation),
+            "output_tokens": LogValue(usage.output), "stream": LogValue(streaming ? 1 : 0),
+        ]
+        if let firstByteAt { fields.append("ttfb_us", firstByteAt.nanoseconds(since: begun) / 1000) }
+        if attempts > 1 { fields.append("attempts", attempts) }
+        if let problem = ending.problem { fields.append("error", problem) }
+        if !omissions.isEmpty { fields.append("omitted", Self.short(omissions.joined(separator: ","))) }
+        if !repairs.isEmpty { fields.append("repaired", Self.short(repairs.joined(separator: ","))) }
+        return fields
+    }
+
+    private static func short(_ text: String) -> String {
+        guard text.utf8.count > longestName else { return text }
+        return String(decoding: text.utf8.prefix(longestName), as: UTF8.self)
+    }
+}
+
+extension LogEvent {
+    static let exchange = LogEvent("exchange", id: "7d2c9b0e41fa4c6c8f35a6d1e0b9c274")
+}

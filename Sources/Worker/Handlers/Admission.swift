@@ -1,0 +1,75 @@
+// From a request's head to the endpoint that answers it, or to the refusal. Nothing of a body is read
+// for those who may not come in.
+
+internal import EventLoop
+internal import HTTP
+internal import Shared
+internal import Translation
+
+enum Admission {
+    case endpoint(Endpoint)
+    /// The error, and fields that belong to it (`allow`).
+    case refused(ClientError, [ResponseHead.Field])
+}
+
+extension AccessRules {
+    /// The one place where a head becomes an endpoint.
+    func admit(_ head: RequestHead, door: Door) -> Admission {
+        if let error = refusesHost(head, door: door) { return .refused(error, []) }
+        if head.method == .options {
+            // A browser's preflight: pages of other origins have no business here.
+            let error = ClientError(
+                status: 403, kind: .permission, message: "Requests from web pages are not accepted.")
+            return .refused(error, [])
+        }
+        let path = head.path
+        switch Routes.decide(head.method, path: path, anthropicVersion: head.hasField("anthropic-version")) {
+        case .endpoint(let endpoint):
+            if endpoint.needsKey, let error = refusesKey(head) { return .refused(error, []) }
+            if endpoint.hasBody, let error = Self.refusesEncoding(head) { return .refused(error, []) }
+            return .endpoint(endpoint)
+        case .wrongMethod(let allow):
+            let error = ClientError(
+                status: 405, kind: .invalidRequest, message: "\(path) is for \(allow).", shouldRetry: false)
+            return .refused(error, [.init("allow", allow)])
+        case .notInThisVersion(let what):
+            let error = ClientError(
+                status: 404, kind: .notFound, message: "\(what) is not supported in this version.",
+                shouldRetry: false)
+            return .refused(error, [])
+        case .notFound:
+            let error = ClientError(
+                status: 404, kind: .notFound, message: "\(path) is not supported by this gateway.",
+                shouldRetry: false)
+            return .refused(error, [])
+        }
+    }
+
+    /// Compressed bodies are not decoded; the client is told instead of being misread.
+    private static func refusesEncoding(_ head: RequestHead) -> ClientError? {
+        guard let encoding = head.fieldText("content-encoding"), encoding.lowercased() != "identity",
+            !encoding.isEmpty
+        else { return nil }
+        return ClientError(
+            status: 400, kind: .invalidRequest,
+            message: "request_body_encoding_unsupported: send the body without Content-Encoding.",
+            shouldRetry: false)
+    }
+}
+
+extension Endpoint {
+    /// Probes of liveness and start-up come without credentials.
+    var needsKey: Bool {
+        switch self {
+        case .messages, .countTokens, .models, .model: true
+        case .hello, .health, .ready, .telemetry: false
+        }
+    }
+
+    var hasBody: Bool {
+        switch self {
+        case .messages, .countTokens: true
+        case .models, .model, .hello, .health, .ready, .telemetry: false
+        }
+    }
+}

@@ -1,0 +1,72 @@
+// The endpoints that need no backend's answer, and the switch that leads to all of them.
+
+internal import EventLoop
+internal import HTTP
+internal import Shared
+internal import Translation
+
+extension Server {
+    func admit(_ head: RequestHead, door: Door) -> Admission { access.admit(head, door: door) }
+
+    /// Answers one admitted request, whole.
+    func answer(_ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection) async {
+        switch endpoint {
+        case .messages:
+            await Exchange(request, answer, on: connection, of: self).run()
+        case .countTokens: countTokens(request, answer)
+        case .models(let shape): await models(shape, request.head, answer)
+        case .model(let id, let shape): await model(id, shape, answer)
+        case .hello, .telemetry: answer.send(200, body: [])
+        case .health, .ready:
+            let probe = probe(endpoint)
+            answer.send(probe.status, body: probe.body)
+        }
+    }
+
+    private func countTokens(_ request: Request, _ answer: Answer) {
+        do throws(ClientError) {
+            let counted = try MessagesRequest(parsingCount: request.body)
+            answer.send(200, body: CountTokensReply.body(inputTokens: counted.estimatedInputTokens))
+        } catch {
+            answer.send(error)
+        }
+    }
+
+    /// `/health`: this worker answers. `/ready`: and something could answer for a model.
+    func probe(_ endpoint: Endpoint) -> (status: Int, body: [UInt8]) {
+        if endpoint == .health { return (200, Array(#"{"status":"ok"}"#.utf8)) }
+        return catalogue?.canServe == true
+            ? (200, Array(#"{"status":"ready"}"#.utf8))
+            : (503, Array(#"{"status":"no backend answers"}"#.utf8))
+    }
+
+    /// A whole answer for the lobby, which has no connection.
+    func probeAnswer(_ endpoint: Endpoint, _ head: RequestHead, _ door: Door) -> [UInt8] {
+        let requestID = RequestIdentity.request()
+        var status: Int
+        var body: [UInt8]
+        if let error = access.refusesHost(head, door: door) {
+            (status, body) = (error.status, error.body(requestID: requestID))
+        } else {
+            (status, body) = probe(endpoint)
+        }
+        var bytes: [UInt8] = []
+        ResponseHead(
+            status: status, framing: .length(body.count), closes: true,
+            fields: [.init("content-type", "application/json"), .init("request-id", requestID)]
+        ).append(to: &bytes)
+        return head.method == .head ? bytes : bytes + body
+    }
+
+    /// Notes a request that never became an exchange.
+    func refused(_ head: RequestHead?, _ error: ClientError, _ connection: Connection) {
+        // Wrong paths and methods are asked for by scanners and old clients all day.
+        if error.status == 404 || error.status == 405 { return }
+        log.info(
+            .requestRefused,
+            [
+                "status": LogValue(error.status), "reason": LogValue(error.message),
+                "peer": LogValue(connection.peer),
+            ])
+    }
+}

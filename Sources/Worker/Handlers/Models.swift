@@ -1,0 +1,62 @@
+// The model lists, from the catalogue's memory: never slower than that, whatever the backends do.
+
+internal import EventLoop
+internal import HTTP
+internal import Translation
+
+enum ModelOffer {
+    /// Every name that a backend lists, in the order in which backends are tried; a name stands once.
+    static func entries(of picture: BackendPicture) -> [ModelEntry] {
+        if picture.isDemo { return [ModelEntry(id: Demo.model, description: "Dragoman's built-in demo")] }
+        var seen = Set<String>()
+        return picture.order.flatMap { index in
+            let backend = picture.backends[index]
+            return (backend.models ?? []).map {
+                ModelEntry(
+                    id: $0.id, description: "on \(backend.name)", maxInputTokens: $0.contextWindow,
+                    owner: backend.name)
+            }
+        }.filter { seen.insert($0.id).inserted }
+    }
+
+    /// The page that the query asks for; what is not understood in it is passed over.
+    static func page(of query: String?) -> ModelPage {
+        var page = ModelPage()
+        for pair in (query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard parts.count == 2, let value = percentDecoded(parts[1]) else { continue }
+            switch parts[0] {
+            case "limit":
+                let asked = Int(value) ?? page.limit
+                page = ModelPage(limit: asked, afterID: page.afterID, beforeID: page.beforeID)
+            case "after_id": page.afterID = value
+            case "before_id": page.beforeID = value
+            default: break
+            }
+        }
+        return page
+    }
+}
+
+extension Server {
+    func models(_ shape: ModelsShape, _ head: RequestHead, _ answer: Answer) async {
+        await catalogue?.settle()
+        switch shape {
+        case .anthropic:
+            let page = ModelOffer.page(of: head.query)
+            answer.send(200, body: ModelsReply.anthropicList(modelEntries, page: page))
+        case .openAI: answer.send(200, body: ModelsReply.openAIList(modelEntries))
+        }
+    }
+
+    func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async {
+        await catalogue?.settle()
+        guard let entry = modelEntries.first(where: { $0.id == id }) else {
+            return answer.send(
+                ClientError(status: 404, kind: .notFound, message: "model: \(id)", shouldRetry: false))
+        }
+        answer.send(200, body: shape == .anthropic ? ModelsReply.anthropic(entry) : ModelsReply.openAI(entry))
+    }
+
+    private var modelEntries: [ModelEntry] { catalogue.map { ModelOffer.entries(of: $0.picture) } ?? [] }
+}

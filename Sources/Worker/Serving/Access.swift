@@ -1,0 +1,55 @@
+// Who may come in: Host names on loopback doors (a page in a browser must not reach us by rebinding its
+// name), keys where the configuration asks for them. Pure. There are no CORS answers anywhere.
+
+internal import HTTP
+internal import Shared
+internal import Translation
+
+struct AccessRules: Sendable {
+    let hosts: Set<String>
+    /// Nil = no key is asked for.
+    let keys: AccessKeys?
+
+    init(hosts: [String], keys: AccessKeys?) {
+        self.hosts = Set(["localhost", "127.0.0.1", "::1"] + hosts.map(Self.hostName))
+        self.keys = keys
+    }
+
+    /// Why this request may not even name a path here, or nil.
+    func refusesHost(_ head: RequestHead, door: Door) -> ClientError? {
+        guard door == .loopback, let authority = head.authority else { return nil }
+        guard !hosts.contains(Self.hostName(authority)) else { return nil }
+        return ClientError(
+            status: 403, kind: .permission,
+            message: "This host name is not accepted here; add it to `hosts` in the configuration.",
+            shouldRetry: false)
+    }
+
+    /// Why this request lacks a valid key, or nil. Either header will do, and one good one is enough.
+    func refusesKey(_ head: RequestHead) -> ClientError? {
+        guard let keys else { return nil }
+        var good = false
+        if let key = head.field("x-api-key"), keys.contain(key) { good = true }
+        if let key = Self.bearer(head.field("authorization")), keys.contain(key) { good = true }
+        return good ? nil : ClientError(status: 401, kind: .authentication, message: "invalid x-api-key")
+    }
+
+    private static func bearer(_ value: ArraySlice<UInt8>?) -> ArraySlice<UInt8>? {
+        guard let value, value.count > 7 else { return nil }
+        let scheme = value.prefix(7).map { $0 | 0x20 }
+        guard scheme == Array("bearer ".utf8) else { return nil }
+        return value.dropFirst(7).drop { $0 == 0x20 }
+    }
+
+    /// The name or address in `host[:port]`: lower-case, without brackets, port and final dot.
+    static func hostName(_ authority: String) -> String {
+        var name = Substring(authority.lowercased())
+        if name.hasPrefix("[") {
+            name = name.dropFirst().prefix { $0 != "]" }
+        } else if name.utf8.count(where: { $0 == 0x3a }) == 1 {
+            name = name.prefix { $0 != ":" }
+        }
+        if name.hasSuffix(".") { name = name.dropLast() }
+        return String(name)
+    }
+}

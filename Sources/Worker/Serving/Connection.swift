@@ -1,0 +1,140 @@
+// The life of one client connection: waiting, reading, answering, again or closing. One task each.
+// Holds: what came is answered or closed; the slot is returned exactly once (Server.ended).
+
+internal import EventLoop
+internal import HTTP
+internal import Shared
+internal import Translation
+
+/// One request, complete.
+struct Request {
+    let head: RequestHead
+    let body: [UInt8]
+    let receivedAt: Instant
+}
+
+@Loop
+final class Connection {
+    private enum Phase {
+        /// Kept alive after `since`; may be closed for want of slots.
+        case idle(since: Instant)
+        case busy
+    }
+
+    let id: UInt64
+    let door: Door
+    let peer: String
+    /// The one waiting point of this connection and of the exchange it carries.
+    let wakeup: Wakeup
+    let socket: ClientSocket
+    private let reader: RequestReader
+    private unowned let server: Server
+    private var phase = Phase.busy
+    private var mustLeave = false
+
+    init(
+        id: UInt64, door: Door, peer: String, descriptor: consuming Descriptor, server: Server
+    ) throws(LoopError) {
+        self.id = id
+        self.door = door
+        self.peer = peer
+        self.server = server
+        wakeup = Wakeup()
+        socket = try ClientSocket(descriptor, signalling: wakeup)
+        reader = RequestReader(socket, wakeup, server.configuration)
+    }
+
+    /// Since when this kept-alive connection waits for a request; nil when it does something.
+    var idleSince: Instant? {
+        if case .idle(let since) = phase { since } else { nil }
+    }
+
+    /// Asks an idle connection to end. One on which a request is just arriving goes on.
+    func leave() {
+        mustLeave = true
+        wakeup.signal()
+    }
+
+    /// The whole life of the connection.
+    func serve() async {
+        var first = true
+        do throws(ReadEnd) {
+            while try await serveRequest(first: first) { first = false }
+        } catch {
+            if case .refuse(let problem) = error { await refuse(problem) }
+        }
+        socket.close()
+        server.ended(self)
+    }
+
+    /// Serves one request; false = the connection ends.
+    private func serveRequest(first: Bool) async throws(ReadEnd) -> Bool {
+        let head = try await nextHead(first: first)
+        let answer = Answer(
+            to: head, requestID: RequestIdentity.request(), on: socket,
+            closes: !head.keepAlive || server.isDraining)
+        var requestWasRead = true
+        switch server.admit(head, door: door) {
+        case .refused(let error, let fields):
+            requestWasRead = try await reader.discardBody(of: head)
+            if !requestWasRead { answer.closeAfterwards() }
+            answer.fields = fields
+            server.refused(head, error, self)
+            answer.send(error)
+        case .endpoint(let endpoint):
+            let received = Loop.now
+            let body = try await reader.body(of: head)
+            let request = Request(head: head, body: body, receivedAt: received)
+            await server.answer(request, endpoint, answer, on: self)
+        }
+        // A stream that did not end on purpose must not look as if it had.
+        guard answer.isEnded else { return false }
+        guard await finishWriting(), !socket.isGone else { return false }
+        if answer.closes { await linger(requestWasRead: requestWasRead) }
+        return !answer.closes
+    }
+
+    private func nextHead(first: Bool) async throws(ReadEnd) -> RequestHead {
+        let timeouts = server.configuration.timeouts
+        mustLeave = false
+        if !first { phase = .idle(since: Loop.now) }
+        defer { phase = .busy }
+        let deadline = Loop.now.advanced(by: first ? timeouts.header : timeouts.keepalive)
+        return try await reader.head(idleUntil: deadline) { !first && (mustLeave || server.isDraining) }
+    }
+
+    /// Answers what could not be read as a request.
+    private func refuse(_ problem: ClientError) async {
+        let answer = Answer(refusing: RequestIdentity.request(), on: socket)
+        server.refused(nil, problem, self)
+        answer.send(problem)
+        guard await finishWriting() else { return }
+        await linger(requestWasRead: false)
+    }
+
+    /// Waits until the client has taken the whole answer; false when it has left, or takes nothing for too long.
+    func finishWriting() async -> Bool {
+        while socket.waiting > 0 {
+            socket.flush()
+            guard socket.waiting > 0 else { break }
+            guard !socket.isGone, let stalled = socket.stalledSince else { return false }
+            let limit = stalled.advanced(by: ServingLimits.clientStalled)
+            if await wakeup.wait(until: limit) { return false }
+        }
+        return true
+    }
+
+    /// Closing with unread bytes in the kernel makes it send a reset, which can destroy the answer on its
+    /// way: what the client still sends is read over first, for a while.
+    private func linger(requestWasRead: Bool) async {
+        guard !requestWasRead || socket.hasUnread else { return }
+        socket.finishWriting()
+        let deadline = Loop.now.advanced(by: ServingLimits.lingerTime)
+        var left = ServingLimits.lingerBytes
+        while left > 0 {
+            while left > 0, let count = socket.discard() { left -= count }
+            if socket.isGone { return }
+            if await wakeup.wait(until: deadline) { return }
+        }
+    }
+}

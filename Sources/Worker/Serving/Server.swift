@@ -1,0 +1,129 @@
+// The worker as its connections see it: configuration, who may come in, who is here, and the way out.
+// Holds: a connection received is answered or closed, and its slot returned exactly once.
+
+internal import EventLoop
+internal import HTTP
+internal import Shared
+internal import Translation
+internal import Upstream
+
+@Loop
+final class Server {
+    let configuration: Configuration
+    let log: Log
+    let access: AccessRules
+    let upstream: UpstreamClient
+    /// Signalled once, when drained: the process may end.
+    let finished = Wakeup()
+    private(set) var isDraining = false
+    private(set) var control: Control?
+    /// Nil until the supervisor has said welcome.
+    private(set) var catalogue: Catalogue?
+    private let backendKeys: [SecretValue?]
+    private let number: Int
+    private var connections: [UInt64: Connection] = [:]
+    private var lobby: Lobby?
+    var counters = WorkerFigures()
+
+    init(_ start: WorkerStart, upstream: UpstreamClient) {
+        configuration = start.configuration
+        log = start.log
+        number = start.number
+        backendKeys = start.secrets.backends
+        access = AccessRules(hosts: start.configuration.hosts, keys: start.secrets.access)
+        self.upstream = upstream
+    }
+
+    /// Greets the supervisor; from here on its messages drive the worker.
+    func begin(_ channel: WorkerChannel) throws(LoopError) {
+        let control = Control(channel, log: log, receiver: self)
+        self.control = control
+        lobby = Lobby(
+            verdict: { id, verdict in control.send(.peeked(id: id, verdict: verdict)) },
+            answer: { [unowned self] endpoint, head, door in probeAnswer(endpoint, head, door) })
+        try control.begin()
+    }
+
+    private func reportBackends() {
+        guard let report = catalogue?.report, report.utf8.count <= maximumReportBytes else { return }
+        control?.send(.backends(json: report))
+    }
+
+    // MARK: Connections
+
+    /// Called by a connection when its life is over.
+    func ended(_ connection: Connection) {
+        guard connections.removeValue(forKey: connection.id) != nil else { return }
+        control?.send(.released(count: 1))
+        leaveIfDrained()
+    }
+
+    private func leaveIfDrained() {
+        guard isDraining, connections.isEmpty, counters.exchanges == 0 else { return }
+        control?.send(.drained)
+        finished.signal()
+    }
+}
+
+extension Server: ControlReceiver {
+    func welcomed(slots: Int, realBackendSeen: Bool) {
+        let outside = Catalogue.Outside(
+            carrier: { [upstream] probe in await upstream.ask(probe) },
+            metRealBackend: { [unowned self] in control?.send(.realBackendSeen) },
+            reportChanged: { [unowned self] in reportBackends() })
+        let catalogue = Catalogue(
+            configuration, keys: backendKeys, realBackendSeen: realBackendSeen, tellsChanges: number == 0,
+            log: log, outside: outside)
+        self.catalogue = catalogue
+        catalogue.start()
+        control?.send(.ready)
+    }
+
+    func received(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor) {
+        do throws(LoopError) {
+            let connection = try Connection(
+                id: id, door: door, peer: peer, descriptor: descriptor, server: self)
+            connections[id] = connection
+            Loop.spawn { await connection.serve() }
+        } catch {
+            log.error(.connectionLost, ["reason": LogValue("\(error)")])
+            control?.send(.released(count: 1))
+        }
+    }
+
+    func peek(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor) {
+        lobby?.admit(id, door, descriptor)
+    }
+
+    func unpeek(_ id: UInt64) { lobby?.release(id) }
+
+    func shed(_ count: Int) {
+        let idle = connections.values.compactMap { connection in
+            connection.idleSince.map { (since: $0, connection: connection) }
+        }
+        let oldest = idle.sorted { ($0.since, $0.connection.id) < ($1.since, $1.connection.id) }
+        for entry in oldest.prefix(count) { entry.connection.leave() }
+    }
+
+    func realBackendSeen() { catalogue?.realBackendSeen() }
+
+    func drain() {
+        guard !isDraining else { return }
+        isDraining = true
+        lobby?.releaseAll()
+        for connection in connections.values where connection.idleSince != nil { connection.leave() }
+        leaveIfDrained()
+    }
+
+    func figures() -> WorkerFigures {
+        var figures = counters
+        figures.connections = UInt32(clamping: connections.count)
+        return figures
+    }
+}
+
+extension LogEvent {
+    static let connectionLost = LogEvent(
+        "connection could not be watched", id: "c0a5d2b7f14e4c83a94d6be21f7308ac")
+    static let requestRefused = LogEvent("request refused", id: "2f6c8e1d50ab47d39b7e04c1a8d9f365")
+}

@@ -1,0 +1,31 @@
+// The limits of serving clients that are not settings: each bounds a buffer or a wait, each has a name.
+
+enum ServingLimits {
+    /// Bytes read from a client socket at once; one buffer for all connections.
+    static let readBytes = 64 << 10
+    /// Output waiting for a client from which on the upstream is paused, in bytes.
+    static let outputHighWater = 256 << 10
+    /// … and the amount at which it goes on.
+    static let outputLowWater = 64 << 10
+    /// Output buffers up to this size are kept for the connection's next event, in bytes.
+    static let keptOutput = 8 << 10
+    /// How long a client may take nothing of an answer that waits for it.
+    static let clientStalled = Duration.seconds(300)
+    /// After an early answer: how long, and how much of what the client still sends, is read and dropped,
+    /// so that closing does not destroy the answer on its way (RFC 9112 section 9.6).
+    static let lingerTime = Duration.seconds(10)
+    static let lingerBytes = 64 << 20
+    /// A refused request's body up to this size is read over and the connection kept, in bytes.
+    static let discardedBody = 256 << 10
+    /// Bytes reserved for a body before any of it has come.
+    static let reservedBody = 1 << 20
+    /// Waiting connections looked at for `/health` and `/ready` at once.
+    static let peekedConnections = 1024
+    /// Bytes of a waiting connection that are looked at.
+    static let peekedBytes = 8 << 10
+    /// After an answer is complete: how long the backend may take to end its framing, so that its connection
+    /// can be used again.
+    static let upstreamFarewell = Duration.seconds(1)
+    /// Silence on a stream after which a `ping` event goes out.
+    static let pingInterval = Duration.seconds(10)
+}

@@ -1,0 +1,108 @@
+// Who may come in: Host names on loopback, keys, preflights, encodings.
+
+import HTTP
+import Shared
+import Testing
+import Translation
+
+@testable import Worker
+
+struct AccessTests {
+    private func head(_ fields: String, line: String = "POST /v1/messages HTTP/1.1") throws -> RequestHead {
+        var parser = RequestHeadParser()
+        return try #require(try parser.parse(Array("\(line)\r\n\(fields)\r\n".utf8)))
+    }
+
+    private func status(_ admission: Admission) -> Int {
+        switch admission {
+        case .endpoint: 200
+        case .refused(let error, _): error.status
+        }
+    }
+
+    private let open = AccessRules(hosts: ["Gateway.LAN"], keys: nil)
+
+    @Test(
+        "Host names on a loopback door",
+        arguments: [
+            ("localhost", 200), ("LOCALHOST:8484", 200), ("127.0.0.1", 200), ("127.0.0.1:1", 200),
+            ("[::1]", 200),
+            ("[::1]:8484", 200), ("localhost.", 200), ("gateway.lan:80", 200), ("evil.example", 403),
+            ("localhost.evil.example", 403), ("127.0.0.1.evil.example", 403), ("10.0.0.1", 403), ("", 403),
+            ("[::2]", 403),
+        ])
+    func hosts(host: String, expected: Int) throws {
+        let head = try head("Host: \(host)\r\n")
+        #expect(status(open.admit(head, door: .loopback)) == expected)
+        #expect(status(open.admit(head, door: .network)) == 200)
+        #expect(status(open.admit(head, door: .unix)) == 200)
+    }
+
+    @Test("HTTP/1.0 may come without a Host; an absolute target overrules it")
+    func hostForms() throws {
+        let old = try head("", line: "POST /v1/messages HTTP/1.0")
+        #expect(status(open.admit(old, door: .loopback)) == 200)
+        let absolute = try head("Host: localhost\r\n", line: "POST http://evil/v1/messages HTTP/1.1")
+        #expect(status(open.admit(absolute, door: .loopback)) == 403)
+    }
+
+    @Test(
+        "keys in either header, one good one is enough",
+        arguments: [
+            ("", 401), ("x-api-key: one\r\n", 200), ("Authorization: Bearer two\r\n", 200),
+            ("Authorization: bearer  two\r\n", 200),
+            ("x-api-key: wrong\r\nAuthorization: Bearer one\r\n", 200),
+            ("x-api-key: on\r\n", 401), ("x-api-key: onee\r\n", 401), ("Authorization: two\r\n", 401),
+            ("Authorization: Basic two\r\n", 401), ("x-api-key:\r\n", 401),
+        ])
+    func keys(fields: String, expected: Int) throws {
+        let keys = AccessKeys([SecretValue(Array("one".utf8)), SecretValue(Array("two".utf8))])
+        let rules = AccessRules(hosts: [], keys: keys)
+        #expect(status(rules.admit(try head("Host: a\r\n\(fields)"), door: .network)) == expected)
+        for path in ["/health", "/ready", "/api/hello"] {
+            let probe = try head("Host: a\r\n", line: "GET \(path) HTTP/1.1")
+            #expect(status(rules.admit(probe, door: .network)) == 200)
+        }
+        let models = try head("Host: a\r\n\(fields)", line: "GET /v1/models HTTP/1.1")
+        #expect(status(rules.admit(models, door: .network)) == expected)
+    }
+
+    @Test("preflights and encoded bodies are refused, wrong methods say what is allowed")
+    func refusals() throws {
+        let preflight = try head("Host: a\r\nOrigin: http://evil\r\n", line: "OPTIONS /v1/messages HTTP/1.1")
+        #expect(status(open.admit(preflight, door: .network)) == 403)
+        #expect(status(open.admit(try head("Host: a\r\nContent-Encoding: gzip\r\n"), door: .network)) == 400)
+        #expect(
+            status(open.admit(try head("Host: a\r\nContent-Encoding: identity\r\n"), door: .network)) == 200)
+        guard
+            case .refused(let error, let fields) = open.admit(
+                try head("Host: a\r\n", line: "GET /v1/messages HTTP/1.1"), door: .network)
+        else {
+            Issue.record("GET is not refused")
+            return
+        }
+        #expect(error.status == 405 && fields == [.init("allow", "POST")])
+    }
+}
+
+struct PeekedRequestTests {
+    @Test(
+        "what the first bytes of a waiting connection say",
+        arguments: [
+            ("", PeekedRequest.undecided), ("G", .undecided), ("GET /health HTTP/1.1\r\n", .undecided),
+            ("POST /v1/messages HTTP/1.1\r\n", .other), ("P", .other), ("\u{16}", .other),
+            ("GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n", .other), ("GET /health HTTP/9\r\n", .other),
+            ("GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", .other),
+            ("GET /health HTTP/1.1\r\nHost: a\r\n\r\n", .probe(.health, length: 33)),
+            ("HEAD /ready HTTP/1.1\r\nHost: a\r\n\r\nrest", .probe(.ready, length: 33)),
+        ])
+    func judged(text: String, expected: PeekedRequest) {
+        #expect(PeekedRequest.judge(Array(text.utf8)).0 == expected)
+    }
+
+    @Test("an endless head is not waited for")
+    func endless() {
+        let bytes = Array(("GET /health HTTP/1.1\r\nX: " + String(repeating: "x", count: 9000)).utf8)
+        #expect(PeekedRequest.judge(Array(bytes.prefix(ServingLimits.peekedBytes))).0 == .other)
+    }
+}

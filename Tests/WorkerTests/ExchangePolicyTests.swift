@@ -1,0 +1,155 @@
+// The clock and the policy of an exchange, without sockets.
+
+import EventLoop
+import HTTP
+import Shared
+import Testing
+import Translation
+import Upstream
+
+@testable import Worker
+
+struct ExchangeTimingTests {
+    private let start = Instant(nanoseconds: 1_000_000_000_000)
+    private func after(_ seconds: Int) -> Instant { start.advanced(by: .seconds(seconds)) }
+
+    @Test("the status is held back for its time, then a ping follows every silence")
+    func timeline() {
+        var timing = ExchangeTiming(begun: start, holdStatus: .seconds(8), pingInterval: .seconds(10))
+        let undecided = ExchangeTiming.Stage.undecided(mayCommit: true)
+        #expect(timing.deadline(undecided) == after(8))
+        #expect(timing.due(undecided, at: after(7)) == .nothing)
+        #expect(timing.due(undecided, at: after(8)) == .commit)
+        timing.noteSent(at: after(8))
+        #expect(timing.due(.streaming, at: after(17)) == .nothing)
+        #expect(timing.due(.streaming, at: after(18)) == .ping)
+        timing.noteSent(at: after(18))
+        #expect(timing.deadline(.streaming) == after(28))
+    }
+
+    @Test("a client that did not ask for a stream gets neither early status nor ping")
+    func unstreamed() {
+        let timing = ExchangeTiming(begun: start, holdStatus: .zero)
+        #expect(timing.due(.undecided(mayCommit: false), at: after(1_000_000)) == .nothing)
+        #expect(timing.deadline(.over) == .distantFuture)
+    }
+}
+
+struct FailoverTests {
+    @Test(
+        "only the backend's state is a reason, and only before the first byte",
+        arguments: [
+            (529, true), (502, true), (500, true), (503, true), (504, false), (400, false), (404, false),
+            (429, false),
+            (402, false), (413, false),
+        ])
+    func statuses(status: Int, expected: Bool) {
+        let failure = ClientError(status: status, kind: .api, message: "")
+        #expect(Failover.mayTryNext(failure, anythingSent: false) == expected)
+        #expect(!Failover.mayTryNext(failure, anythingSent: true))
+    }
+}
+
+struct ExchangeRecordTests {
+    private static let failure = ClientError(status: 529, kind: .overloaded, message: "secret words")
+
+    @Test(
+        "levels: info for what is as it should be, warning when the backend failed",
+        arguments: [
+            (ExchangeRecord.Ending.ended(.completed), "completed", LogLevel.info, false),
+            (.ended(.cancelled), "cancelled", .info, false),
+            (.ended(.truncated), "truncated", .warning, true),
+            (.ended(.upstreamFailed(failure)), "upstream_failed", .warning, true),
+            (.ended(.timedOut(failure)), "timed_out", .warning, true),
+            (.refused(failure), "refused", .info, true),
+        ])
+    func endings(ending: ExchangeRecord.Ending, name: String, level: LogLevel, failed: Bool) {
+        #expect(ending.name == name && ending.level == level && ending.isFailure == failed)
+        #expect(ending.problem?.contains("secret") != true)
+    }
+}
+
+struct DestinationTests {
+    private func access(key: String?) -> BackendAccess {
+        BackendAccess(
+            index: 0, name: "b", url: "http://b/x",
+            target: UpstreamTarget(model: "m", profile: .openaiCompatible),
+            headers: key.map { [.init("authorization", "Bearer \($0)")] } ?? [], holdStatus: nil,
+            maxConcurrent: nil)
+    }
+
+    @Test("what was left out is told once each, and not endlessly")
+    func dropped() {
+        let destination = Destination.backend(access(key: nil))
+        let fields = destination.fields(omissions: ["top_k", "top_k", "tools[3]"])
+        #expect(fields.last == .init("x-dragoman-dropped", "top_k,tools[3]"))
+        #expect(destination.fields(omissions: []).count == 3)
+        let many = (0..<1000).map { "tools[\($0)]" }
+        let value = destination.fields(omissions: many).last?.value ?? ""
+        #expect(value.utf8.count < Destination.longestDropped + 100 && value.hasSuffix(",..."))
+    }
+
+    @Test("a call goes below the backend's URL, with its key and within its limits")
+    func requests() {
+        let call = UpstreamCall(path: "/v1/chat/completions", body: [1], omissions: [], plan: ReplyPlan())
+        var timeouts = Configuration.Timeouts()
+        timeouts.firstByte = .seconds(3)
+        let request = access(key: "k").request(for: call, timeouts)
+        #expect(request.url == "http://b/x/v1/chat/completions")
+        #expect(request.method == .post(body: [1]))
+        #expect(request.headers.contains(.init("authorization", "Bearer k")))
+        #expect(request.limits.firstByte == .seconds(3))
+        #expect(
+            !access(key: nil).request(for: call, timeouts).headers.contains { $0.name == "authorization" })
+    }
+}
+
+struct DemoPlaybackTests {
+    @Test("steps are played in order, each when its time has come")
+    func pace() {
+        let start = Instant(nanoseconds: 5_000_000_000)
+        let demo = Demo(answering: Array(#"{"messages":[]}"#.utf8), inputTokens: 1, callID: "c")
+        var playback = DemoPlayback(demo, begun: start)
+        var now = start
+        var deltas: [Delta] = []
+        var rounds = 0
+        while !playback.isOver {
+            #expect(playback.deadline >= now)
+            now = playback.deadline
+            let due = playback.take(at: now)
+            #expect(!due.isEmpty)
+            deltas += due
+            rounds += 1
+        }
+        #expect(rounds > 1)
+        #expect(deltas == demo.steps.flatMap(\.deltas))
+        #expect(playback.deadline == .distantFuture && playback.take(at: .distantFuture).isEmpty)
+    }
+}
+
+struct ModelOfferTests {
+    @Test("a name stands once, under the backend that is tried first")
+    func order() {
+        let first = BackendFacts(
+            name: "low", priority: 1, models: [.init(id: "a"), .init(id: "b")], isHealthy: true)
+        let second = BackendFacts(
+            name: "high", priority: 9, models: [.init(id: "b", contextWindow: 7)], isHealthy: true)
+        let silent = BackendFacts(name: "silent", priority: 5, models: nil, isHealthy: true)
+        let entries = ModelOffer.entries(of: BackendPicture(backends: [first, second, silent]))
+        #expect(entries.map(\.id) == ["b", "a"])
+        #expect(entries.map(\.owner) == ["high", "low"])
+        #expect(entries.first?.maxInputTokens == 7)
+        #expect(ModelOffer.entries(of: BackendPicture(backends: [], isDemo: true)).map(\.id) == ["demo"])
+    }
+
+    @Test(
+        "pages by query",
+        arguments: [
+            (nil, ModelPage()), ("limit=1000", ModelPage(limit: 1000)), ("limit=0", ModelPage(limit: 1)),
+            ("limit=x&foo", ModelPage()), ("after_id=a%2Fb&limit=3", ModelPage(limit: 3, afterID: "a/b")),
+            ("before_id=z&beta=true", ModelPage(beforeID: "z")),
+        ] as [(String?, ModelPage)])
+    func pages(query: String?, page: ModelPage) {
+        #expect(ModelOffer.page(of: query) == page)
+    }
+}
