@@ -2,6 +2,7 @@
 // because that call uses a blocking socket of its own: with journald stopped or behind it waits, after 11
 // entries where net.unix.max_dgram_qlen is 10 (measured), and would hold the loop and every stream on it.
 
+internal import CSystem
 internal import Glibc
 
 enum Journal {
