@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 from harness import processes, said
@@ -97,6 +99,7 @@ def test_a_backends_limit_holds_over_all_workers_and_its_queue_is_fair() -> None
                 waiting.append(daemon.client.begin(f"request {number}"))
                 daemon.wait_in_flight(number + 1)
             for number in range(8):
+                backend.turn(min(number + 1, 7))  # Two at the backend, and no third on its way.
                 backend.turn(number).go("end")
             for connection in waiting:
                 check_grammar(connection.stream().rest())
@@ -106,14 +109,12 @@ def test_a_backends_limit_holds_over_all_workers_and_its_queue_is_fair() -> None
 
 
 def test_permits_of_a_dead_worker_are_given_to_others() -> None:
-    import os
-    import signal
-
     with Backend(held) as backend:
         config = backend_config(backend.url)
         config["backends"][0]["max_concurrent"] = 1
         with Daemon(config) as daemon:
             first = daemon.client.stream()
+            daemon.wait_in_flight(1)
             holder = next(worker for worker in daemon.status()["workers"] if worker["exchanges"] == 1)
             second = daemon.client.begin()
             daemon.wait_in_flight(2)
@@ -150,8 +151,7 @@ def test_a_thousand_streams_at_once_all_come_to_their_end() -> None:
             assert check_grammar(events)[0]["text"] == "Hel" + "lo" * 10
         assert backend.most_open == count
         print(f"{count} streams in {time.monotonic() - began:.1f} s")
-        assert daemon.client.post("/v1/messages", message(stream=False)).status in (200, 502)
-        daemon.log.allow("502")
+        assert daemon.client.get("/health").status == 200
 
 
 def test_a_burst_of_counting_is_answered() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness import said
 from harness.backend import Backend, Turn
-from harness.client import Client, Closed
+from harness.client import Client, Closed, message
 from harness.daemon import Daemon, backend_config, free_port
 from harness.events import check_grammar
 
@@ -52,12 +52,14 @@ def test_answers_given_while_draining_say_that_the_connection_closes() -> None:
         await turn.until("end")
         await turn.reply(200, said.completion({"content": "late"}))
 
-    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
-        with daemon.client.connect() as connection:
-            connection.request("POST", "/v1/messages", {"model": "test-model", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]})
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        with daemon.client.connect() as connection, daemon.client.connect() as idle:
+            idle.request("GET", "/health")
+            assert idle.response().status == 200
+            connection.request("POST", "/v1/messages", message())
             backend.turn(0)
             daemon.signal(signal.SIGTERM)
-            daemon.ear.wait_key("STOPPING", "1")
+            assert idle.closed() == "end", "now the worker drains"
             backend.turn(0).go("end")
             response = connection.response()
             assert response.status == 200 and response.headers["connection"] == "close"
