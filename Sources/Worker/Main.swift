@@ -25,6 +25,11 @@ enum WorkerMain {
             // The supervisor decides when a worker ends; a signal to the whole terminal or unit must not.
             _ = Glibc.signal(signal, SIG_IGN)
         }
+        for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGQUIT] {
+            // Dies at once, so that its clients learn of it and a successor starts: the runtime's backtracer
+            // would hold their connections for seconds.
+            _ = Glibc.signal(signal, SIG_DFL)
+        }
         guard let inheritance = Inheritance.adopted() else {
             end(
                 "dragoman-worker is started by `dragoman`, not by hand: no control channel on descriptor 3",

@@ -5,11 +5,12 @@ internal import CSystem
 internal import EventLoop
 internal import Glibc
 internal import Shared
+internal import Synchronization
 internal import Upstream
 
 /// What a worker was born with.
 struct Inheritance {
-    private let channel: HeldDescriptor
+    private let channel: ChannelEnd
     private let configuration: HeldDescriptor?
 
     /// Nil when this process was not started by a supervisor.
@@ -18,10 +19,9 @@ struct Inheritance {
         var size = socklen_t(MemoryLayout<Int32>.size)
         let asked = getsockopt(Inherited.controlChannel, SOL_SOCKET, SO_TYPE, &type, &size)
         guard asked == 0, type == Int32(SOCK_SEQPACKET.rawValue),
-            let channel = Descriptor(adopting: Inherited.controlChannel)
+            fcntl(Inherited.controlChannel, F_SETFD, FD_CLOEXEC) == 0
         else { return nil }
-        _ = fcntl(channel.raw, F_SETFD, FD_CLOEXEC)
-        let held = HeldDescriptor(channel)
+        let held = ChannelEnd()
         guard fcntl(Inherited.configuration, F_GETFD) >= 0,
             let configuration = Descriptor(adopting: Inherited.configuration)
         else { return Inheritance(channel: held, configuration: nil) }
@@ -79,6 +79,17 @@ struct Inheritance {
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }
 
+/// Our end of the control channel, on its way to the one who will own it.
+final class ChannelEnd: Sendable {
+    private let taken = Atomic<Bool>(false)
+
+    /// The descriptor, the first time.
+    func take() -> Descriptor? {
+        let again = taken.exchange(true, ordering: .relaxed)
+        return again ? nil : Descriptor(adopting: Inherited.controlChannel)
+    }
+}
+
 enum Prepared {
     case good(WorkerStart)
     case bad([Mistake])
@@ -112,19 +123,19 @@ struct WorkerStart: Sendable {
     let configuration: Configuration
     let secrets: HeldSecrets
     let log: Log
-    let channel: HeldDescriptor
+    let channel: ChannelEnd
 
     /// Serves until drained; then the process ends with 0.
     @Loop
     func run() async {
-        guard let copy = Descriptor(adopting: fcntl(channel.raw, F_DUPFD_CLOEXEC, 3)) else { return }
+        guard let end = channel.take() else { return }
         guard let upstream = UpstreamClient(proxy: configuration.proxy) else {
             log.error(.channelBroken, ["reason": "libcurl cannot be set up"])
             exit(70)
         }
         let server = Server(self, upstream: upstream)
         do throws(LoopError) {
-            try server.begin(WorkerChannel(adopting: copy))
+            try server.begin(WorkerChannel(adopting: end))
         } catch {
             log.error(.channelBroken, ["reason": LogValue("\(error)")])
             exit(70)

@@ -51,6 +51,8 @@ final class Attempt {
 
     var usage: Usage { reply.usage }
     var repairs: [String] { reply.repairs }
+    /// How the transport failed, for the journal; nil when it did not.
+    private(set) var cause: String?
     /// Not nil when it ended before anything was sent: another backend may be tried, or this is the answer.
     var undecidedFailure: ClientError? { answer.isOpen ? reply.failure : nil }
 
@@ -123,7 +125,10 @@ final class Attempt {
         congested = waiting > (congested ? ServingLimits.outputLowWater : ServingLimits.outputHighWater)
         guard !congested else { return }
         if transfer.hasBytes { transfer.consume { reply.receive($0) } }
-        if reply.wantsMore, let end = transfer.end, !transfer.hasBytes { reply.end(UpstreamEnd(end)) }
+        if reply.wantsMore, let end = transfer.end, !transfer.hasBytes {
+            cause = end.cause
+            reply.end(UpstreamEnd(end))
+        }
     }
 
     /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment, so
@@ -184,6 +189,17 @@ extension UpstreamHead {
         self.init(
             status: head.status, contentType: head.contentType, retryAfter: head.retryAfter,
             receivedAt: Int(time(nil)))
+    }
+}
+
+extension TransferEnd {
+    fileprivate var cause: String? {
+        switch self {
+        case .complete: nil
+        case .broken(let detail), .unreachable(let detail), .misconfigured(let detail): detail
+        case .timedOut(let limit): "limit \(limit.rawValue)"
+        case .cancelled: "cancelled"
+        }
     }
 }
 

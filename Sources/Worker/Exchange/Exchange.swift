@@ -73,6 +73,7 @@ final class Exchange {
             let outcome = await attempt.run()
             record.usage = attempt.usage
             record.repairs = attempt.repairs
+            record.cause = attempt.cause
             guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
             last = (failure, outcome)
             guard Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else { break }

@@ -41,6 +41,7 @@ struct ExchangeRecord {
             switch self {
             case .refused(let error), .ended(.upstreamFailed(let error)), .ended(.timedOut(let error)):
                 "\(error.status) \(error.kind.rawValue)"
+            case .ended(.truncated): "truncated"
             case .ended: nil
             }
         }
@@ -61,6 +62,8 @@ struct ExchangeRecord {
     var usage = Usage()
     var omissions: [String] = []
     var repairs: [String] = []
+    /// How the transport to the backend failed, in words of libcurl and the system.
+    var cause: String?
 
     init(requestID: String, begun: Instant) {
         self.requestID = requestID
@@ -79,6 +82,7 @@ struct ExchangeRecord {
         if let firstByteAt { fields.append("ttfb_us", firstByteAt.nanoseconds(since: begun) / 1000) }
         if attempts > 1 { fields.append("attempts", attempts) }
         if let problem = ending.problem { fields.append("error", problem) }
+        if let cause, ending.problem != nil { fields.append("cause", Self.short(cause)) }
         if !omissions.isEmpty { fields.append("omitted", Self.short(omissions.joined(separator: ","))) }
         if !repairs.isEmpty { fields.append("repaired", Self.short(repairs.joined(separator: ","))) }
         return fields

@@ -18,6 +18,8 @@ extension Server {
         case .model(let id, let shape): await model(id, shape, answer)
         case .hello, .telemetry: answer.send(200, body: [])
         case .health, .ready:
+            // The first look at the backends takes some milliseconds, and is bounded.
+            if endpoint == .ready { await catalogue?.settle() }
             let probe = probe(endpoint)
             answer.send(probe.status, body: probe.body)
         }

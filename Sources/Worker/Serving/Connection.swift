@@ -31,6 +31,8 @@ final class Connection {
     private unowned let server: Server
     private var phase = Phase.busy
     private var mustLeave = false
+    /// The one being given.
+    private var answer: Answer?
 
     init(
         id: UInt64, door: Door, peer: String, descriptor: consuming Descriptor, server: Server
@@ -49,8 +51,10 @@ final class Connection {
         if case .idle(let since) = phase { since } else { nil }
     }
 
-    /// Asks an idle connection to end. One on which a request is just arriving goes on.
+    /// Ends after the answer being given, which says so if its head is still to come; at once when idle,
+    /// unless a request is just arriving.
     func leave() {
+        answer?.closeAfterwards()
         mustLeave = true
         wakeup.signal()
     }
@@ -73,6 +77,8 @@ final class Connection {
         let answer = Answer(
             to: head, requestID: RequestIdentity.request(), on: socket,
             closes: !head.keepAlive || server.isDraining)
+        self.answer = answer
+        defer { self.answer = nil }
         var requestWasRead = true
         switch server.admit(head, door: door) {
         case .refused(let error, let fields):

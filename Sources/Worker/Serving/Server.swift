@@ -111,7 +111,7 @@ extension Server: ControlReceiver {
         guard !isDraining else { return }
         isDraining = true
         lobby?.releaseAll()
-        for connection in connections.values where connection.idleSince != nil { connection.leave() }
+        for connection in connections.values { connection.leave() }
         leaveIfDrained()
     }
 
