@@ -40,16 +40,8 @@ public struct JSONNode: Sendable {
 
     /// The value of the first member with this name; nil too when this is no object.
     public subscript(name: StaticString) -> JSONNode? {
-        let tape = storage.tape
-        let entry = tape[index]
-        guard entry.kind == .object else { return nil }
-        var at = index &+ 1
-        let end = Int(entry.next)
-        while at < end {
-            if storage.string(at, equals: name) { return JSONNode(storage: storage, index: at &+ 1) }
-            at = Int(tape[at &+ 1].next)
-        }
-        return nil
+        let found = storage.member(of: index, named: name)
+        return found < 0 ? nil : JSONNode(storage: storage, index: found)
     }
 
     /// Elements of an array; empty for anything else.
@@ -148,6 +140,25 @@ public struct JSONMembers: Sequence, IteratorProtocol, Sendable {
 }
 
 extension JSONStorage {
+    /// The tape index of the value of the first member with this name; -1 without one.
+    func member(of index: Int, named name: StaticString) -> Int {
+        let entry = tape[index]
+        guard entry.kind == .object else { return -1 }
+        let length = name.utf8CodeUnitCount
+        var at = index &+ 1
+        while at < Int(entry.next) {
+            let member = tape[at]
+            // Most names differ in length already.
+            if Int(member.end &- member.start) == length || member.flags.contains(.escaped),
+                string(at, equals: name)
+            {
+                return at &+ 1
+            }
+            at = Int(tape[at &+ 1].next)
+        }
+        return -1
+    }
+
     func string(_ index: Int, equals text: StaticString) -> Bool {
         let entry = tape[index]
         guard entry.kind == .string else { return false }

@@ -23,8 +23,9 @@ struct TapeFlags: OptionSet, Sendable {
 /// The text and its tape. Nodes share it; a parser writes into it again only when no node is left, so
 /// that what a node sees never changes. That uniqueness is what makes it Sendable.
 public final class JSONStorage: @unchecked Sendable {
-    @usableFromInline var bytes: [UInt8]
-    var tape: [TapeEntry]
+    // Written by the parser alone, which is the only owner then: nothing to check at run time.
+    @exclusivity(unchecked) var bytes: [UInt8]
+    @exclusivity(unchecked) var tape: [TapeEntry]
 
     init(bytes: [UInt8], tape: [TapeEntry]) {
         self.bytes = bytes
