@@ -94,4 +94,34 @@ private struct Seeded: RandomNumberGenerator {
         }
         #expect(open.isEmpty)
     }
+
+    /// Whatever is wrong three thousand times, the list of what was left out stays short.
+    @Test(
+        arguments: [
+            #"{"role":"system","content":"x"}"#, #"{"role":"user","content":"x"}"#,
+            #"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]}"#,
+            #"{"role":"assistant","content":""},{"role":"user","content":"x"}"#,
+            #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"t","content":"x"}]}"#,
+        ])
+    func longConversationsAreReportedInShort(message: String) throws {
+        let first = [
+            #"{"role":"user","content":"x"}"#,
+            #"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":{}}]}"#,
+        ]
+        let all = first + Array(repeating: message, count: 3_000) + [#"{"role":"user","content":"end"}"#]
+        let body = Array(
+            "{\"model\":\"m\",\"max_tokens\":1,\"messages\":[\(all.joined(separator: ","))]}".utf8)
+        for profile in [Profile.vllm, .mistral] {
+            let call = try MessagesRequest(parsing: body).converted(
+                for: UpstreamTarget(model: "m", profile: profile))
+            #expect(call.omissions.count < 200)
+            #expect(!call.body.isEmpty)
+        }
+    }
+
+    @Test func tooManyBlocksAreRefused() {
+        let blocks = Array(repeating: "\"x\"", count: 200_001).joined(separator: ",")
+        let body = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\(blocks)]}]}"
+        #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(body.utf8)) }
+    }
 }

@@ -5,13 +5,20 @@ import JSON
 
 struct BlockConversion {
     let profile: Profile
-    var omissions: [Omission] = []
+    private(set) var omissions: [Omission] = []
 
     init(profile: Profile) { self.profile = profile }
 
+    /// Enough for a person to see what is wrong.
+    private static let maxOmissions = 64
+
     mutating func omit(_ message: Message, _ block: Int, _ reason: String) {
-        guard omissions.count < 64 else { return }
-        omissions.append(Omission(path: "messages.\(message.index).content.\(block)", reason: reason))
+        omit("messages.\(message.index).content.\(block)", reason)
+    }
+
+    mutating func omit(_ path: String, _ reason: String) {
+        guard omissions.count < Self.maxOmissions else { return }
+        omissions.append(Omission(path: path, reason: reason))
     }
 
     /// A user's block.

@@ -5,11 +5,22 @@ import JSON
 
 struct BlockReader {
     private(set) var omissions: [Omission] = []
+    private var count = 0
+    /// Messages and blocks together; each costs some hundred bytes of memory. The API takes 100,000 messages.
+    private static let limit = 200_000
+
+    private mutating func countOne() throws(ClientError) {
+        count += 1
+        guard count <= Self.limit else {
+            throw .invalid("messages: at most \(Self.limit) messages and content blocks are allowed")
+        }
+    }
 
     mutating func messages(_ array: JSONNode) throws(ClientError) -> [Message] {
         var messages: [Message] = []
         for (index, element) in array.elements.enumerated() {
             let path = { Path("messages") / index }
+            try countOne()
             var fields = try EnvelopeFields(element, at: path)
             let role = try role(try fields.requiredString("role"), index)
             guard let content = fields.take("content") else { throw .missing(path() / "content") }
@@ -43,6 +54,7 @@ struct BlockReader {
     {
         var blocks: [Block] = []
         for (index, element) in array.elements.enumerated() {
+            try countOne()
             // A bare string in a list of blocks is meant as text.
             if element.isString {
                 if !element.stringRange.isEmpty { blocks.append(.text(element)) }

@@ -9,8 +9,14 @@ struct ConversationBuilder {
     let profile: Profile
     var conversion: BlockConversion
     private(set) var messages: [ChatMessage] = []
-    /// Calls of the last assistant message.
-    private var calls: [ToolUse] = []
+    /// The assistant message of this turn; its calls have distinct ids.
+    private var turn: AssistantTurn?
+    private var calls: Set<String> = []
+    /// How often an id was used in this turn, where more than once.
+    private var uses: [String: Int] = [:]
+    /// What has yet to be put to the end of the last message: all at once, for a conversation may have
+    /// thousands of such additions to one message.
+    private var additions: [Part] = []
     /// What came since.
     private var items: [Message] = []
     /// An assistant message without content was left out: the users around it become one.
@@ -50,48 +56,45 @@ struct ConversationBuilder {
             }
         }
         endTurn()
+        extendLast()
         return system
     }
 
-    private mutating func add(_ turn: AssistantTurn) {
-        guard !turn.isEmpty || !turn.reasoning.isEmpty else {
-            joinsNextUser = true
+    /// The API takes neighbours of one role as one message, and so does this.
+    private mutating func add(_ more: AssistantTurn) {
+        guard !more.isEmpty || !more.reasoning.isEmpty else {
+            joinsNextUser = joinsNextUser || turn == nil
             return
         }
         joinsNextUser = false
-        guard case .assistant(var last)? = messages.last else {
-            calls = distinct(turn.calls)
-            var turn = turn
-            turn.calls = calls
-            messages.append(.assistant(turn))
-            return
+        var whole = turn ?? AssistantTurn()
+        turn = nil
+        whole.text.add(more.text, boundary: "\n")
+        whole.reasoning.add(more.reasoning, boundary: "\n")
+        for var call in more.calls {
+            // Ids used twice get a number, for their results to find them in order.
+            let id = call.id
+            var use = 1
+            while !calls.insert(call.id).inserted {
+                use = uses[id, default: 1] + 1
+                uses[id] = use
+                call.id = "\(id)_\(use)"
+            }
+            whole.calls.append(call)
         }
-        // The API takes neighbours of one role as one message.
-        last.text.add(turn.text, boundary: "\n")
-        last.reasoning.add(turn.reasoning, boundary: "\n")
-        last.calls = distinct(last.calls + turn.calls)
-        calls = last.calls
-        messages[messages.count - 1] = .assistant(last)
-    }
-
-    /// Ids used twice within one message get a number, for their results to find them in order.
-    private func distinct(_ calls: [ToolUse]) -> [ToolUse] {
-        var seen: [String: Int] = [:]
-        return calls.map { call in
-            let uses = seen[call.id, default: 0] + 1
-            seen[call.id] = uses
-            var call = call
-            if uses > 1 { call.id += "_\(uses)" }
-            return call
-        }
+        turn = whole
     }
 
     private mutating func endTurn() {
         defer {
             items = []
             calls = []
+            uses = [:]
         }
-        let images = addResults()
+        let asked = turn?.calls ?? []
+        if let turn { push(.assistant(turn)) }
+        turn = nil
+        let images = addResults(of: asked)
         if !images.isEmpty {
             addUser(images)
             // What the user says goes on in the same message.
@@ -106,18 +109,17 @@ struct ConversationBuilder {
     }
 
     /// Tool messages for all calls, in their order; returns the images that results held.
-    private mutating func addResults() -> [Part] {
+    private mutating func addResults(of asked: [ToolUse]) -> [Part] {
         var found: [String: (result: ToolResult, message: Message, block: Int)] = [:]
         var images: [Part] = []
         var uses: [String: Int] = [:]
-        let wanted = Set(calls.map(\.id))
         for item in items where item.role == .user {
             for (index, block) in item.blocks.enumerated() {
                 guard case .toolResult(let result) = block else { continue }
                 let count = uses[result.id, default: 0] + 1
                 let id = count == 1 ? result.id : "\(result.id)_\(count)"
-                guard wanted.contains(id) else {
-                    if wanted.contains(result.id) {
+                guard calls.contains(id) else {
+                    if calls.contains(result.id) {
                         conversion.omit(item, index, "second result of one call")
                     }
                     continue
@@ -126,20 +128,18 @@ struct ConversationBuilder {
                 found[id] = (result, item, index)
             }
         }
-        for call in calls {
+        for call in asked {
             guard let (result, message, block) = found[call.id] else {
-                conversion.omissions.append(
-                    Omission(path: "messages", reason: "call \(call.id) has no result; marked as interrupted")
-                )
-                messages.append(.tool(call: call, Text("[no result: interrupted]" as StaticString)))
+                conversion.omit("messages", "call \(call.id) has no result; marked as interrupted")
+                push(.tool(call: call, Text("[no result: interrupted]" as StaticString)))
                 continue
             }
             guard !edits.isCleared(result.id) else {
-                messages.append(.tool(call: call, Text("[old result cleared]" as StaticString)))
+                push(.tool(call: call, Text("[old result cleared]" as StaticString)))
                 continue
             }
             let (text, pictures) = conversion.result(result, message, block)
-            messages.append(.tool(call: call, text))
+            push(.tool(call: call, text))
             if !pictures.isEmpty {
                 images.append(.text(Text("[image from tool \(call.name)]")))
                 images += pictures
@@ -150,10 +150,9 @@ struct ConversationBuilder {
 
     /// What the user says in a message, besides results that belong to calls.
     private mutating func parts(of message: Message) -> [Part] {
-        let answered = Set(calls.map(\.id))
         let parts = message.blocks.enumerated().flatMap { index, block -> [Part] in
             guard case .toolResult(let result) = block else { return conversion.parts(block, message, index) }
-            guard !answered.contains(result.id) else { return [] }
+            guard !calls.contains(result.id) else { return [] }
             conversion.omit(message, index, "result of an unknown call, told as text")
             let (text, images) = conversion.result(result, message, index)
             var told = Text("[tool result \(result.id)]\n")
@@ -173,19 +172,34 @@ struct ConversationBuilder {
         guard !parts.isEmpty else { return }
         defer { joinsNextUser = false }
         switch messages.last {
-        case .user(let before)? where profile.strictAlternation || joinsNextUser:
-            messages[messages.count - 1] = .user(before + parts)
-        case .tool(let call, var text)? where !profile.userAfterTool:
-            guard let said = Self.onlyText(parts) else {
-                var pause = AssistantTurn()
-                pause.text = Text("." as StaticString)
-                messages += [.assistant(pause), .user(parts)]
-                return
-            }
-            text.add(said, boundary: "\n\n")
-            messages[messages.count - 1] = .tool(call: call, text)
-        default: messages.append(.user(parts))
+        case .user? where profile.strictAlternation || joinsNextUser: additions += parts
+        case .tool? where !profile.userAfterTool:
+            if let said = Self.onlyText(parts) { return additions.append(.text(said)) }
+            var pause = AssistantTurn()
+            pause.text = Text("." as StaticString)
+            push(.assistant(pause))
+            push(.user(parts))
+        default: push(.user(parts))
         }
+    }
+
+    private mutating func push(_ message: ChatMessage) {
+        extendLast()
+        messages.append(message)
+    }
+
+    /// Puts the additions to the end of the last message, a user's or a tool's.
+    private mutating func extendLast() {
+        guard !additions.isEmpty else { return }
+        switch messages.popLast() {
+        case .user(let before)?: messages.append(.user(before + additions))
+        case .tool(let call, var text)?:
+            for case .text(let more) in additions { text.add(more, boundary: "\n\n") }
+            messages.append(.tool(call: call, text))
+        case let other?: messages += [other, .user(additions)]
+        case nil: messages.append(.user(additions))
+        }
+        additions = []
     }
 
     /// All parts as one text; nil when there is anything else among them.
@@ -204,10 +218,7 @@ struct ConversationBuilder {
         guard !text.isEmpty else { return }
         let reminder = Self.reminder(text)
         switch messages.last {
-        case .user(let parts)?: messages[messages.count - 1] = .user(parts + [.text(reminder)])
-        case .tool(let call, var content)?:
-            content.add(reminder, boundary: "\n\n")
-            messages[messages.count - 1] = .tool(call: call, content)
+        case .user?, .tool?: additions.append(.text(reminder))
         default: addUser([.text(reminder)])
         }
     }

@@ -21,6 +21,11 @@ struct RequestReader {
         "anthropic_beta",
     ]
 
+    /// Kinds of edit are few; each is a pass over the conversation.
+    private static let maxEdits = 16
+    /// More than anybody reads.
+    private static let maxOmissions = 200
+
     mutating func read(into request: inout MessagesRequest, isCount: Bool) throws(ClientError) {
         let model = try fields.requiredString("model").string ?? ""
         guard !model.isEmpty else { throw .missing(Path("model")) }
@@ -46,6 +51,9 @@ struct RequestReader {
         try tools.choice(try fields.object("tool_choice"), into: &request)
         request.omissions += tools.omissions
         try readRest(into: &request)
+        if request.omissions.count > Self.maxOmissions {
+            request.omissions.removeSubrange(Self.maxOmissions...)
+        }
     }
 
     private mutating func readLength(into request: inout MessagesRequest, isCount: Bool) throws(ClientError) {
@@ -151,7 +159,7 @@ struct RequestReader {
         }
         // Never refused: clients do not recover from it.
         guard let edits = fields.take("context_management")?["edits"] else { return }
-        for (index, edit) in edits.elements.enumerated() {
+        for (index, edit) in edits.elements.prefix(Self.maxEdits).enumerated() {
             if edit["type"]?.stringEquals("clear_thinking_20251015") == true {
                 let keep = edit["keep"]
                 let isAll = keep?.stringEquals("all") == true || keep?["type"]?.stringEquals("all") == true

@@ -9,10 +9,13 @@ struct SchemaWriter {
     private static let maxDepth = 48
     /// References inlined within one another at most; each can repeat a large part of the schema.
     private static let maxReferences = 6
-    /// Bytes that one schema may grow to by inlining.
+    /// References followed in one schema; each is a search.
+    private static let maxLookups = 256
+    /// Bytes that one schema may grow to by inlining; larger ones are not looked into at all.
     private static let maxBytes = 256 << 10
 
     private let isIdentityInside: Bool
+    private var lookups = 0
 
     init(_ rules: SchemaRules) {
         self.rules = rules
@@ -22,7 +25,7 @@ struct SchemaWriter {
     }
 
     /// The `parameters` of a function: always an object with `type` and `properties`.
-    func writeParameters(_ schema: JSONNode?, to writer: inout JSONWriter) {
+    mutating func writeParameters(_ schema: JSONNode?, to writer: inout JSONWriter) {
         guard let schema, schema.isObject, !schema.isEmpty else {
             return writer.raw(#"{"type":"object","properties":{}}"#)
         }
@@ -31,6 +34,7 @@ struct SchemaWriter {
         let unions =
             rules.plainTop ? schema.members.filter { Self.unions.contains($0.name.string ?? "") } : []
         if isIdentityInside, isComplete, unions.isEmpty { return writer.raw(schema) }
+        guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
         let context = Context(root: schema, start: writer.bytes.count)
         writer.beginObject()
         if !isString(schema["type"]) {
@@ -49,7 +53,8 @@ struct SchemaWriter {
     private static let unions: Set<String> = ["anyOf", "oneOf", "allOf", "not", "enum"]
 
     /// The properties of all alternatives, each name once; none of them is required.
-    private func writeMerged(_ unions: [JSONMember], _ context: Context, _ writer: inout JSONWriter) {
+    private mutating func writeMerged(_ unions: [JSONMember], _ context: Context, _ writer: inout JSONWriter)
+    {
         var names: Set<String> = []
         writer.name("properties")
         writer.beginObject()
@@ -72,7 +77,9 @@ struct SchemaWriter {
     }
 
     /// A schema somewhere inside.
-    private func writeSchema(_ node: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter) {
+    private mutating func writeSchema(
+        _ node: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter
+    ) {
         if isIdentityInside { return writer.raw(node) }
         guard depth < Self.maxDepth, writer.bytes.count - context.start < Self.maxBytes else {
             return writer.raw("{}")
@@ -84,7 +91,9 @@ struct SchemaWriter {
         }
         if node.isEmpty, rules.noEmptySchemas { return writer.raw(#"{"type":"string"}"#) }
         if rules.inlineReferences, let reference = node["$ref"] {
-            guard context.references < Self.maxReferences, let target = resolve(reference, in: context.root)
+            lookups += 1
+            guard context.references < Self.maxReferences, lookups <= Self.maxLookups,
+                let target = resolve(reference, in: context.root)
             else {
                 return writer.raw(#"{"type":"object"}"#)
             }
@@ -125,7 +134,7 @@ struct SchemaWriter {
         return name
     }
 
-    private func write(
+    private mutating func write(
         _ member: JSONMember, of schema: JSONNode, _ context: Context, _ depth: Int,
         _ writer: inout JSONWriter
     ) {
@@ -160,7 +169,9 @@ struct SchemaWriter {
         }
     }
 
-    private func list(_ value: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter) {
+    private mutating func list(
+        _ value: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter
+    ) {
         writer.beginArray()
         for element in value.elements { writeSchema(element, context, depth + 1, &writer) }
         writer.endArray()

@@ -128,7 +128,9 @@ extension Tool {
     /// The schema as the backend takes it.
     func writeSchema(_ rules: SchemaRules, to writer: inout JSONWriter) {
         switch kind {
-        case .custom(let schema): SchemaWriter(rules).writeParameters(schema, to: &writer)
+        case .custom(let schema):
+            var schemas = SchemaWriter(rules)
+            schemas.writeParameters(schema, to: &writer)
         case .client(let client): writer.raw(client.schema)
         case .server: writer.raw("{}")
         }
