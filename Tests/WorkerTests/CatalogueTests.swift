@@ -276,7 +276,7 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         let before = Instant.now
         #expect(await bed.route("claude-x") == "two>m")
         let waited = before.duration(to: .now)
-        #expect(waited >= .milliseconds(1900) && waited < .seconds(4))
+        #expect(waited >= .milliseconds(1900) && waited < .seconds(10))
         bed.catalogue.stop()
         bed.answers.release()
     }
@@ -403,7 +403,7 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
             "backends:\n" + (0..<64).map { "  - {name: b\($0), url: http://b\($0), type: vllm}\n" }.joined()
         let bed = Bed(text)
         let name = String(repeating: "x", count: 200)
-        let models = (0..<200).map { #"{"id":"\#(name)\#($0)"}"# }.joined(separator: ",")
+        let models = (0..<40).map { #"{"id":"\#(name)\#($0)"}"# }.joined(separator: ",")
         for index in 0..<64 { bed.answers.table["http://b\(index)"] = ["/v1/models": "[\(models)]"] }
         bed.catalogue.start()
         await bed.catalogue.settle()
