@@ -42,6 +42,7 @@ import Testing
             use: gpu1/qwen3:4b
           - match: "*\\"ü"
             use: Qwen/Qwen3-8B
+          - {match: 'a\\b', use: x}
           - {match: '*', use: auto}
         balance: priority
         """
@@ -101,7 +102,8 @@ import Testing
         made.backends = [first, second, .init(name: "6", url: "http://[::1]:8080")]
         made.models = [
             .init(match: "claude-*haiku*", use: "gpu1/qwen3:4b"),
-            .init(match: "*\"ü", use: "Qwen/Qwen3-8B"), .init(match: "*", use: "auto"),
+            .init(match: "*\"ü", use: "Qwen/Qwen3-8B"), .init(match: "a\\b", use: "x"),
+            .init(match: "*", use: "auto"),
         ]
         #expect(read == made)
     }

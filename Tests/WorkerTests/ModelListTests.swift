@@ -104,7 +104,7 @@ import Testing
     @Test func ollamaRunning() throws {
         var models = [
             ModelFacts(id: "qwen3:4b", contextWindow: 40960), ModelFacts(id: "llama3:latest"),
-            ModelFacts(id: "x"),
+            ModelFacts(id: "x", contextWindow: 9),
         ]
         let ps = #"{"models":[{"name":"qwen3:4b","context_length":4096},{"model":"llama3:latest"}]}"#
         ModelDetails.running(try Self.root(ps), into: &models)
