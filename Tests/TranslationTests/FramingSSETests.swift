@@ -30,6 +30,7 @@ struct FramingSSETests {
         ("data: a\r\rdata: b\r\r", ["data:a", "data:b"]),
         ("data: a\r\n\ndata: b\n\r\n", ["data:a", "data:b"]),
         ("data: a\ndata: b\n\n", ["data:a\nb"]),
+        ("data: a\r\ndata: b\r\n\r\n", ["data:a\nb"]), ("data: a\rdata: b\r\r", ["data:a\nb"]),
         ("data: a\ndata\ndata: b\n\n", ["data:a\n\nb"]),
         ("data:  two blanks\n\n", ["data: two blanks"]),
         (": comment\n\n:\n\ndata: a\n: inside\n\n", ["data:a"]),

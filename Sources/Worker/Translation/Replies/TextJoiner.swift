@@ -60,29 +60,41 @@ struct TextJoiner: Sendable {
         return UInt32(String(decoding: text[at + 2..<at + 6], as: UTF8.self), radix: 16)
     }
 
-    /// U+2028, U+2029 and U+0085 begin with these bytes.
+    /// U+2028, U+2029 and U+0085. Their first bytes are common (dashes, quotes), the whole of them is not.
     private static func mayHaveSeparator(_ bytes: ArraySlice<UInt8>) -> Bool {
         bytes.withUnsafeBytes { text in
             guard let base = text.baseAddress else { return false }
-            return memchr(base, 0xE2, text.count) != nil || memchr(base, 0xC2, text.count) != nil
+            guard memchr(base, 0xE2, text.count) != nil || memchr(base, 0xC2, text.count) != nil else {
+                return false
+            }
+            return text.indices.contains { separator(in: text, at: $0) != nil }
+        }
+    }
+
+    /// The escape for the separator that begins at `at`, and its length as it stands.
+    private static func separator(in text: UnsafeRawBufferPointer, at: Int) -> (StaticString, length: Int)? {
+        if text[at] == 0xC2, at &+ 1 < text.count, text[at &+ 1] == 0x85 { return ("\\u0085", 2) }
+        guard text[at] == 0xE2, at &+ 2 < text.count, text[at &+ 1] == 0x80 else { return nil }
+        switch text[at &+ 2] {
+        case 0xA8: return ("\\u2028", 3)
+        case 0xA9: return ("\\u2029", 3)
+        default: return nil
         }
     }
 
     private static func withoutSeparators(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var out: [UInt8] = []
         out.reserveCapacity(bytes.count + 8)
-        var rest = bytes
-        while let first = rest.first {
-            if rest.starts(with: [0xE2, 0x80, 0xA8]) || rest.starts(with: [0xE2, 0x80, 0xA9]) {
-                out.append(ascii: "\\u202")
-                out.append(rest[rest.startIndex + 2] == 0xA8 ? UInt8(ascii: "8") : UInt8(ascii: "9"))
-                rest = rest.dropFirst(3)
-            } else if rest.starts(with: [0xC2, 0x85]) {
-                out.append(ascii: "\\u0085")
-                rest = rest.dropFirst(2)
-            } else {
-                out.append(first)
-                rest = rest.dropFirst()
+        bytes.withUnsafeBytes { text in
+            var at = 0
+            while at < text.count {
+                if let (escape, length) = separator(in: text, at: at) {
+                    out.append(ascii: escape)
+                    at &+= length
+                } else {
+                    out.append(text[at])
+                    at &+= 1
+                }
             }
         }
         return out[...]
