@@ -114,20 +114,25 @@ import Upstream
             exec timeout 20 openssl s_server -accept 127.0.0.1:0 -naccept 1 -cert \(files).pem \
                 -key \(files).key 2>&1
             """
-        let server = try #require(popen(command, "r"))
         defer {
-            pclose(server)
             unlink("\(files).key")
             unlink("\(files).pem")
         }
-        var line = [CChar](repeating: 0, count: 256)
-        var port: Substring?
-        while port == nil, fgets(&line, 256, server) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            if text.hasPrefix("ACCEPT") { port = text.dropLast().split(separator: ":").last }
+        // On a thread of its own, so that the loop of the other tests does not stand still.
+        let ready = Handover<Substring>()
+        onThread {
+            guard let server = popen(command, "r") else { return }
+            var line = [CChar](repeating: 0, count: 256)
+            while fgets(&line, 256, server) != nil {
+                let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                let text = String(decoding: bytes, as: UTF8.self)
+                if text.hasPrefix("ACCEPT") { ready.give(text.dropLast().split(separator: ":").last ?? "") }
+            }
+            pclose(server)
         }
+        let port = await ready.take()
         let exchange = try Exchange()
-        let transfer = exchange.start("https://127.0.0.1:\(try #require(port))/")
+        let transfer = exchange.start("https://127.0.0.1:\(port)/")
         await exchange.until { transfer.end != nil }
         #expect(Verdict(transfer.end) == .misconfigured, "\(String(describing: transfer.end))")
     }

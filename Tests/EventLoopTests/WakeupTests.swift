@@ -1,8 +1,9 @@
 // The waiting point: no signal is lost, time-outs are told apart, one thread does it all.
 
-import EventLoop
 import Glibc
 import Testing
+
+@testable import EventLoop
 
 @Suite struct WakeupTests {
     init() { LoopThread.start() }
@@ -29,16 +30,20 @@ import Testing
     @Loop func staleTimer() async {
         let wakeup = Wakeup()
         let start = Instant.now
-        Loop.spawn { wakeup.signal() }
+        // A timer's own signal comes before a later limit even when both are due in the same turn.
+        let first = Timer { wakeup.signal() }
+        first.arm(at: start.advanced(by: .milliseconds(1)))
         #expect(await !wakeup.wait(until: start.advanced(by: .milliseconds(3))))
         #expect(await wakeup.wait(until: start.advanced(by: .milliseconds(12))))
         #expect(Instant.now >= start.advanced(by: .milliseconds(12)))
         // Without limit: the old timer passes meanwhile, and only the signal counts.
-        Loop.spawn { wakeup.signal() }
-        #expect(await !wakeup.wait(until: Instant.now.advanced(by: .milliseconds(3))))
+        let again = Instant.now
+        first.arm(at: again.advanced(by: .milliseconds(1)))
+        #expect(await !wakeup.wait(until: again.advanced(by: .milliseconds(3))))
         var signalled = false
         Loop.spawn {
-            await Loop.sleep(for: .milliseconds(9))
+            // Ready after what the old timer makes ready, even when both are due in the same turn.
+            await Loop.sleep(for: .milliseconds(6))
             signalled = true
             wakeup.signal()
         }
@@ -49,23 +54,25 @@ import Testing
     @Test("an earlier limit after a later one is kept")
     @Loop func earlierLimit() async {
         let wakeup = Wakeup()
-        Loop.spawn { wakeup.signal() }
-        #expect(await !wakeup.wait(until: Instant.now.advanced(by: .seconds(60))))
         let start = Instant.now
-        #expect(await wakeup.wait(until: start.advanced(by: .milliseconds(3))))
+        let signal = Timer { wakeup.signal() }
+        signal.arm(at: start.advanced(by: .milliseconds(1)))
+        #expect(await !wakeup.wait(until: start.advanced(by: .seconds(60))))
+        #expect(await wakeup.wait(until: Instant.now.advanced(by: .milliseconds(3))))
         #expect(Instant.now < start.advanced(by: .seconds(5)))
     }
 
-    @Test("dropped with a limit pending it is released")
+    @Test("dropped with a limit pending it takes its timer along")
     @Loop func released() async {
-        weak var kept: Wakeup?
+        let before: Int
         do {
             let wakeup = Wakeup()
-            kept = wakeup
-            wakeup.signal()
-            _ = await wakeup.wait(until: Instant.now.advanced(by: .seconds(600)))
+            let signal = Timer { wakeup.signal() }
+            signal.arm(at: Instant.now.advanced(by: .milliseconds(1)))
+            #expect(await !wakeup.wait(until: Instant.now.advanced(by: .seconds(600))))
+            before = Loop.timers.count
         }
-        #expect(kept == nil)
+        #expect(Loop.timers.count == before - 1)
     }
 
     @Test("a process of the loop alone has one thread, whatever its tasks do")

@@ -76,10 +76,31 @@ import Testing
         let silent = seen.count
         await Loop.sleep(for: .milliseconds(2))
         #expect(seen.count == silent)
-        try watch.want(.writable)
-        while seen.last != .writable { await called.wait() }
+        // The kernel was told, or the loop would spin on what nobody wants.
+        #expect(registeredEvents(pair.near) == nil)
         try watch.want([.readable, .writable])
         while seen.last != [.readable, .writable] { await called.wait() }
+        try watch.want(.writable)
+        while seen.last != .writable { await called.wait() }
+        #expect(registeredEvents(pair.near).map { $0 & 5 } == Readiness.writable.rawValue)
+        try watch.want([.readable, .writable])
+        while seen.last != [.readable, .writable] { await called.wait() }
+    }
+
+    /// What some epoll instance of this process waits for on the descriptor (proc(5), fdinfo).
+    private func registeredEvents(_ descriptor: Int32) -> UInt32? {
+        for instance in 0..<1024 {
+            guard let file = fopen("/proc/self/fdinfo/\(instance)", "r") else { continue }
+            defer { fclose(file) }
+            var line = [CChar](repeating: 0, count: 256)
+            while fgets(&line, 256, file) != nil {
+                let bytes = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+                let words = String(decoding: bytes, as: UTF8.self).split(separator: " ")
+                guard words.count > 3, words[0] == "tfd:", Int32(words[1]) == descriptor else { continue }
+                return UInt32(words[3], radix: 16)
+            }
+        }
+        return nil
     }
 
     @Test("what epoll cannot watch is an error, not a silence")

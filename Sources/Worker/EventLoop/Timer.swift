@@ -59,6 +59,7 @@ final class TimerTable {
     private var timers: [Timer?] = []
     private var free: [Int] = []
 
+    var count: Int { heap.count }
     var earliest: Instant? { heap.earliest.map(Instant.init(nanoseconds:)) }
 
     func enqueue(_ timer: Timer, at deadline: Instant) -> Int {
