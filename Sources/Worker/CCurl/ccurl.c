@@ -88,6 +88,11 @@ CURLcode cc_set_read_body(CURL *easy, size_t count) {
     return CURLE_OK;
 }
 
+CURLcode cc_drop_body(CURL *easy) {
+    SET(CURLOPT_POSTFIELDS, NULL);
+    return CURLE_OK;
+}
+
 void *cc_context(CURL *easy) {
     char *context = NULL;
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &context) != CURLE_OK) return NULL;

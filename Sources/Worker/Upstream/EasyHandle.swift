@@ -110,6 +110,8 @@ final class EasyHandle {
         limitTimer?.disarm()
         self.transfer = nil
         body = []
+        // An idle handle keeps nobody's prompt.
+        if configured?.isPost == true { _ = cc_drop_body(easy) }
         transfer.handle = nil
         transfer.end = end
         transfer.wakeup.signal()

@@ -29,6 +29,8 @@ CURLcode cc_set_request(
 CURLcode cc_set_copied_body(CURL *easy, const void *bytes, size_t count);
 /* A body of `count` bytes that libcurl reads through the callbacks. */
 CURLcode cc_set_read_body(CURL *easy, size_t count);
+/* Forgets a body that was copied; for handles set to POST. */
+CURLcode cc_drop_body(CURL *easy);
 
 /* The context given to cc_prepare. */
 void *cc_context(CURL *easy);
