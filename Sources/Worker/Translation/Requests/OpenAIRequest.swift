@@ -13,12 +13,12 @@ extension MessagesRequest {
 }
 
 struct OpenAIRequest {
-    private let request: MessagesRequest
-    private let target: UpstreamTarget
-    private let profile: Profile
-    private var tools: SentTools
-    private var names: UpstreamToolNames
-    private var writer: JSONWriter
+    let request: MessagesRequest
+    let target: UpstreamTarget
+    let profile: Profile
+    var tools: SentTools
+    var names: UpstreamToolNames
+    var writer: JSONWriter
     private var omissions: [Omission]
 
     init(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
@@ -60,169 +60,6 @@ struct OpenAIRequest {
         return UpstreamCall(
             path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
             plan: plan(length.maxTokens, prefill.prefill))
-    }
-
-    // MARK: Messages
-
-    private mutating func writeMessage(_ role: StaticString, content: (inout JSONWriter) -> Void) {
-        writer.beginObject()
-        writer.name("role")
-        writer.value(Text(role))
-        writer.name("content")
-        content(&writer)
-        writer.endObject()
-    }
-
-    private mutating func write(_ message: ChatMessage, isPrefill: Bool) {
-        switch message {
-        case .system(let text): writeMessage("system") { $0.value(text) }
-        case .user(let parts):
-            writeMessage("user") { writer in
-                if let text = ConversationBuilder.onlyText(parts) {
-                    writer.value(text)
-                } else {
-                    writer.value(parts)
-                }
-            }
-        case .tool(let call, let text):
-            writer.beginObject()
-            writer.name("role")
-            writer.value("tool")
-            writer.name("tool_call_id")
-            writer.value(upstreamID(call.id))
-            writer.name("content")
-            writer.value(text)
-            writer.endObject()
-        case .assistant(let turn): write(turn, isPrefill)
-        }
-    }
-
-    private mutating func write(_ turn: AssistantTurn, _ isPrefill: Bool) {
-        writer.beginObject()
-        writer.name("role")
-        writer.value("assistant")
-        writer.name("content")
-        var text = turn.text
-        if profile.reasoningEcho == .thinkTags, !turn.reasoning.isEmpty {
-            var tagged = Text("<think>" as StaticString)
-            tagged.add(turn.reasoning, boundary: "")
-            tagged.add(Text("</think>\n" as StaticString), boundary: "")
-            tagged.add(text, boundary: "")
-            text = tagged
-        }
-        if text.isEmpty, !turn.calls.isEmpty, case .null = profile.contentOfCalls {
-            writer.null()
-        } else {
-            writer.value(text)
-        }
-        switch profile.reasoningEcho {
-        case .reasoningContent where !turn.reasoning.isEmpty:
-            writer.name("reasoning_content")
-            writer.value(turn.reasoning)
-        case .reasoning where !turn.reasoning.isEmpty:
-            writer.name("reasoning")
-            writer.value(turn.reasoning)
-        default: break
-        }
-        if isPrefill, case .prefixFlag = profile.prefill {
-            writer.name("prefix")
-            writer.value(true)
-        }
-        if !turn.calls.isEmpty { write(turn.calls) }
-        writer.endObject()
-    }
-
-    private mutating func write(_ calls: [ToolUse]) {
-        writer.name("tool_calls")
-        writer.beginArray()
-        for call in calls {
-            writer.beginObject()
-            writer.name("id")
-            writer.value(upstreamID(call.id))
-            writer.name("type")
-            writer.value("function")
-            writer.name("function")
-            writer.beginObject()
-            writer.name("name")
-            writer.value(names.upstream(call.name))
-            writer.name("arguments")
-            if let input = call.input { writer.value(Text([.json(input)])) } else { writer.value("{}") }
-            writer.endObject()
-            writer.endObject()
-        }
-        writer.endArray()
-    }
-
-    private func upstreamID(_ client: String) -> String {
-        let id = ToolIdentifier.forUpstream(client)
-        switch profile.toolIDs {
-        case .any: return id
-        case .nineAlphanumeric:
-            let isFit =
-                id.utf8.count == 9
-                && id.utf8.allSatisfy { UpstreamToolNames.isAllowed($0) && $0 != 45 && $0 != 95 }
-            return isFit ? id : String(SHA256.hex(Array(id.utf8)).prefix(9))
-        }
-    }
-
-    // MARK: Tools
-
-    private mutating func writeTools() {
-        guard !tools.tools.isEmpty else { return }
-        writer.name("tools")
-        writer.beginArray()
-        for tool in tools.tools {
-            writer.beginObject()
-            writer.name("type")
-            writer.value("function")
-            writer.name("function")
-            writer.beginObject()
-            writer.name("name")
-            writer.value(names.upstream(tool.name))
-            writer.name("description")
-            if let description = tool.description {
-                writer.raw(description)
-            } else if case .client(let client) = tool.kind {
-                writer.value(Text(client.description))
-            } else {
-                writer.value("")
-            }
-            writer.name("parameters")
-            tool.writeSchema(profile.schema, to: &writer)
-            writer.endObject()
-            writer.endObject()
-        }
-        writer.endArray()
-        writeChoice()
-        if request.disableParallelToolUse, profile.parallelToolCalls {
-            writer.name("parallel_tool_calls")
-            writer.value(false)
-        }
-    }
-
-    private mutating func writeChoice() {
-        guard let choice = tools.choice else { return }
-        writer.name("tool_choice")
-        switch choice {
-        case .auto: writer.value("auto")
-        case .never: writer.value("none")
-        case .any:
-            if case .full(let word) = profile.toolChoice {
-                writer.value(Text(word))
-            } else {
-                writer.value("required")
-            }
-        case .tool(let name):
-            writer.beginObject()
-            writer.name("type")
-            writer.value("function")
-            writer.name("function")
-            writer.beginObject()
-            writer.name("name")
-            writer.value(names.upstream(name))
-            writer.endObject()
-            writer.endObject()
-        }
     }
 
     // MARK: Parameters
@@ -345,53 +182,5 @@ struct OpenAIRequest {
             plan.prefill = (try? JSONDocument(parsing: writer.bytes))?.root.string
         }
         return plan
-    }
-}
-
-extension JSONWriter {
-    mutating func value(_ text: Text) { string { text.write(to: &$0) } }
-
-    /// Content parts.
-    mutating func value(_ parts: [Part]) {
-        beginArray()
-        for part in parts {
-            beginObject()
-            name("type")
-            switch part {
-            case .text(let text):
-                value("text")
-                name("text")
-                value(text)
-            case .image(let source):
-                value("image_url")
-                name("image_url")
-                beginObject()
-                name("url")
-                value(Self.address(of: source))
-                endObject()
-            case .pdf(let data, let title):
-                value("file")
-                name("file")
-                beginObject()
-                name("filename")
-                if let title { raw(title) } else { value("document.pdf") }
-                name("file_data")
-                value(Text([.words("data:application/pdf;base64,"), .slice(TextSlice(data))]))
-                endObject()
-            }
-            endObject()
-        }
-        endArray()
-    }
-
-    private static func address(of source: ImageSource) -> Text {
-        switch source {
-        case .base64(let mediaType, let data):
-            var type: [Text.Piece] = [.words("image/png")]
-            if let mediaType { type = [.slice(TextSlice(mediaType))] }
-            return Text([.words("data:")] + type + [.words(";base64,"), .slice(TextSlice(data))])
-        case .url(let url): return Text(url)
-        case .unreachable: return Text()
-        }
     }
 }
