@@ -34,7 +34,7 @@ def parties() -> Iterator[tuple[Backend, anthropic.Anthropic]]:
 
 def test_a_message(parties: tuple[Backend, anthropic.Anthropic]) -> None:
     _, client = parties
-    message = client.messages.create(model="claude-sonnet-4-5", max_tokens=100, messages=HELLO, system="Be brief.")
+    message = client.messages.create(model="claude-local", max_tokens=100, messages=HELLO, system="Be brief.")
     assert message.content[0].type == "text" and message.content[0].text == "Hello there."
     assert (message.stop_reason, message.usage.input_tokens, message.usage.output_tokens) == ("end_turn", 11, 7)
 
@@ -49,7 +49,7 @@ def test_a_stream_with_thinking_text_and_a_call(parties: tuple[Backend, anthropi
     backend.answer = answer
     thinking: anthropic.types.ThinkingConfigEnabledParam = {"type": "enabled", "budget_tokens": 1024}
     with client.messages.stream(
-        model="claude-sonnet-4-5", max_tokens=2000, messages=HELLO, tools=[WEATHER], thinking=thinking
+        model="claude-local", max_tokens=2000, messages=HELLO, tools=[WEATHER], thinking=thinking
     ) as stream:
         kinds = [event.type for event in stream]
         message = stream.get_final_message()

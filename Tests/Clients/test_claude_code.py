@@ -68,16 +68,20 @@ class Model:
             await turn.event(said.finish("tool_calls"))
         else:
             await turn.event(said.text("It said: "))
-            await turn.event(said.text(self.results[-1].strip()))
+            await turn.event(said.text(self.told()))
             await turn.event(said.finish())
         await turn.event(said.chunk(usage=said.usage(1000 + step, 20)))
         await turn.done()
+
+    def told(self) -> str:
+        """What the last tool printed, without the reminders that the CLI may append."""
+        return self.results[-1].splitlines()[0]
 
     async def _whole(self, turn: Turn, step: int) -> None:
         if step < len(self.steps):
             await said.call_answer(*self.steps[step])(turn)
         else:
-            await turn.reply(200, said.completion({"content": "It said: " + self.results[-1].strip()}))
+            await turn.reply(200, said.completion({"content": "It said: " + self.told()}))
 
 
 def text_of(content: str | list[Json]) -> str:
@@ -128,6 +132,7 @@ def test_the_conversation_goes_on_when_its_worker_is_killed_in_mid_answer(tmp_pa
             backend.wait("the third request", lambda: any(turn_step(turn) == 2 for turn in backend.turns), LONG_AGO)
             half = next(turn for turn in backend.turns if turn_step(turn) == 2)
             half.wait("half")
+            daemon.wait_in_flight(1)
             busy = next(worker["pid"] for worker in daemon.status()["workers"] if worker["exchanges"])
             os.kill(busy, signal.SIGKILL)
             half.wait_gone()

@@ -155,8 +155,7 @@ def test_stopping_lets_a_stream_come_to_its_end_beyond_the_managers_own_limit() 
     with dragoman(held, drop_in="[Service]\nTimeoutStopSec=2s\n") as (machine, backend):
         running = stream(machine)
         running.until("content_block_delta")
-        machine.systemctl("stop", SOCKET)
-        machine.systemctl("stop", "--no-block", SERVICE)
+        machine.systemctl("stop", "--no-block", SOCKET, SERVICE)
         machine.wait_show(SERVICE, "ActiveState", "deactivating")
         machine.run("sleep", "3")  # Longer than TimeoutStopSec: the daemon has to ask for more time.
         backend.turn(0).go("end")
@@ -172,10 +171,12 @@ def test_a_worker_that_dies_has_an_obituary_in_the_journal() -> None:
         machine.run("kill", f"-{signal.SIGKILL.value}", victim, check=True)
         assert ask(machine).status == 200
         deadline = time.monotonic() + 10
-        while not (entries := journal(machine, f"OBJECT_PID={victim}")):
+        while not (entries := [one for one in journal(machine, f"OBJECT_PID={victim}") if "died" in one["MESSAGE"]]):
             assert time.monotonic() < deadline, "no entry about the worker"
-        entry = entries[0]
-        assert entry["SYSLOG_IDENTIFIER"] == "dragoman" and "KILL" in str(entry) and len(entry["MESSAGE_ID"]) == 32
+        (entry,) = entries
+        assert entry["SYSLOG_IDENTIFIER"] == "dragoman" and len(entry["MESSAGE_ID"]) == 32
+        assert entry["DRAGOMAN_SIGNAL"] == "SIGKILL" and entry["DRAGOMAN_RESTART"] in ("now", "in 100ms")
+        assert entry["DRAGOMAN_SERVED"] and entry["DRAGOMAN_AGE_SECONDS"] and entry["PRIORITY"] == "4"
 
 
 def test_status_without_the_service_says_so() -> None:
