@@ -8,7 +8,7 @@ import signal
 from harness import said
 from harness.backend import Backend, Turn
 from harness.client import message
-from harness.daemon import Daemon, backend_config
+from harness.daemon import Daemon, backend_config, free_port
 from harness.log import fields
 
 FIELDS = {"request_id", "backend", "model", "requested_model", "status", "outcome", "duration_us", "worker", "generation"}
@@ -89,16 +89,7 @@ def test_status_tells_of_workers_restarts_connections_and_backends() -> None:
         stream.rest()
 
 
-def test_status_without_a_daemon_says_so() -> None:
-    with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
-        assert daemon.stop() == 0
-        done = daemon.run("status")
-        assert done.returncode != 0 and done.stderr
-
-
 def test_ready_is_503_while_no_backend_can_serve_and_health_is_200() -> None:
-    from harness.daemon import free_port
-
     with Daemon(backend_config(f"http://127.0.0.1:{free_port()}")) as daemon:
         daemon.log.allow(".")
         assert daemon.client.get("/health").status == 200

@@ -134,8 +134,8 @@ needs_network = pytest.mark.skipif(network.why_not() is not None, reason=f"the u
 @needs_network
 def test_without_backends_the_demo_answers_and_says_that_it_is_one() -> None:
     with network.private(), Daemon("workers: 2\n") as daemon:
-        assert daemon.client.get("/ready").status == 200
         assert "demo" in daemon.client.message(model="claude-sonnet-4-5").json["content"][0]["text"].lower()
+        processes.wait("ready", lambda: daemon.client.get("/ready").status == 200)
         assert "demo" in check_grammar(daemon.client.stream(model="claude-sonnet-4-5").rest())[0]["text"].lower()
         assert [model["id"] for model in daemon.client.get("/v1/models").json["data"]] == ["demo"]
         tools = [{"name": "Bash", "description": "", "input_schema": {"type": "object", "properties": {}}}]
