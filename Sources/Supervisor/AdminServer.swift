@@ -6,17 +6,24 @@ import Glibc
 import Shared
 
 final class AdminServer {
-    /// The one question there is, and its answer's first byte is `{`.
+    /// The one question there is.
     static let question = "status\n"
 
     private static let maximumClients = 16
     private static let timeLimit: Duration = .seconds(5)
+    /// How long an answer waits for the workers' newest figures.
+    static let freshness: Duration = .milliseconds(250)
+
+    private enum Phase {
+        case reading([UInt8])
+        case asked(at: Moment)
+        case answering(ArraySlice<UInt8>)
+    }
 
     private final class Client {
         let socket: Descriptor
         let deadline: Moment
-        var received: [UInt8] = []
-        var answer: ArraySlice<UInt8>?
+        var phase = Phase.reading([])
 
         init(_ socket: consuming Descriptor, deadline: Moment) {
             self.socket = socket
@@ -30,7 +37,19 @@ final class AdminServer {
 
     init(_ listener: Listener) { self.listener = listener }
 
-    var nextDeadline: Moment? { clients.values.map(\.deadline).min() }
+    /// Since when the oldest unanswered question waits.
+    var askedAt: Moment? {
+        clients.values.compactMap { client in
+            guard case .asked(let moment) = client.phase else { return nil }
+            return moment
+        }.min()
+    }
+
+    var nextDeadline: Moment? {
+        let deadlines =
+            clients.values.map(\.deadline) + [askedAt.map { $0 + Self.freshness }].compactMap { $0 }
+        return deadlines.min()
+    }
 
     func accept(_ poller: borrowing Poller, _ log: Log) {
         let (raw, _) = SocketAddress.accept(from: listener.raw)
@@ -48,44 +67,62 @@ final class AdminServer {
         clients[lastSerial] = Client(socket, deadline: .now() + Self.timeLimit)
     }
 
-    func serve(
-        _ serial: UInt32, _ event: PolledEvent, _ poller: borrowing Poller, _ report: () -> StatusReport
-    ) {
-        guard let client = clients[serial] else { return }
-        if client.answer == nil {
-            guard read(client) else { return end(serial, poller) }
-            guard client.received.contains(UInt8(ascii: "\n")) else { return }
-            guard client.received == Array(Self.question.utf8) else { return end(serial, poller) }
-            client.answer = report().json[...]
-            try? poller.change(client.socket.raw, .adminClient(serial), for: .write)
+    /// Reads or writes, as the client is ready; true when it has just asked.
+    func serve(_ serial: UInt32, _ poller: borrowing Poller, at now: Moment) -> Bool {
+        guard let client = clients[serial] else { return false }
+        switch client.phase {
+        case .reading(let received):
+            guard let received = read(client, after: received) else {
+                end(serial, poller)
+                return false
+            }
+            client.phase = .reading(received)
+            guard received == Array(Self.question.utf8) else { return false }
+            client.phase = .asked(at: now)
+            return true
+        case .asked:
+            // Readable again: it says more than it may, or has left.
+            end(serial, poller)
+        case .answering: write(client, serial, poller)
         }
-        write(client)
-        if client.answer?.isEmpty ?? true { end(serial, poller) }
+        return false
+    }
+
+    /// Answers all who have asked.
+    func answer(_ report: StatusReport, _ poller: borrowing Poller) {
+        for (serial, client) in clients {
+            guard case .asked = client.phase else { continue }
+            client.phase = .answering(report.json[...])
+            try? poller.change(client.socket.raw, .adminClient(serial), for: .write)
+            write(client, serial, poller)
+        }
     }
 
     func expire(at now: Moment, _ poller: borrowing Poller) {
         for (serial, client) in clients where client.deadline <= now { end(serial, poller) }
     }
 
-    /// False when the client has left or says too much.
-    private func read(_ client: Client) -> Bool {
+    /// Nil when the client has left or says something else.
+    private func read(_ client: Client, after received: [UInt8]) -> [UInt8]? {
         var room = [UInt8](repeating: 0, count: 64)
         let count = recv(client.socket.raw, &room, room.count, Int32(MSG_DONTWAIT))
-        guard count != 0 else { return false }
-        guard count > 0 else { return errno == EAGAIN || errno == EINTR }
-        client.received += room.prefix(count)
-        return client.received.count <= Self.question.utf8.count
+        guard count > 0 else { return count < 0 && (errno == EAGAIN || errno == EINTR) ? received : nil }
+        let all = received + room.prefix(count)
+        return Self.question.utf8.starts(with: all) ? all : nil
     }
 
-    private func write(_ client: Client) {
-        while let rest = client.answer, !rest.isEmpty {
+    private func write(_ client: Client, _ serial: UInt32, _ poller: borrowing Poller) {
+        guard case .answering(var rest) = client.phase else { return }
+        while !rest.isEmpty {
             let count = rest.withUnsafeBytes { cs_send(client.socket.raw, $0.baseAddress, $0.count) }
             guard count > 0 else {
-                if errno != EAGAIN { client.answer = [] }
-                return
+                if count < 0, errno != EAGAIN { rest = [] }
+                break
             }
-            client.answer = rest.dropFirst(count)
+            rest = rest.dropFirst(count)
         }
+        client.phase = .answering(rest)
+        if rest.isEmpty { end(serial, poller) }
     }
 
     private func end(_ serial: UInt32, _ poller: borrowing Poller) {

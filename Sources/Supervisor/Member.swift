@@ -87,6 +87,15 @@ struct Member: Sendable {
     var deadline: Moment { life?.deadline ?? Moment(nanoseconds: .max) }
     var figures: WorkerFigures { life?.figures ?? WorkerFigures() }
     var isServing: Bool { state == .serving }
+    /// Serving, or finishing: it answers heartbeats.
+    var isAnswering: Bool {
+        switch state {
+        case .serving, .draining: true
+        case .awaitingHello, .awaitingReady, .drained, .leaving, .killed, nil: false
+        }
+    }
+
+    var owesAnswer: Bool { isAnswering && life?.isUnanswered == true }
     var wasWelcomed: Bool {
         switch state {
         case .awaitingReady, .serving, .draining: true

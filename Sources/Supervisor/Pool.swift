@@ -51,12 +51,26 @@ struct Pool: Sendable {
     var serving: Int { members.count { $0.isServing } }
     var isEmpty: Bool { members.allSatisfy(\.isGone) }
 
+    /// No worker owes an answer to a heartbeat.
+    var isCurrent: Bool { members.allSatisfy { !$0.owesAnswer } }
+
     // MARK: Events
 
     /// Starts what is due, sends heartbeats, kills what is late.
     mutating func tick(at now: Moment) -> [Action] {
         var actions: [Action] = []
         for number in members.indices { actions += tick(worker: number, at: now) }
+        return actions
+    }
+
+    /// Heartbeats ahead of time, for figures that are true now.
+    mutating func pingAll(at now: Moment) -> [Action] {
+        var actions: [Action] = []
+        for number in members.indices where members[number].isAnswering {
+            if let sequence = members[number].nextPing(every: .zero, at: now) {
+                actions.append(.send(worker: number, .ping(sequence: sequence)))
+            }
+        }
         return actions
     }
 

@@ -105,8 +105,17 @@ final class Supervisor {
         settle(at: now)
         advancePhase(at: now)
         watchListeners(at: now)
-        admin?.expire(at: now, poller)
+        answerStatus(at: now)
         manager.turn(at: now) { self.statusReport(at: now).line }
+    }
+
+    /// As soon as every worker has told its newest figures, or has taken too long to.
+    private func answerStatus(at now: Moment) {
+        guard let admin else { return }
+        admin.expire(at: now, poller)
+        guard let asked = admin.askedAt else { return }
+        guard pool.isCurrent || now.since(asked) >= AdminServer.freshness else { return }
+        admin.answer(statusReport(at: now), poller)
     }
 
     private func untilNextDeadline(from now: Moment) -> Duration {
@@ -140,7 +149,8 @@ final class Supervisor {
         case .signals: takeSignals(at: now)
         case .listener(let index): accept(from: index, at: now)
         case .admin: admin?.accept(poller, log)
-        case .adminClient(let serial): admin?.serve(serial, event, poller) { self.statusReport() }
+        case .adminClient(let serial):
+            if admin?.serve(serial, poller, at: now) == true { perform(pool.pingAll(at: now), at: now) }
         case .waiting(let id): perform(intake.vanished(id), at: now)
         case .channel(let life):
             guard let process = processes.values.first(where: { $0.life == life }) else { return }

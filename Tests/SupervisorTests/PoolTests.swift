@@ -145,6 +145,22 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(bench.after(.zero) == [.spawn(worker: 0)])
     }
 
+    @Test("who asks for status gets figures of now: a heartbeat ahead of time, one at a time as ever")
+    func pingAll() throws {
+        var bench = Bench(workers: 2)
+        _ = bench.after(.zero)
+        try bench.serve(0)
+        bench.start(1)
+        #expect(bench.pool.isCurrent)
+        #expect(bench.pool.pingAll(at: bench.now) == [.send(worker: 0, .ping(sequence: 1))])
+        #expect(!bench.pool.isCurrent)
+        #expect(bench.pool.pingAll(at: bench.now) == [])
+        _ = try bench.says(.pong(sequence: 1, figures: figures(served: 3)))
+        #expect(bench.pool.isCurrent)
+        #expect(bench.after(.milliseconds(999)) == [])
+        #expect(bench.after(.milliseconds(1)) == [.send(worker: 0, .ping(sequence: 2))])
+    }
+
     @Test("a pause of the supervisor itself is not held against the workers")
     func forgiveness() throws {
         var bench = Bench(workers: 2)
