@@ -3,41 +3,58 @@
 
 import JSON
 
-/// What people want to know of one backend in the workers' report.
+/// What people want to know of one backend.
 struct BackendSummary: Equatable {
-    let name: String
-    let url: String
-    let type: String
-    let state: String
-    let models: [Model]
-    let defaultModel: String?
-
     struct Model: Equatable {
         let id: String
         let context: Int?
     }
+
+    /// Models named in a line before it says how many more there are.
+    private static let shownModels = 6
+
+    let name: String
+    let url: String
+    let type: String
+    /// `up`, `down`, `demo`, or `unknown` before it was first asked.
+    let state: String
+    let error: String?
+    let models: [Model]
+    /// The model that a Claude name leads to, and its window in tokens where that is known.
+    let defaultModel: String?
+    let defaultContext: Int?
 
     init(_ node: JSONNode) {
         name = node["name"]?.string ?? "?"
         url = node["url"]?.string ?? ""
         type = node["type"]?.string ?? "?"
         state = node["state"]?.string ?? "?"
-        models = node["models"].items.compactMap { model in
+        error = node["error"]?.string
+        let models = node["models"].items.compactMap { model in
             model["id"]?.string.map { Model(id: $0, context: model["context"]?.int) }
         }
-        defaultModel = node["default_model"]?.string
+        self.models = models
+        let chosen = node["default_model"]?.string
+        defaultModel = chosen
+        defaultContext = node["default_context"]?.int ?? models.first { $0.id == chosen }?.context
     }
 
-    /// The window of the model that a Claude name would lead to; nil when it is not known.
-    var context: Int? { (models.first { $0.id == defaultModel } ?? models.first)?.context }
+    var isDemo: Bool { type == "demo" }
+    var isUnknown: Bool { state == "unknown" }
+    /// It can answer now.
+    var isUsable: Bool { state == "up" && defaultModel != nil }
 
     var line: String {
-        let shown = models.prefix(6).map { model in
+        guard !isDemo else { return "\(name) (built in; answers in a model's place and says so)" }
+        guard state != "down" else {
+            return "\(name) \(url) (\(type)) is down: \(error ?? "no reason known")"
+        }
+        let shown = models.prefix(Self.shownModels).map { model in
             model.context.map { "\(model.id) (\($0) tokens)" } ?? model.id
         }
         let more = models.count > shown.count ? ", and \(models.count - shown.count) more" : ""
         let list = shown.isEmpty ? "no models" : shown.joined(separator: ", ") + more
-        return "\(name) \(url) \(type), \(state): \(list)"
+        return "\(name) \(url) (\(type)) is \(state): \(list)"
     }
 }
 

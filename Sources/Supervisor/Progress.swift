@@ -39,16 +39,16 @@ final class Progress {
 
     func stopping() { put(["stopping; streams may finish (once more to end at once)"]) }
 
-    /// Once ready and once the backends are known, and again whenever these lines change.
+    /// Once ready and once the backends have been asked, and again whenever these lines change.
     private func show() {
-        guard let base, let latest else { return }
+        guard let base, let latest, !latest.contains(where: \.isUnknown) else { return }
         let lines = latest.map { "backend \($0.line)" }
         if lines != saidBackends {
             saidBackends = lines
-            put(lines.isEmpty ? ["no backend found"] : lines)
+            put(lines.isEmpty ? ["no backend"] : lines)
         }
-        let usable = latest.first { !$0.models.isEmpty }
-        let hints = Self.hints(base: base, access: access, context: usable?.context).joined(separator: "\n")
+        let context = latest.first { $0.isUsable }?.defaultContext
+        let hints = Self.hints(base: base, access: access, context: context).joined(separator: "\n")
         guard hints != saidHints else { return }
         saidHints = hints
         put(["", hints, ""])

@@ -37,8 +37,10 @@ final class Supervisor {
     var phase = Phase.running
     var processes: [Int: WorkerProcess] = [:]
     var connections: [UInt64: Connection] = [:]
-    /// The latest report of the backends, a JSON array, and whose it is.
-    var backends = "[]"
+    /// The workers' reports of the backends, JSON arrays, by life. The oldest worker's is shown: one that has
+    /// just started has not asked them yet.
+    private var reports: [UInt32: String] = [:]
+    private(set) var backends = "[]"
 
     let signals: Descriptor
     private var lastLife: UInt32 = 0
@@ -210,11 +212,18 @@ final class Supervisor {
             } catch { throw ProtocolViolation("relinquish: \(error)") }
         case .pong(_, let figures): intake.reported(worker: number, figures: figures)
         case .backends(let json):
-            backends = json
-            progress.backends(json)
+            if let life = processes[number]?.life { reported(json, by: life) }
         case .realBackendSeen: log.debug(.realBackend, ["worker": LogValue(number)])
         case .hello, .ready, .drained: break
         }
+    }
+
+    private func reported(_ json: String?, by life: UInt32) {
+        reports[life] = json
+        // Without any worker the last report is the best there is.
+        guard let shown = reports.min(by: { $0.key < $1.key })?.value, shown != backends else { return }
+        backends = shown
+        progress.backends(shown)
     }
 
     /// The process has ended: first all it has still said, then its death.
@@ -225,6 +234,7 @@ final class Supervisor {
         unwatch(process)
         poller.remove(process.exitHandle)
         processes[process.number] = nil
+        reported(nil, by: process.life)
         perform(pool.ended(worker: process.number, ending, at: now), at: now)
         settle(at: now)
     }

@@ -106,7 +106,7 @@ import Testing
     @Test("status as JSON, with the workers' own report of the backends in it as it came")
     func statusJSON() throws {
         let backends =
-            #"[{"name":"g","url":"http://h:1","type":"vllm","state":"healthy","#
+            #"[{"name":"g","url":"http://h:1","type":"vllm","state":"up","#
             + #""models":[{"id":"a","context":8192},{"id":"b"}],"default_model":"b"}]"#
         let root = try JSONDocument(parsing: report(backends: backends).json).root
         #expect(root["pid"]?.int == 42 && root["lobby"]?.int == 3 && root["restarts"]?.int == 3)
@@ -119,8 +119,33 @@ import Testing
                 == String(backends.dropFirst().dropLast()))
         let table = StatusCommand.table(root)
         #expect(table.contains("dragoman \(dragomanVersion), pid 42, running for 1m01s"))
-        #expect(table.contains("backend     g http://h:1 vllm, healthy: a (8192 tokens), b"))
-        let summary = try #require(root["backends"].items.first.map(BackendSummary.init))
-        #expect(summary.context == nil)
+        #expect(table.contains("backend     g http://h:1 (vllm) is up: a (8192 tokens), b"))
+    }
+
+    static let summaries: [(String, String, Int?)] = [
+        (
+            #"{"name":"demo","type":"demo","state":"demo","default_model":"demo","models":[{"id":"demo"}]}"#,
+            "demo (built in; answers in a model's place and says so)", nil
+        ),
+        (
+            #"{"name":"g","url":"http://h","type":"ollama","state":"down","models":[],"error":"refused"}"#,
+            "g http://h (ollama) is down: refused", nil
+        ),
+        (
+            #"{"name":"g","url":"u","type":"vllm","state":"up","models":[{"id":"a","context":1}],"#
+                + #""default_model":"b","default_context":7}"#, "g u (vllm) is up: a (1 tokens)", 7
+        ),
+        (
+            #"{"name":"g","url":"u","type":"vllm","state":"up","models":[{"id":"a","context":9},{"id":"b"}],"#
+                + #""default_model":"b"}"#, "g u (vllm) is up: a (9 tokens), b", nil
+        ),
+        (#"{"name":"g","url":"u","type":"vllm","state":"up"}"#, "g u (vllm) is up: no models", nil),
+        ("[1]", "?  (?) is ?: no models", nil),
+    ]
+
+    @Test("a backend in one line, and the window of the model that answers", arguments: summaries)
+    func summary(json: String, line: String, context: Int?) throws {
+        let summary = BackendSummary(try JSONDocument(parsing: Array(json.utf8)).root)
+        #expect(summary.line == line && summary.defaultContext == context)
     }
 }
