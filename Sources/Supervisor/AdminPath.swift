@@ -19,10 +19,11 @@ enum AdminPath {
         return user == 0 ? system : "/tmp/dragoman-\(user)/\(name)"
     }
 
-    /// Where `dragoman status` looks, in order.
+    /// Where `dragoman status` looks, in order. Inside a unit (or whoever names a RUNTIME_DIRECTORY) only
+    /// that daemon is meant.
     static func candidates(user: uid_t, variable: (String) -> String?) -> [String] {
         let first = own(user: user, variable: variable)
-        return first == system ? [first] : [first, system]
+        return first == system || variable("RUNTIME_DIRECTORY") != nil ? [first] : [first, system]
     }
 
     /// Makes the folder, for this user alone, when it is missing; false when it cannot be had, or belongs

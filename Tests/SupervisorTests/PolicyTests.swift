@@ -119,6 +119,8 @@ import Testing
             AdminPath.candidates(user: 1000) { _ in nil }
                 == ["/tmp/dragoman-1000/admin.sock", "/run/dragoman/admin.sock"])
         #expect(AdminPath.candidates(user: 0) { _ in nil } == ["/run/dragoman/admin.sock"])
+        let unit = AdminPath.candidates(user: 1000) { $0 == "RUNTIME_DIRECTORY" ? "/run/a" : nil }
+        #expect(unit == ["/run/a/admin.sock"])
     }
 
     static let doors: [(Configuration.ListenAddress, Door, String)] = [
