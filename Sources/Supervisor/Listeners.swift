@@ -19,6 +19,8 @@ final class Listener {
 
     init(_ socket: consuming Descriptor, name: String, ownedPath: String? = nil) {
         raw = socket.raw
+        // Accepted connections take these over: no calls for each of them (tcp(7), socket(7)).
+        cs_tune_connection(raw)
         let local = SocketAddress(of: raw)
         self.socket = consume socket
         self.name = name

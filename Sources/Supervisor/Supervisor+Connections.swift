@@ -32,7 +32,6 @@ extension Supervisor {
                 default: continue
                 }
             }
-            cs_tune_connection(socket.raw)
             lastConnection += 1
             connections[lastConnection] = Connection(
                 socket, id: lastConnection, door: listener.door, peer: peer)
