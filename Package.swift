@@ -74,7 +74,8 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
         .testTarget(
-            name: "EventLoopTests", dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe"],
+            name: "EventLoopTests",
+            dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe", "LoopTesting"],
             swiftSettings: strict),
         // Counts the threads of a process that has nothing but the loop; run by EventLoopTests.
         .executableTarget(
@@ -85,7 +86,13 @@ let package = Package(
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "WorkerTests",
-            dependencies: ["Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation"],
+            dependencies: [
+                "Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "LoopTesting",
+            ],
+            swiftSettings: strict),
+        // The one thread that drives the loop in the process of all tests.
+        .target(
+            name: "LoopTesting", dependencies: ["EventLoop"], path: "Tests/LoopTesting",
             swiftSettings: strict),
 
         // The load generator and mock backend of `make bench`; not installed.

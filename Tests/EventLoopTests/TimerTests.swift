@@ -1,5 +1,6 @@
 // Timers: order, moving, disarming; the heap against a sorted list.
 
+import LoopTesting
 import Testing
 
 @testable import EventLoop

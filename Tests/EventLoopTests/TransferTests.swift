@@ -2,6 +2,7 @@
 
 import EventLoop
 import Glibc
+import LoopTesting
 import Testing
 import Upstream
 

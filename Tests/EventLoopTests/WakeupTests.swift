@@ -1,6 +1,7 @@
 // The waiting point: no signal is lost, time-outs are told apart, one thread does it all.
 
 import Glibc
+import LoopTesting
 import Testing
 
 @testable import EventLoop

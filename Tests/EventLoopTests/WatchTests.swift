@@ -2,6 +2,7 @@
 
 import EventLoop
 import Glibc
+import LoopTesting
 import Testing
 
 @Suite struct WatchTests {

@@ -1,10 +1,11 @@
-// Where tests of this target that are `@Loop` run: one thread of the test process, which drives the loop
-// for all of them. Suites call `LoopThread.start()` in their initializer.
+// Where tests that are `@Loop` run: one thread of the test process drives the loop for all of them, whatever
+// target they are in, for all test targets are one process and a process has one loop. Suites call
+// `LoopThread.start()` in their initializer.
 
 import EventLoop
 import Glibc
 
-enum LoopThread {
+public enum LoopThread {
     private static let started: Bool = {
         var thread = pthread_t()
         let created = pthread_create(
@@ -19,5 +20,5 @@ enum LoopThread {
         return created == 0
     }()
 
-    static func start() { precondition(started) }
+    public static func start() { precondition(started) }
 }

@@ -1,27 +1,7 @@
-// Where these tests run: one thread of the test process drives the loop for all of them. A test is
-// `@Loop`, so its body runs there; suites call `LoopThread.start()` in their initializer.
+// What the tests of this target share.
 
-import EventLoop
 import Glibc
 import Testing
-
-enum LoopThread {
-    private static let started: Bool = {
-        var thread = pthread_t()
-        let created = pthread_create(
-            &thread, nil,
-            { _ in
-                try? LoopExecutor.shared.run {
-                    let never = Wakeup()
-                    while true { await never.wait() }
-                }
-                return nil
-            }, nil)
-        return created == 0
-    }()
-
-    static func start() { precondition(started) }
-}
 
 /// Two connected stream sockets, non-blocking, closed with the value.
 struct SocketPair: ~Copyable {
