@@ -9,44 +9,57 @@ internal import Upstream
 
 @Loop
 final class Attempt {
+    /// Where the reply comes from.
+    enum Source {
+        /// `isLimited` = a permit is needed first.
+        case backend(Int, UpstreamRequest, isLimited: Bool)
+        case demo(DemoPlayback)
+    }
+
     private enum Stage {
-        case queued(Permit, BackendAccess)
+        case queued(Permit, UpstreamRequest, backend: Int)
         case transferring(Transfer, backend: Int)
         case playing(DemoPlayback)
     }
 
-    private let destination: Destination
-    private let call: UpstreamCall
-    private let request: Request
     private let answer: Answer
     private let connection: Connection
     private let server: Server
     private let streaming: Bool
-    private let inputEstimate: Int
+    private let committed: () -> Void
+    private var stage: Stage
+    private var permit: Permit?
     private var reply: MessagesReply
     private var timing: ExchangeTiming
     private var headSeen = false
     /// The client takes less than comes: the upstream waits.
     private var congested = false
 
+    /// - Parameter committed: called once the client has seen a byte.
     init(
-        _ destination: Destination, _ call: UpstreamCall, _ request: Request, _ message: MessagesRequest,
-        _ answer: Answer, _ connection: Connection, _ server: Server
+        _ source: consuming Source, _ reply: consuming MessagesReply, _ timing: ExchangeTiming,
+        streaming: Bool,
+        _ answer: Answer, _ connection: Connection, _ server: Server, committed: @escaping () -> Void
     ) {
-        self.destination = destination
-        self.call = call
-        self.request = request
         self.answer = answer
         self.connection = connection
         self.server = server
-        streaming = message.stream
-        inputEstimate = message.estimatedInputTokens
-        reply = MessagesReply(
-            plan: call.plan, streaming: message.stream, messageID: RequestIdentity.message(),
-            requestID: answer.requestID, requestedModel: message.model, inputEstimate: inputEstimate)
-        var holdStatus = server.configuration.timeouts.holdStatus
-        if case .backend(let access) = destination, let own = access.holdStatus { holdStatus = own }
-        timing = ExchangeTiming(begun: request.receivedAt, holdStatus: holdStatus)
+        self.streaming = streaming
+        self.committed = committed
+        self.reply = reply
+        self.timing = timing
+        switch source {
+        case .demo(let playback): stage = .playing(playback)
+        case .backend(let index, let request, isLimited: true):
+            if let permit = server.control?.acquire(backend: index, signalling: connection.wakeup) {
+                self.permit = permit
+                stage = .queued(permit, request, backend: index)
+                return
+            }
+            stage = .transferring(server.upstream.start(request, wakeup: connection.wakeup), backend: index)
+        case .backend(let index, let request, isLimited: false):
+            stage = .transferring(server.upstream.start(request, wakeup: connection.wakeup), backend: index)
+        }
     }
 
     var usage: Usage { reply.usage }
@@ -58,51 +71,43 @@ final class Attempt {
 
     /// Runs to the one outcome. When `undecidedFailure` is nil then, the client has been answered or is gone.
     func run() async -> Outcome {
-        var stage = begin()
-        let permit: Permit? = if case .queued(let permit, _) = stage { permit } else { nil }
         defer { if let permit { server.control?.relinquish(permit) } }
         while true {
-            if connection.socket.isGone {
-                if case .transferring(let transfer, _) = stage { transfer.cancel() }
-                reply.cancel()
-                return .cancelled
-            }
-            // First make room: it decides whether more may come.
-            connection.socket.flush()
-            advance(&stage)
-            keepTime()
-            if case .ended(let outcome) = reply.phase {
-                if case .transferring(let transfer, let backend) = stage { letGo(transfer, backend, outcome) }
-                if undecidedFailure == nil { answer.finish(with: &reply, streaming: streaming) }
-                return outcome
-            }
-            write()
-            var deadline = timing.deadline(timingStage)
-            if case .playing(let playback) = stage { deadline = min(deadline, playback.deadline) }
+            if let outcome = turn() { return outcome }
             _ = await connection.wakeup.wait(until: deadline)
         }
     }
 
-    private func begin() -> Stage {
-        switch destination {
-        case .demo:
-            let demo = Demo(
-                answering: request.body, inputTokens: inputEstimate, callID: RequestIdentity.toolCall())
-            return .playing(DemoPlayback(demo, begun: Loop.now))
-        case .backend(let access):
-            guard access.maxConcurrent != nil, let control = server.control else { return send(access) }
-            return .queued(control.acquire(backend: access.index, signalling: connection.wakeup), access)
+    /// Everything that can be done now; the outcome when that was all.
+    private func turn() -> Outcome? {
+        if connection.socket.isGone {
+            if case .transferring(let transfer, _) = stage { transfer.cancel() }
+            reply.cancel()
+            return .cancelled
         }
+        // First make room: it decides whether more may come.
+        connection.socket.flush()
+        advance()
+        keepTime()
+        guard case .ended(let outcome) = reply.phase else {
+            write()
+            return nil
+        }
+        if case .transferring(let transfer, let backend) = stage { letGo(transfer, backend, outcome) }
+        if undecidedFailure == nil { answer.finish(with: &reply, streaming: streaming) }
+        return outcome
     }
 
-    private func send(_ access: BackendAccess) -> Stage {
-        let sent = access.request(for: call, server.configuration.timeouts)
-        return .transferring(
-            server.upstream.start(sent, wakeup: connection.wakeup), backend: access.index)
+    private var deadline: Instant {
+        let next = timing.deadline(timingStage)
+        if case .playing(let playback) = stage { return min(next, playback.deadline) }
+        return next
     }
 
-    private func advance(_ stage: inout Stage) {
-        if case .queued(let permit, let access) = stage, permit.isGranted { stage = send(access) }
+    private func advance() {
+        if case .queued(let permit, let request, let backend) = stage, permit.isGranted {
+            stage = .transferring(server.upstream.start(request, wakeup: connection.wakeup), backend: backend)
+        }
         switch stage {
         case .queued: break
         case .transferring(let transfer, let backend): take(from: transfer, backend)
@@ -166,6 +171,7 @@ final class Attempt {
 
     private func write() {
         guard reply.phase == .streaming, reply.hasOutput else { return }
+        if answer.isOpen { committed() }
         answer.beginStream()
         answer.stream(reply.takeOutput())
         timing.noteSent(at: Loop.now)

@@ -26,6 +26,14 @@ enum Destination: Sendable {
         }
     }
 
+    /// The backend's own, if it has one.
+    var holdStatus: Duration? {
+        switch self {
+        case .backend(let access): access.holdStatus
+        case .demo: nil
+        }
+    }
+
     /// Longest `x-dragoman-dropped` value, in bytes.
     static let longestDropped = 1024
 

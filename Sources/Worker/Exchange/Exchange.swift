@@ -15,6 +15,9 @@ final class Exchange {
     private let connection: Connection
     private let server: Server
     private var record: ExchangeRecord
+    /// The parsed request, as long as another backend may still be tried with it.
+    private var message: MessagesRequest?
+    private var routes: ArraySlice<Route> = []
 
     init(_ request: Request, _ answer: Answer, on connection: Connection, of server: Server) {
         self.request = request
@@ -31,56 +34,100 @@ final class Exchange {
         remember(ending)
     }
 
+    // What is large lives in functions that do not suspend: the frames of this one and of `run` stay small
+    // for as long as the stream lasts, thousands at a time.
     private func journey() async -> ExchangeRecord.Ending {
+        if let ending = parse() { return ending }
+        if let ending = await route() { return ending }
+        while true {
+            switch nextAttempt() {
+            case .refused(let error): return refuse(error)
+            case .attempt(let attempt):
+                let outcome = await attempt.run()
+                if let ending = judge(attempt, outcome) { return ending }
+            }
+        }
+    }
+
+    // MARK: Steps
+
+    /// Bytes to a typed request; answers what no backend has to see.
+    private func parse() -> ExchangeRecord.Ending? {
         do throws(ClientError) {
             let message = try MessagesRequest(parsing: request.body)
             record.requestedModel = message.model
             record.streaming = message.stream
-            if let local = message.localAnswer { return answerLocally(local, message) }
-            return try await tryRoutes(try await routes(for: message.model), message)
+            if let local = message.localAnswer { return answer(local, message) }
+            self.message = message
+            return nil
         } catch {
-            answer.send(error)
-            return .refused(error)
+            return refuse(error)
         }
     }
 
-    private func routes(for model: String) async throws(ClientError) -> [Route] {
-        guard let catalogue = server.catalogue else { throw Self.notReady }
+    /// The model's name to the backends to try.
+    private func route() async -> ExchangeRecord.Ending? {
+        guard let catalogue = server.catalogue, let message else { return refuse(Self.notReady) }
         do throws(RoutingFailure) {
-            return try await catalogue.routes(for: model)
+            routes = try await catalogue.routes(for: message.model)[...]
+            return nil
         } catch {
-            throw error.clientError
+            return refuse(error.clientError)
         }
     }
 
-    private static let notReady = ClientError(
-        status: 529, kind: .overloaded, message: "No backend is available yet.", retryAfter: 1)
+    private enum Next {
+        case attempt(Attempt)
+        case refused(ClientError)
+    }
 
-    /// One backend after the other, until one has decided. Throws when the request itself cannot be sent.
-    private func tryRoutes(
-        _ routes: [Route], _ message: MessagesRequest
-    ) async throws(ClientError) -> ExchangeRecord.Ending {
-        var last: (failure: ClientError, outcome: Outcome)?
-        for route in routes {
+    /// The next backend, with the request in its words.
+    private func nextAttempt() -> Next {
+        guard let message else { return .refused(Self.notReady) }
+        while let route = routes.popFirst() {
             guard let destination = destination(of: route) else { continue }
-            record.attempts += 1
-            record.backend = destination.name
-            record.model = destination.model
-            let call = try message.converted(for: destination.target)
-            record.omissions = call.omissions.map(\.path)
-            answer.fields = destination.fields(omissions: record.omissions)
-            let attempt = Attempt(destination, call, request, message, answer, connection, server)
-            let outcome = await attempt.run()
-            record.usage = attempt.usage
-            record.repairs = attempt.repairs
-            record.cause = attempt.cause
-            guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
-            last = (failure, outcome)
-            guard Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else { break }
+            do throws(ClientError) {
+                return .attempt(try attempt(destination, message))
+            } catch {
+                return .refused(error)
+            }
         }
-        guard let last else { throw Self.notReady }
-        answer.send(last.failure)
-        return .ended(last.outcome)
+        return .refused(Self.notReady)
+    }
+
+    private func attempt(_ destination: Destination, _ message: MessagesRequest) throws(ClientError)
+        -> Attempt
+    {
+        record.attempts += 1
+        record.backend = destination.name
+        record.model = destination.model
+        let call = try message.converted(for: destination.target)
+        record.omissions = call.omissions.map(\.path)
+        answer.fields = destination.fields(omissions: record.omissions)
+        let reply = MessagesReply(
+            plan: call.plan, streaming: message.stream, messageID: RequestIdentity.message(),
+            requestID: answer.requestID, requestedModel: message.model,
+            inputEstimate: message.estimatedInputTokens)
+        let timeouts = server.configuration.timeouts
+        let timing = ExchangeTiming(
+            begun: request.receivedAt, holdStatus: destination.holdStatus ?? timeouts.holdStatus)
+        let source: Attempt.Source
+        switch destination {
+        case .demo:
+            let demo = Demo(
+                answering: request.body, inputTokens: message.estimatedInputTokens,
+                callID: RequestIdentity.toolCall())
+            source = .demo(DemoPlayback(demo, begun: Loop.now))
+        case .backend(let access):
+            source = .backend(
+                access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
+        }
+        return Attempt(source, reply, timing, streaming: message.stream, answer, connection, server) {
+            // Nobody else will be asked: neither the bytes nor their tape are needed any more.
+            [unowned self] in
+            self.message = nil
+            request.body = []
+        }
     }
 
     private func destination(of route: Route) -> Destination? {
@@ -90,13 +137,34 @@ final class Exchange {
         }
     }
 
-    /// Answers what no backend has to see.
-    private func answerLocally(_ local: LocalAnswer, _ message: MessagesRequest)
-        -> ExchangeRecord.Ending
-    {
+    /// What an ended attempt means: the end, or (nil) that the next backend is to be tried.
+    private func judge(_ attempt: Attempt, _ outcome: Outcome) -> ExchangeRecord.Ending? {
+        record.usage = attempt.usage
+        record.repairs = attempt.repairs
+        record.cause = attempt.cause
+        guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
+        if Failover.mayTryNext(failure, anythingSent: !answer.isOpen), !routes.isEmpty { return nil }
+        answer.send(failure)
+        return .ended(outcome)
+    }
+
+    // MARK: Answers of our own
+
+    private static let notReady = ClientError(
+        status: 529, kind: .overloaded, message: "No backend is available yet.", retryAfter: 1)
+
+    /// What answered when no backend did.
+    private static let ownName = "dragoman"
+
+    private func refuse(_ error: ClientError) -> ExchangeRecord.Ending {
+        answer.send(error)
+        return .refused(error)
+    }
+
+    private func answer(_ local: LocalAnswer, _ message: MessagesRequest) -> ExchangeRecord.Ending {
         record.backend = Self.ownName
-        answer.fields = [.init("x-dragoman-backend", Self.ownName)]
         record.usage.input = message.estimatedInputTokens
+        answer.fields = [.init("x-dragoman-backend", Self.ownName)]
         let body = local.body(
             messageID: RequestIdentity.message(), model: message.model, streaming: message.stream,
             inputTokens: message.estimatedInputTokens)
@@ -109,14 +177,14 @@ final class Exchange {
         return .ended(.completed)
     }
 
-    /// What answered when no backend did.
-    private static let ownName = "dragoman"
+    // MARK: The record
 
     private func remember(_ ending: ExchangeRecord.Ending) {
         server.counters.served &+= 1
         if ending.isFailure { server.counters.failed &+= 1 }
         server.counters.inputTokens &+= UInt64(clamping: record.usage.input)
         server.counters.outputTokens &+= UInt64(clamping: record.usage.output)
+        guard server.log.takes(ending.level) else { return }
         let fields = record.fields(
             ending, status: answer.status, firstByteAt: answer.firstByteAt, now: .now)
         if ending.level == .warning {

@@ -6,11 +6,18 @@ internal import HTTP
 internal import Shared
 internal import Translation
 
-/// One request, complete.
-struct Request {
+/// One request.
+@Loop
+final class Request {
     let head: RequestHead
-    let body: [UInt8]
+    /// Given up as soon as it is not needed: an answer may take long.
+    var body: [UInt8] = []
     let receivedAt: Instant
+
+    init(head: RequestHead, receivedAt: Instant) {
+        self.head = head
+        self.receivedAt = receivedAt
+    }
 }
 
 @Loop
@@ -88,9 +95,8 @@ final class Connection {
             server.refused(head, error, self)
             answer.send(error)
         case .endpoint(let endpoint):
-            let received = Loop.now
-            let body = try await reader.body(of: head)
-            let request = Request(head: head, body: body, receivedAt: received)
+            let request = Request(head: head, receivedAt: Loop.now)
+            request.body = try await reader.body(of: head)
             await server.answer(request, endpoint, answer, on: self)
         }
         // A stream that did not end on purpose must not look as if it had.

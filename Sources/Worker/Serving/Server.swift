@@ -75,8 +75,8 @@ extension Server: ControlReceiver {
             configuration, keys: backendKeys, realBackendSeen: realBackendSeen, tellsChanges: number == 0,
             log: log, outside: outside)
         self.catalogue = catalogue
-        catalogue.start()
         control?.send(.ready)
+        catalogue.start()
     }
 
     func received(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor) {
