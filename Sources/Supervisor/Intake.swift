@@ -83,8 +83,9 @@ struct Intake: Sendable {
 
     /// Workers that keep a connection waiting for longer than `acknowledgeWithin`.
     func overdue(at now: Moment) -> [Int] {
-        rooms.filter { $0.value.oldest.map { now.since($0) >= Self.acknowledgeWithin } ?? false }
-            .keys.sorted()
+        let waits = rooms.flatMap { worker, room in room.oldest.map { [(worker: worker, since: $0)] } ?? [] }
+        let late = (waits + lobby.owed).filter { now.since($0.since) >= Self.acknowledgeWithin }
+        return Set(late.map(\.worker)).sorted()
     }
 
     // MARK: Connections
@@ -108,11 +109,10 @@ struct Intake: Sendable {
     mutating func peeked(
         _ id: UInt64, _ verdict: PeekVerdict, by worker: Int
     ) throws(ProtocolViolation) -> Action? {
-        switch lobby.look(of: id) {
-        case .asked(worker), .recalled(worker): break
-        // The client left while it was being looked at: the supervisor saw that first.
-        case nil: return nil
-        default: throw ProtocolViolation("a verdict on connection \(id), which it was not shown")
+        // None: the client left while it was being looked at, and the supervisor saw that first.
+        guard let look = lobby.look(of: id) else { return nil }
+        guard look.looker == worker else {
+            throw ProtocolViolation("a verdict on connection \(id), which it was not shown")
         }
         guard verdict == .other else {
             _ = lobby.remove(id)
@@ -163,7 +163,7 @@ struct Intake: Sendable {
                 rooms[chosen]?.unacknowledged[entry.id] = now
                 actions.append(.pass(id: entry.id, to: chosen))
             case .asked(let worker):
-                lobby.set(.recalled(worker: worker), for: entry.id)
+                lobby.set(.recalled(worker: worker, since: now), for: entry.id)
                 actions.append(.unpeek(id: entry.id, from: worker))
                 spoken += 1
             case .recalled:

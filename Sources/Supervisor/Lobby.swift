@@ -10,10 +10,18 @@ struct Lobby: Sendable {
         case none
         /// Shown to this worker; its verdict is not here yet.
         case asked(worker: Int)
-        /// The verdict was called for, because a slot is free.
-        case recalled(worker: Int)
+        /// The verdict was called for, because a slot is free; it has to come at once.
+        case recalled(worker: Int, since: Moment)
         /// Not a health question: it waits for a slot.
         case other
+
+        /// The worker that looks.
+        var looker: Int? {
+            switch self {
+            case .asked(let worker), .recalled(let worker, _): worker
+            case .none, .other: nil
+            }
+        }
     }
 
     struct Entry: Equatable, Sendable {
@@ -50,16 +58,19 @@ struct Lobby: Sendable {
 
     /// A worker has died: what it was looking at is unseen again.
     mutating func forget(worker: Int) {
-        for index in entries.indices
-        where entries[index].look == .asked(worker: worker)
-            || entries[index].look == .recalled(worker: worker)
-        {
+        for index in entries.indices where entries[index].look.looker == worker {
             entries[index].look = .none
         }
     }
 
     /// How many of the entries a worker is looking at.
-    func looks(of worker: Int) -> Int {
-        entries.count { $0.look == .asked(worker: worker) || $0.look == .recalled(worker: worker) }
+    func looks(of worker: Int) -> Int { entries.count { $0.look.looker == worker } }
+
+    /// The workers that owe a verdict they were asked for, and since when.
+    var owed: [(worker: Int, since: Moment)] {
+        entries.compactMap { entry in
+            guard case .recalled(let worker, let since) = entry.look else { return nil }
+            return (worker, since)
+        }
     }
 }

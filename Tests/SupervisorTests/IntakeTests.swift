@@ -107,6 +107,24 @@ extension Intake {
         #expect(intake.overdue(at: start + .seconds(2)) == [])
     }
 
+    @Test(
+        "a verdict that was called for and does not come makes its worker overdue; one not called for may wait"
+    )
+    func owedVerdict() throws {
+        var intake = intake(1, 1)
+        for id in 1...3 as ClosedRange<UInt64> { _ = intake.arrive(id) }
+        _ = try intake.accepted(1, by: 0)
+        _ = try intake.accepted(2, by: 1)
+        #expect(intake.overdue(at: start + .seconds(60)) == [])
+        try intake.released(1, by: 1)
+        let later = start + .seconds(60)
+        #expect(intake.settle(at: later).first == .unpeek(id: 3, from: 0))
+        #expect(intake.overdue(at: later + .milliseconds(1999)) == [])
+        #expect(intake.overdue(at: later + .seconds(2)) == [0])
+        intake.lost(worker: 0)
+        #expect(intake.settle(at: later + .seconds(2)) == [.pass(id: 3, to: 1)])
+    }
+
     @Test("one worker swallows so many and no more")
     func swallowing() {
         var intake = intake(1000)
