@@ -2,7 +2,6 @@
 // is not permitted in this phase, or does not decode, ends the worker; so does the end of the channel.
 
 internal import EventLoop
-internal import Glibc
 internal import Shared
 
 /// What the worker does when the supervisor speaks.
@@ -26,18 +25,24 @@ final class Control {
     }
 
     /// Exit status when the channel was broken, as EX_SOFTWARE of sysexits.h; 0 when it ended.
-    private static let brokenChannel: Int32 = 70
+    static let brokenChannel: Int32 = 70
 
     private let channel: WorkerChannel
     private let log: Log
     private unowned let receiver: any ControlReceiver
+    /// Ends the process with this status, at once.
+    private let leave: @Loop (Int32) -> Void
     private var watch: Watch?
     private var phase = Phase.greeting
     private var permits: [UInt64: Permit] = [:]
     private var lastTicket: UInt64 = 0
 
-    init(_ channel: WorkerChannel, log: Log, receiver: any ControlReceiver) {
+    init(
+        _ channel: WorkerChannel, log: Log, receiver: any ControlReceiver,
+        leave: @escaping @Loop (Int32) -> Void
+    ) {
         self.channel = channel
+        self.leave = leave
         self.log = log
         self.receiver = receiver
     }
@@ -52,7 +57,7 @@ final class Control {
         do throws(ControlFailure) {
             try channel.send(message)
         } catch {
-            leave(error)
+            end(error)
         }
     }
 
@@ -63,13 +68,13 @@ final class Control {
             while true {
                 switch try channel.receive() {
                 case .nothing: return
-                case .ended: leave(.ended)
+                case .ended: return end(.ended)
                 case .message(let message): try take(message)
                 case .passing(let message, let descriptor): try take(message, descriptor)
                 }
             }
         } catch {
-            leave(error)
+            end(error)
         }
     }
 
@@ -124,11 +129,14 @@ final class Control {
 
     // MARK: The end
 
-    private func leave(_ failure: ControlFailure) -> Never {
-        // Without its supervisor a worker has no purpose: it takes no time to say goodbye to clients.
-        if failure == .ended { exit(0) }
+    /// Without its supervisor a worker has no purpose: it takes no time to say goodbye to clients.
+    private func end(_ failure: ControlFailure) {
+        guard let watch else { return }
+        watch.cancel()
+        self.watch = nil
+        if failure == .ended { return leave(0) }
         log.error(.channelBroken, ["reason": LogValue("\(failure)")])
-        exit(Self.brokenChannel)
+        leave(Self.brokenChannel)
     }
 }
 

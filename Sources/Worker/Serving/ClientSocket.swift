@@ -29,9 +29,8 @@ final class ClientSocket {
     /// Since when the client has taken nothing of what waits.
     private(set) var stalledSince: Instant?
 
-    /// Watches the socket; every change signals `wakeup`.
+    /// Watches the socket; every change signals `wakeup`. It comes tuned (TCP_NODELAY) from the supervisor.
     init(_ descriptor: consuming Descriptor, signalling wakeup: Wakeup) throws(LoopError) {
-        cs_tune_connection(descriptor.raw)
         let raw = descriptor.raw
         self.descriptor = descriptor
         self.wakeup = wakeup

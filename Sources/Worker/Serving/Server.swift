@@ -2,6 +2,7 @@
 // Holds: a connection received is answered or closed, and its slot returned exactly once.
 
 internal import EventLoop
+internal import Glibc
 internal import HTTP
 internal import Shared
 internal import Translation
@@ -35,8 +36,11 @@ final class Server {
     }
 
     /// Greets the supervisor; from here on its messages drive the worker.
-    func begin(_ channel: WorkerChannel) throws(LoopError) {
-        let control = Control(channel, log: log, receiver: self)
+    /// - Parameter leave: ends the process with this status.
+    func begin(
+        _ channel: WorkerChannel, leave: @escaping @Loop (Int32) -> Void = { exit($0) }
+    ) throws(LoopError) {
+        let control = Control(channel, log: log, receiver: self, leave: leave)
         self.control = control
         lobby = Lobby(
             verdict: { id, verdict in control.send(.peeked(id: id, verdict: verdict)) },

@@ -1,0 +1,305 @@
+// A whole worker without its process: a supervisor's end of the channel, clients on socket pairs. What needs
+// a real backend or real processes is in the scenarios.
+
+import EventLoop
+import Glibc
+import LoopTesting
+import Shared
+import Testing
+import Upstream
+
+@testable import Worker
+
+/// The supervisor's side of one worker.
+@Loop
+final class Worked {
+    let server: Server
+    private let channel: SupervisorChannel
+    private let wakeup = Wakeup()
+    private var watch: Watch?
+    private var messages: [WorkerMessage] = []
+    private(set) var left: Int32?
+    private var lastID: UInt64 = 0
+
+    /// Greets and waits until the worker is ready.
+    init(_ configuration: Configuration = Configuration(), greet: Bool = true) async throws {
+        var configuration = configuration
+        configuration.log.level = .error
+        configuration.backends = [.init(name: "absent", url: "http://127.0.0.1:1")]
+        let pair = try ControlPair.make()
+        var ends: (Int32, Int32) = (-1, -1)
+        pair.give { supervisor, worker in ends = (supervisor.release(), worker.release()) }
+        guard let near = Descriptor(adopting: ends.0), let far = Descriptor(adopting: ends.1) else {
+            throw SystemFailure("socketpair", EMFILE)
+        }
+        channel = SupervisorChannel(adopting: near)
+        let start = WorkerStart(
+            number: 0, configuration: configuration,
+            secrets: try HeldSecrets(configuration, SecretSources { _ in nil }),
+            log: Log(configuration.log, identifier: "dragoman-worker"), channel: ChannelEnd())
+        server = Server(start, upstream: try #require(UpstreamClient()))
+        watch = try Watch(channel.raw) { [unowned self] _ in pump() }
+        try server.begin(WorkerChannel(adopting: far)) {
+            [unowned self] in
+            left = $0
+            wakeup.signal()
+        }
+        #expect(await next { if case .hello(controlProtocolVersion) = $0 { true } else { false } })
+        guard greet else { return }
+        try say(.welcome(slots: 8, realBackendSeen: true))
+        #expect(await next { $0 == .ready })
+    }
+
+    /// A worker never ends but with its process: it is kept until then.
+    func end() {
+        watch?.cancel()
+        server.catalogue?.stop()
+        Self.ended.append(self)
+    }
+
+    private static var ended: [Worked] = []
+
+    func say(_ message: SupervisorMessage, passing descriptor: Int32? = nil) throws {
+        try channel.send(message, passing: descriptor)
+    }
+
+    /// Passes one end of a new connection; gives the other.
+    func connect(peek: Bool = false) throws -> (id: UInt64, client: Client) {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_NONBLOCK, 0, &ends) == 0)
+        lastID += 1
+        let message: SupervisorMessage =
+            peek
+            ? .peek(id: lastID, door: .unix, peer: "test")
+            : .connection(id: lastID, door: .unix, peer: "test")
+        try say(message, passing: ends[0])
+        close(ends[0])
+        return (lastID, try Client(ends[1]))
+    }
+
+    /// Waits for a message and takes it out; false after two seconds without.
+    func next(_ wanted: (WorkerMessage) -> Bool) async -> Bool {
+        let deadline = Instant.now.advanced(by: .seconds(2))
+        while true {
+            if let index = messages.firstIndex(where: wanted) {
+                messages.remove(at: index)
+                return true
+            }
+            if await wakeup.wait(until: deadline) { return false }
+        }
+    }
+
+    func hasLeft(with status: Int32) async -> Bool {
+        let deadline = Instant.now.advanced(by: .seconds(2))
+        while left == nil { if await wakeup.wait(until: deadline) { return false } }
+        return left == status
+    }
+
+    /// Messages of this kind that have come and were not taken.
+    func count(_ wanted: (WorkerMessage) -> Bool) -> Int { messages.count(where: wanted) }
+
+    private func pump() {
+        while true {
+            guard let received = try? channel.receive() else { return }
+            switch consume received {
+            case .message(let message): messages.append(message)
+            case .passing: return
+            case .nothing: return wakeup.signal()
+            case .ended: return wakeup.signal()
+            }
+        }
+    }
+}
+
+@Loop
+final class Client {
+    private let descriptor: Int32
+    private let wakeup = Wakeup()
+    private var watch: Watch?
+    private var text = ""
+
+    init(_ descriptor: Int32) throws {
+        self.descriptor = descriptor
+        watch = try Watch(descriptor, signalling: wakeup)
+    }
+
+    func send(_ text: String) { _ = write(descriptor, text, text.utf8.count) }
+
+    func leave() {
+        watch?.cancel()
+        close(descriptor)
+    }
+
+    /// Everything up to the `count`th occurrence of `mark`, or (mark = nil) the end of the stream.
+    func read(until mark: String?, count: Int = 1) async -> String {
+        let deadline = Instant.now.advanced(by: .seconds(3))
+        while true {
+            if let mark, text.components(of: mark) >= count { return text }
+            var bytes = [UInt8](repeating: 0, count: 4096)
+            let got = Glibc.read(descriptor, &bytes, bytes.count)
+            if got == 0 { return text }
+            if got > 0 {
+                text += String(decoding: bytes[..<got], as: UTF8.self)
+                continue
+            }
+            if await wakeup.wait(until: deadline) { return text + "<timed out>" }
+        }
+    }
+}
+
+extension String {
+    fileprivate func components(of mark: String) -> Int {
+        var count = 0
+        var rest = self[...]
+        while let first = rest.indices.first(where: { rest[$0...].hasPrefix(mark) }) {
+            count += 1
+            rest = rest[first...].dropFirst(mark.count)
+        }
+        return count
+    }
+}
+
+private let health = "GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+private let isReleased: @Sendable (WorkerMessage) -> Bool = { if case .released = $0 { true } else { false } }
+
+@Suite(.serialized)
+struct ServerTests {
+    init() { LoopThread.start() }
+
+    @Test("requests in one write are answered in order; the slot comes back once")
+    @Loop func pipelined() async throws {
+        let worker = try await Worked()
+        let (id, client) = try worker.connect()
+        #expect(await worker.next { $0 == .accepted(id: id) })
+        client.send(health + "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n" + health)
+        let text = await client.read(until: "\"ok\"", count: 2)
+        #expect(text.components(of: "HTTP/1.1 200 OK") == 2 && text.components(of: "HTTP/1.1 404") == 1)
+        #expect(worker.server.figures().connections == 1)
+        client.leave()
+        #expect(await worker.next { $0 == .released(count: 1) })
+        #expect(worker.server.figures().connections == 0)
+        #expect(worker.count(isReleased) == 0)
+        worker.end()
+    }
+
+    @Test("shedding closes the connection that is idle longest, and no busy one")
+    @Loop func shedding() async throws {
+        let worker = try await Worked()
+        var idle: [Client] = []
+        for _ in 0..<3 {
+            let client = try worker.connect().client
+            client.send(health)
+            _ = await client.read(until: "\"ok\"")
+            idle.append(client)
+            await Loop.sleep(for: .milliseconds(2))
+        }
+        let fresh = try worker.connect().client
+        try worker.say(.shed(count: 2))
+        #expect(await worker.next(isReleased))
+        #expect(await worker.next(isReleased))
+        #expect(await idle[0].read(until: nil).hasSuffix("\"ok\"}"))
+        #expect(await idle[1].read(until: nil).hasSuffix("\"ok\"}"))
+        idle[2].send(health)
+        #expect(await idle[2].read(until: "\"ok\"", count: 2).components(of: "200 OK") == 2)
+        fresh.send(health)
+        #expect(await fresh.read(until: "\"ok\"").contains("200 OK"))
+        worker.end()
+    }
+
+    @Test("draining ends idle connections, lets a begun request finish, then says drained")
+    @Loop func draining() async throws {
+        let worker = try await Worked()
+        let idle = try worker.connect().client
+        idle.send(health)
+        _ = await idle.read(until: "\"ok\"")
+        let busy = try worker.connect().client
+        busy.send("GET /health HTTP/1.1\r\nHo")
+        #expect(await worker.next { $0 == .accepted(id: 2) })
+        try worker.say(.drain)
+        #expect(await worker.next(isReleased))
+        #expect(await !idle.read(until: nil).contains("timed out"))
+        #expect(worker.count { $0 == .drained } == 0)
+        busy.send("st: a\r\n\r\n")
+        let text = await busy.read(until: nil)
+        #expect(text.contains("connection: close") && text.contains("\"ok\""))
+        #expect(await worker.next { $0 == .drained })
+        #expect(worker.count(isReleased) == 1)
+        worker.end()
+    }
+
+    @Test("a waiting connection is looked at, answered for probes, and given one verdict")
+    @Loop func lobby() async throws {
+        let worker = try await Worked()
+        let (probe, asking) = try worker.connect(peek: true)
+        asking.send("GET /hea")
+        let (other, posting) = try worker.connect(peek: true)
+        posting.send("POST /v1/messages HTTP/1.1\r\n")
+        #expect(await worker.next { $0 == .peeked(id: other, verdict: .other) })
+        asking.send("lth HTTP/1.1\r\nHost: a\r\n\r\n")
+        #expect(await worker.next { $0 == .peeked(id: probe, verdict: .served) })
+        #expect(await asking.read(until: nil).contains("200 OK"))
+        let (gone, leaving) = try worker.connect(peek: true)
+        leaving.leave()
+        #expect(await worker.next { $0 == .peeked(id: gone, verdict: .gone) })
+        let (called, silent) = try worker.connect(peek: true)
+        silent.send("GET ")
+        try worker.say(.unpeek(id: called))
+        #expect(await worker.next { $0 == .peeked(id: called, verdict: .other) })
+        try worker.say(.unpeek(id: called))
+        try worker.say(.ping(sequence: 7))
+        #expect(await worker.next { if case .pong(7, _) = $0 { true } else { false } })
+        #expect(worker.count { if case .peeked = $0 { true } else { false } } == 0)
+        worker.end()
+    }
+
+    @Test("deadlines of head and body are answered with 408; silence only with the end")
+    @Loop func deadlines() async throws {
+        var configuration = Configuration()
+        configuration.timeouts.header = .milliseconds(60)
+        configuration.timeouts.body = .milliseconds(60)
+        let worker = try await Worked(configuration)
+        let silent = try worker.connect().client
+        let slow = try worker.connect().client
+        slow.send("GET /hea")
+        let half = try worker.connect().client
+        half.send("POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        #expect(await silent.read(until: nil) == "")
+        #expect(await slow.read(until: nil).hasPrefix("HTTP/1.1 408 "))
+        #expect(await half.read(until: nil).contains("timeout_error"))
+        worker.end()
+    }
+
+    @Test("a permit is asked for, granted and given back once")
+    @Loop func permits() async throws {
+        let worker = try await Worked()
+        let wakeup = Wakeup()
+        let control = try #require(worker.server.control)
+        let permit = control.acquire(backend: 3, signalling: wakeup)
+        #expect(await worker.next { $0 == .acquire(ticket: permit.ticket, backend: 3) })
+        #expect(!permit.isGranted)
+        try worker.say(.permit(ticket: permit.ticket))
+        await wakeup.wait()
+        #expect(permit.isGranted)
+        control.relinquish(permit)
+        control.relinquish(permit)
+        #expect(await worker.next { $0 == .relinquish(ticket: permit.ticket) })
+        #expect(worker.count { if case .relinquish = $0 { true } else { false } } == 0)
+        worker.end()
+    }
+
+    @Test("what is not permitted ends the worker")
+    @Loop func violations() async throws {
+        let early = try await Worked(greet: false)
+        try early.say(.drain)
+        #expect(await early.hasLeft(with: Control.brokenChannel))
+        let twice = try await Worked()
+        try twice.say(.drain)
+        try twice.say(.drain)
+        #expect(await twice.hasLeft(with: Control.brokenChannel))
+        let late = try await Worked()
+        try late.say(.drain)
+        _ = try late.connect()
+        #expect(await late.hasLeft(with: Control.brokenChannel))
+        for worker in [early, twice, late] { worker.end() }
+    }
+}
