@@ -50,6 +50,18 @@ struct FailoverTests {
     }
 }
 
+struct ToldTests {
+    @Test("a backend that stays away becomes a fault; other failures keep their words")
+    func persistent() {
+        let away = ClientError(status: 529, kind: .overloaded, message: "away", retryAfter: 5)
+        #expect(Failover.told(away, isPersistent: false) == away)
+        let told = Failover.told(away, isPersistent: true)
+        #expect(told.status == 502 && told.kind == .api && told.message == "away")
+        let other = ClientError(status: 400, kind: .invalidRequest, message: "no")
+        #expect(Failover.told(other, isPersistent: true) == other)
+    }
+}
+
 struct ExchangeRecordTests {
     private static let failure = ClientError(status: 529, kind: .overloaded, message: "secret words")
 

@@ -182,6 +182,22 @@ struct ServerTests {
         worker.end()
     }
 
+    @Test("HTTP/1.0 is closed, or kept when it asks for it and told so")
+    @Loop func oldClients() async throws {
+        let worker = try await Worked()
+        let closing = try worker.connect().client
+        closing.send("GET /health HTTP/1.0\r\n\r\n")
+        #expect(await closing.read(until: nil).contains("connection: close"))
+        let kept = try worker.connect().client
+        for count in 1...2 {
+            kept.send("GET /health HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+            #expect(
+                await kept.read(until: "\"ok\"", count: count).components(of: "connection: keep-alive")
+                    == count)
+        }
+        worker.end()
+    }
+
     @Test("shedding closes the connection that is idle longest, and no busy one")
     @Loop func shedding() async throws {
         let worker = try await Worked()

@@ -66,6 +66,8 @@ final class Attempt {
     var repairs: [String] { reply.repairs }
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
+    /// The backend could not be reached, and not for the first time.
+    private(set) var isPersistent = false
     /// Not nil when it ended before anything was sent: another backend may be tried, or this is the answer.
     var undecidedFailure: ClientError? { answer.isOpen ? reply.failure : nil }
 
@@ -80,7 +82,7 @@ final class Attempt {
 
     /// Everything that can be done now; the outcome when that was all.
     private func turn() -> Outcome? {
-        if connection.socket.isGone {
+        if connection.socket.isGone || connection.socket.isStalled {
             if case .transferring(let transfer, _) = stage { transfer.cancel() }
             reply.cancel()
             return .cancelled
@@ -143,7 +145,9 @@ final class Attempt {
         case nil where outcome == .completed:
             Timer { transfer.cancel() }.arm(at: Loop.now.advanced(by: ServingLimits.upstreamFarewell))
         case nil: transfer.cancel()
-        case .unreachable, .misconfigured, .timedOut(.connect): server.catalogue?.failed(backend)
+        case .unreachable, .misconfigured, .timedOut(.connect):
+            server.catalogue?.failed(backend)
+            isPersistent = server.catalogue?.failsPersistently(backend) == true
         case .complete, .broken, .timedOut, .cancelled: break
         }
     }

@@ -28,9 +28,9 @@ final class Exchange {
     }
 
     func run() async {
-        server.counters.exchanges &+= 1
+        server.exchangeBegan()
         let ending = await journey()
-        server.counters.exchanges &-= 1
+        server.exchangeEnded()
         remember(ending)
     }
 
@@ -144,8 +144,9 @@ final class Exchange {
         record.cause = attempt.cause
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
         if Failover.mayTryNext(failure, anythingSent: !answer.isOpen), !routes.isEmpty { return nil }
-        answer.send(failure)
-        return .ended(outcome)
+        let told = Failover.told(failure, isPersistent: attempt.isPersistent)
+        answer.send(told)
+        return .ended(told == failure ? outcome : .upstreamFailed(told))
     }
 
     // MARK: Answers of our own

@@ -18,7 +18,8 @@ final class Answer {
     var fields: [ResponseHead.Field] = []
     private let socket: ClientSocket
     private let isHead: Bool
-    private let allowsChunked: Bool
+    /// An HTTP/1.0 client: knows no chunks, and closes by default.
+    private let isOld: Bool
     private var state = State.open
     /// Whether the connection ends with this answer.
     private(set) var closes: Bool
@@ -30,7 +31,7 @@ final class Answer {
         self.socket = socket
         self.closes = closes
         isHead = request.method == .head
-        allowsChunked = request.version == .http11
+        isOld = request.version == .http10
     }
 
     /// For requests whose head could not be read.
@@ -39,7 +40,7 @@ final class Answer {
         self.socket = socket
         closes = true
         isHead = false
-        allowsChunked = false
+        isOld = true
     }
 
     var isEnded: Bool { if case .ended = state { true } else { false } }
@@ -70,9 +71,9 @@ final class Answer {
     func beginStream() {
         guard case .open = state else { return }
         fields.append(.init("cache-control", "no-cache"))
-        begin(200, allowsChunked ? .chunked : .untilClose, type: "text/event-stream")
-        if !allowsChunked { closes = true }
-        state = .streaming(chunked: allowsChunked)
+        if isOld { closes = true }
+        begin(200, isOld ? .untilClose : .chunked, type: "text/event-stream")
+        state = .streaming(chunked: !isOld)
     }
 
     /// Sends events, all in one write.
@@ -100,6 +101,8 @@ final class Answer {
         self.status = status
         var head = ResponseHead(status: status, framing: framing, closes: closes)
         if let type { head.fields.append(.init("content-type", type)) }
+        // HTTP/1.0 closes unless told otherwise.
+        if isOld && !closes { head.fields.append(.init("connection", "keep-alive")) }
         head.fields.append(.init("request-id", requestID))
         head.fields += fields
         socket.queue { head.append(to: &$0) }

@@ -49,6 +49,12 @@ final class ClientSocket {
     /// The client has left, or closed its half: during an answer that is the same.
     var isGone: Bool { ended || watch?.ready.isDisconnect != false }
 
+    /// The client has taken nothing of what waits for longer than is allowed.
+    var isStalled: Bool {
+        guard let stalledSince else { return false }
+        return Loop.now >= stalledSince.advanced(by: ServingLimits.clientStalled)
+    }
+
     // MARK: Reading
 
     /// Whether reading could bring something.

@@ -1,6 +1,7 @@
 // The worker as its connections see it: configuration, who may come in, who is here, and the way out.
 // Holds: a connection received is answered or closed, and its slot returned exactly once.
 
+internal import CSystem
 internal import EventLoop
 internal import Glibc
 internal import HTTP
@@ -25,6 +26,7 @@ final class Server {
     private var connections: [UInt64: Connection] = [:]
     private var lobby: Lobby?
     var counters = WorkerFigures()
+    private var quiet: Timer?
 
     init(_ start: WorkerStart, upstream: UpstreamClient) {
         configuration = start.configuration
@@ -60,6 +62,23 @@ final class Server {
         guard connections.removeValue(forKey: connection.id) != nil else { return }
         control?.send(.released(count: 1))
         leaveIfDrained()
+    }
+
+    // MARK: Exchanges
+
+    func exchangeBegan() { counters.exchanges &+= 1 }
+
+    /// After a burst, what the allocator keeps is given back once the worker is quiet.
+    func exchangeEnded() {
+        counters.exchanges &-= 1
+        guard counters.exchanges == 0 else { return }
+        let timer =
+            quiet
+            ?? Timer { [unowned self] in
+                if counters.exchanges == 0 { cs_trim_memory() }
+            }
+        quiet = timer
+        timer.arm(at: Loop.now.advanced(by: ServingLimits.quietTime))
     }
 
     private func leaveIfDrained() {
