@@ -225,7 +225,7 @@ struct ReplyComposer: Sendable {
     private mutating func show(_ call: ToolCallBuffer.Call, isCut: Bool) {
         if plan.disableParallelToolUse, callsShown > 0 { return note("parallel-call-dropped") }
         guard let (name, isRepaired) = names.resolve(call.names) else { return note("nameless-call-dropped") }
-        let input: [UInt8]
+        var input: [UInt8]
         switch ToolArguments.read(
             JSONText(escaped: call.arguments[...]).plain, isCut: isCut, schema: plan.toolSchemas[name],
             lastPiece: call.lastPiece > 0 ? JSONText(escaped: call.arguments[call.lastPiece...]).plain : [])
@@ -238,6 +238,10 @@ struct ReplyComposer: Sendable {
             if isCut { return note("cut-call-dropped") }
             note("unreadable-arguments")
             input = Array("{}".utf8)
+        }
+        if let healed = ArgumentHealing.healed(input, schema: plan.toolSchemas[name]) {
+            input = healed.bytes
+            for repair in healed.repairs { note(repair) }
         }
         if isRepaired { note("tool-name") }
         endChannel()
