@@ -73,6 +73,7 @@ extension Supervisor {
         }
         admin?.listener.close()
         log.notice(.stopped, ["uptime_seconds": LogValue(Moment.now().since(started).wholeSeconds)])
+        log.finish()
     }
 
     private func milliseconds(since moment: Moment) -> UInt64 {

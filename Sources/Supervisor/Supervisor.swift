@@ -108,6 +108,7 @@ final class Supervisor {
         advancePhase(at: now)
         watchListeners(at: now)
         answerStatus(at: now)
+        log.flush()
         manager.turn(at: now) { self.statusReport(at: now).line }
     }
 

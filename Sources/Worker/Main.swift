@@ -41,6 +41,7 @@ enum WorkerMain {
         case .bad(let mistakes):
             end(mistakes.map(\.description).joined(separator: "\n"), badConfiguration)
         }
+        LoopExecutor.takeOverProcess()
         do throws(LoopError) {
             try LoopExecutor.shared.run { await start.run() }
         } catch {

@@ -131,15 +131,24 @@ struct WorkerStart: Sendable {
         guard let end = channel.take() else { return }
         guard let upstream = UpstreamClient(proxy: configuration.proxy) else {
             log.error(.channelBroken, ["reason": "libcurl cannot be set up"])
-            exit(70)
+            return leave(Self.brokenInside)
         }
         let server = Server(self, upstream: upstream)
         do throws(LoopError) {
-            try server.begin(WorkerChannel(adopting: end))
+            try server.begin(WorkerChannel(adopting: end), leave: { leave($0) })
         } catch {
             log.error(.channelBroken, ["reason": LogValue("\(error)")])
-            exit(70)
+            return leave(Self.brokenInside)
         }
         await server.finished.wait()
+    }
+
+    /// As EX_SOFTWARE of sysexits.h.
+    private static let brokenInside: Int32 = 70
+
+    /// Ends the process once the last entries are out, or a second has passed.
+    private func leave(_ status: Int32) {
+        log.finish()
+        exit(status)
     }
 }

@@ -97,6 +97,8 @@ final class Control {
             receiver.welcomed(slots: Int(slots), realBackendSeen: seen)
         case (.ping(let sequence), _):
             send(.pong(sequence: sequence, figures: receiver.figures()))
+            // The heartbeat also moves on what a burst of entries left waiting.
+            log.flush()
         case (.unpeek(let id), .serving), (.unpeek(let id), .draining): receiver.unpeek(id)
         case (.shed(let count), .serving), (.shed(let count), .draining): receiver.shed(Int(count))
         case (.realBackendSeen, .serving), (.realBackendSeen, .draining): receiver.realBackendSeen()

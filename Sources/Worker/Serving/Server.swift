@@ -40,7 +40,7 @@ final class Server {
     /// Greets the supervisor; from here on its messages drive the worker.
     /// - Parameter leave: ends the process with this status.
     func begin(
-        _ channel: WorkerChannel, leave: @escaping @Loop (Int32) -> Void = { exit($0) }
+        _ channel: WorkerChannel, leave: @escaping @Loop (Int32) -> Void
     ) throws(LoopError) {
         let control = Control(channel, log: log, receiver: self, leave: leave)
         self.control = control
