@@ -63,6 +63,9 @@ REFUSALS = [
     pytest.param(said.failing(413, HTML, "text/html"), 413, "request_too_large", "", {}, id="413"),
     pytest.param(said.failing(429, oops("slow down"), retry_after="2.2"), 429, "rate_limit_error", "slow down", {"retry-after": "3"}, id="429"),
     pytest.param(
+        said.failing(429, oops("slow down"), x_ratelimit_reset_requests="1m3.5s"), 429, "rate_limit_error", "slow down", {"retry-after": "64"}, id="429 with a reset"
+    ),
+    pytest.param(
         said.failing(429, oops("no credit", code="insufficient_quota")), 402, "billing_error", "no credit", {"x-should-retry": "false"}, id="quota"
     ),
     pytest.param(said.failing(500, oops("it broke")), 500, "api_error", "it broke", {}, id="500"),

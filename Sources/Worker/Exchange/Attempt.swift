@@ -198,7 +198,7 @@ extension UpstreamHead {
     init(_ head: TransferHead) {
         self.init(
             status: head.status, contentType: head.contentType, retryAfter: head.retryAfter,
-            receivedAt: Int(time(nil)))
+            rateLimitReset: head.rateLimitReset, receivedAt: Int(time(nil)))
     }
 }
 
