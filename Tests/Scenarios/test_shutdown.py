@@ -67,6 +67,25 @@ def test_answers_given_while_draining_say_that_the_connection_closes() -> None:
         assert daemon.exit_status() == 0
 
 
+def test_a_client_that_was_promised_its_connection_may_use_it_once_more() -> None:
+    """The head of a running stream went out before the daemon knew that it would end."""
+    with Backend(held) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        with daemon.client.begin() as connection, daemon.client.connect() as idle:
+            stream = connection.stream()
+            stream.until("content_block_delta")
+            idle.request("GET", "/health")
+            assert idle.response().status == 200
+            daemon.signal(signal.SIGTERM)
+            assert idle.closed() == "end", "now the worker drains"
+            backend.turn(0).go("end")
+            check_grammar(stream.rest())
+            connection.request("GET", "/health")
+            response = connection.response()
+            assert response.status == 200 and response.headers["connection"] == "close"
+            assert connection.closed() == "end"
+        assert daemon.exit_status() == 0
+
+
 def test_a_request_that_waits_for_a_permit_is_still_served() -> None:
     with Backend(held) as backend:
         config = backend_config(backend.url)

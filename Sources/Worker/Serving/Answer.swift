@@ -46,8 +46,9 @@ final class Answer {
     var isEnded: Bool { if case .ended = state { true } else { false } }
     var isOpen: Bool { if case .open = state { true } else { false } }
 
-    /// Nothing more is accepted on this connection after the answer.
-    func closeAfterwards() { closes = true }
+    /// Nothing more is accepted on this connection after the answer; its head says so. Too late once the head
+    /// has promised otherwise.
+    func closeAfterwards() { if isOpen { closes = true } }
 
     // MARK: Whole answers
 

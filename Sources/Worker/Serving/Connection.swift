@@ -58,8 +58,8 @@ final class Connection {
         if case .idle(let since) = phase { since } else { nil }
     }
 
-    /// Ends after the answer being given, which says so if its head is still to come; at once when idle,
-    /// unless a request is just arriving.
+    /// Ends after the answer being given, which says so if its head is still to come; when idle at once, or
+    /// as soon as a client that has just been promised the connection has had time to use it.
     func leave() {
         answer?.closeAfterwards()
         mustLeave = true
@@ -108,11 +108,15 @@ final class Connection {
 
     private func nextHead(first: Bool) async throws(ReadEnd) -> RequestHead {
         let timeouts = server.configuration.timeouts
+        let since = Loop.now
+        guard !first else { return try await reader.head { since.advanced(by: timeouts.header) } }
         mustLeave = false
-        if !first { phase = .idle(since: Loop.now) }
+        phase = .idle(since: since)
         defer { phase = .busy }
-        let deadline = Loop.now.advanced(by: first ? timeouts.header : timeouts.keepalive)
-        return try await reader.head(idleUntil: deadline) { !first && (mustLeave || server.isDraining) }
+        return try await reader.head {
+            guard mustLeave || server.isDraining else { return since.advanced(by: timeouts.keepalive) }
+            return since.advanced(by: min(ServingLimits.reuseGrace, timeouts.keepalive))
+        }
     }
 
     /// Answers what could not be read as a request.

@@ -54,18 +54,14 @@ final class RequestReader {
 
     // MARK: Head
 
-    /// The next head. Waits for its first byte until `idleDeadline`, or until `giveUp` says so; then for
-    /// the rest by the header deadline.
-    func head(idleUntil idleDeadline: Instant, giveUp: () -> Bool) async throws(ReadEnd) -> RequestHead {
+    /// The next head. Waits for its first byte until `idleDeadline`, which is asked for anew after each
+    /// signal; then for the rest by the header deadline.
+    func head(idleUntil idleDeadline: () -> Instant) async throws(ReadEnd) -> RequestHead {
         var parser = RequestHeadParser(limits: HeadLimits(bytes: limits.header))
-        var deadline = idleDeadline
-        var begun = false
+        var begun: Instant?
         while true {
             if hasInput {
-                if !begun {
-                    begun = true
-                    deadline = Loop.now.advanced(by: timeouts.header)
-                }
+                if begun == nil { begun = Loop.now }
                 do throws(FramingFailure) {
                     if let head = try parser.parse(input, from: start) {
                         take(head.length)
@@ -80,9 +76,9 @@ final class RequestReader {
             case .ended: throw .silent
             case .nothing: break
             }
-            if !begun && giveUp() { throw .silent }
+            let deadline = begun?.advanced(by: timeouts.header) ?? idleDeadline()
             if await wakeup.wait(until: deadline) {
-                throw begun ? .refuse(.timedOut("head")) : .silent
+                throw begun == nil ? .silent : .refuse(.timedOut("head"))
             }
         }
     }

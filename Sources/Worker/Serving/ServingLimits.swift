@@ -19,6 +19,9 @@ enum ServingLimits {
     static let discardedBody = 256 << 10
     /// Bytes reserved for a body before any of it has come.
     static let reservedBody = 1 << 20
+    /// A client whose answer said that the connection stays open may be writing its next request already:
+    /// for so long after an answer the connection is kept even when it has to leave.
+    static let reuseGrace = Duration.milliseconds(500)
     /// Waiting connections looked at for `/health` and `/ready` at once.
     static let peekedConnections = 1024
     /// Bytes of a waiting connection that are looked at.
