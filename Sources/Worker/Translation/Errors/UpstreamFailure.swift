@@ -30,6 +30,14 @@ enum UpstreamFailure {
         return FailureText(json: root).map { named($0) }
     }
 
+    /// The text with calls that the backend could not read: Groq shows it (`tool_use_failed`).
+    static func unparsedCalls(_ root: JSONNode) -> JSONText? {
+        guard let text = root["error"]?["failed_generation"], text.isString, !text.stringRange.isEmpty else {
+            return nil
+        }
+        return JSONText(escaped: text.stringRaw, hasLoneSurrogate: text.hasLoneSurrogate)
+    }
+
     /// An event that is an error by its name, whatever its data.
     static func named(data: ArraySlice<UInt8>) -> ClientError { named(FailureText(body: Array(data))) }
 

@@ -30,6 +30,18 @@ struct LenientJSON {
         return found
     }
 
+    /// The value at the start of `text`, byte for byte if it is valid as it stands, and where it ends.
+    static func value(in text: ArraySlice<UInt8>, mayClose: Bool) -> (bytes: [UInt8], end: Int)? {
+        var reader = LenientJSON(text: text, at: text.startIndex, mayClose: mayClose)
+        reader.skipSpace()
+        let start = reader.at
+        guard reader.value(depth: 0) else { return nil }
+        let source = Array(text[start..<reader.at])
+        if (try? JSONDocument(parsing: source)) != nil { return (source, reader.at) }
+        guard (try? JSONDocument(parsing: reader.out)) != nil else { return nil }
+        return (reader.out, reader.at)
+    }
+
     private init(text: ArraySlice<UInt8>, at: Int, mayClose: Bool) {
         self.text = text
         self.at = at

@@ -100,7 +100,7 @@ public struct MessagesReply: Sendable {
         case .events:
             while wantsMore, let frame = decoder.last() { read(frame) }
         case .document where end == .complete: readDocument()
-        case .failure: fail(UpstreamFailure.answer(head: head, body: document, model: requestedModel))
+        case .failure: readFailure()
         case .unknown, .document: break
         }
         guard wantsMore else { return }
@@ -195,6 +195,7 @@ public struct MessagesReply: Sendable {
             if phase == .undecided, streaming, delta.decides { commit() }
             try composer.receive(delta)
         } catch {
+            if case .failed = delta, let text = reader.unparsedCalls, recovers(text) { return }
             // What fails after the model has stopped does not take the answer back.
             composer.stop == nil ? fail(error) : finish()
         }
@@ -207,6 +208,20 @@ public struct MessagesReply: Sendable {
         }
         composer.note("no-finish-reason")
         finish()
+    }
+
+    private mutating func readFailure() {
+        let root = (try? JSONDocument(parsing: document))?.root
+        if let text = root.flatMap(UpstreamFailure.unparsedCalls), recovers(text) { return }
+        fail(UpstreamFailure.answer(head: head, body: document, model: requestedModel))
+    }
+
+    /// Whether calls that the backend could not read can be read here; then they end the reply.
+    private mutating func recovers(_ text: JSONText) -> Bool {
+        guard let found = composer.calls(in: text) else { return false }
+        if phase == .undecided, streaming { commit() }
+        composer.receive(unparsed: found)
+        return true
     }
 
     private mutating func readDocument() {
@@ -222,7 +237,7 @@ public struct MessagesReply: Sendable {
         applyDeltas()
         deltas.removeAll()
         guard wantsMore else { return }
-        guard isAnswer else {
+        guard isAnswer || composer.stop != nil else {
             return fail(ClientError(status: 502, kind: .api, message: "the backend's answer has no choices"))
         }
         if composer.stop == nil { composer.note("no-finish-reason") }

@@ -21,6 +21,8 @@ struct OpenAIChunkReader: Sendable {
     /// Some servers end a stream with the whole message; it counts only if nothing came before it.
     private var hasSeenDelta = false
     private var hasRefused = false
+    /// What the last failure says that the backend could not read.
+    private(set) var unparsedCalls: JSONText?
 
     init(plan: ReplyPlan) {
         calls = OpenAIToolCalls(declared: plan.toolNames)
@@ -48,6 +50,7 @@ struct OpenAIChunkReader: Sendable {
     mutating func read(_ root: JSONNode, into deltas: inout [Delta]) -> Bool {
         guard root.isObject || root.isArray else { return false }
         if let failure = UpstreamFailure.inside(root) {
+            unparsedCalls = UpstreamFailure.unparsedCalls(root)
             deltas.append(.failed(failure))
             return true
         }

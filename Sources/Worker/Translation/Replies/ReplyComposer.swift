@@ -26,6 +26,7 @@ struct ReplyComposer: Sendable {
     private var pending = Channel.none
     private var open = Channel.none
     private var echo: PrefillEcho
+    private var recovery: TextCallRecovery
     private var calls = ToolCallBuffer()
     private var callsShown = 0
     private var shownIDs: Set<String> = []
@@ -46,6 +47,7 @@ struct ReplyComposer: Sendable {
         names = ToolNames(plan)
         splitter = ReasoningTagSplitter(plan.thinkTags)
         echo = PrefillEcho(plan.prefill)
+        recovery = TextCallRecovery(plan)
         writer = MessageStreamWriter(
             form: form,
             head: .init(
@@ -80,14 +82,17 @@ struct ReplyComposer: Sendable {
         case .reasoning(let text):
             // Where reasoning has its own field, tags in the text are text.
             endTags()
+            if recovery.isHolding { show(recovery.finish(isCut: true)) }
             reason(text)
         case .toolCall(let number, let id, let name):
             endTags()
+            show(recovery.release())
             try guarded { (calls) throws(ToolCallBuffer.Overflow) in
                 try calls.describe(number, id: id, name: name)
             }
         case .toolArguments(let number, let text):
             endTags()
+            show(recovery.release())
             try guarded { (calls) throws(ToolCallBuffer.Overflow) in try calls.append(number, text) }
         case .usage(let usage): reported = usage
         case .finished(let reason): stop = reason
@@ -97,9 +102,10 @@ struct ReplyComposer: Sendable {
 
     /// The end of a reply that is complete.
     mutating func finish() {
-        endTags()
-        endChannel()
         let isCut = stop == .maxTokens || stop == .contextWindowExceeded
+        endTags()
+        show(recovery.finish(isCut: isCut))
+        endChannel()
         while let call = calls.next() { show(call, isCut: isCut && calls.isEmpty) }
         writer.finish(reason(), usage)
     }
@@ -107,7 +113,8 @@ struct ReplyComposer: Sendable {
     mutating func fail(_ error: ClientError, requestID: String) {
         let rest = splitter.flush()
         if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
-        if !rest.text.isEmpty { emit(rest.text, .text) }
+        if !rest.text.isEmpty { show(text: rest.text) }
+        show(recovery.release())
         writer.fail(error, requestID: requestID)
     }
 
@@ -140,7 +147,63 @@ struct ReplyComposer: Sendable {
         if !calls.isEmpty { showCompleteCalls() }
         let bytes = textJoiner.join(text)
         guard splitter.isPlain, echo.isSettled else { return receive(held: bytes) }
-        emit(bytes, .text)
+        show(text: bytes)
+    }
+
+    /// Text that may have calls in it.
+    @inline(__always)
+    private mutating func show(text bytes: ArraySlice<UInt8>) {
+        recovery.passes(bytes) ? emit(bytes, .text) : recover(bytes)
+    }
+
+    /// Calls that the backend itself could not read: they are all that was still to come.
+    mutating func receive(unparsed pieces: [TextCallRecovery.Piece]) {
+        endTags()
+        show(recovery.release())
+        note("unparsed-calls")
+        let isFirst = open == .none && pending == .none
+        for piece in pieces {
+            // What was shown before the error may stand in the text again.
+            if case .text = piece, !isFirst { continue }
+            show([piece])
+        }
+        stop = .toolUse
+    }
+
+    /// What a text with calls consists of; nil if there are none in it.
+    func calls(in text: JSONText) -> [TextCallRecovery.Piece]? {
+        guard calls.isEmpty, callsShown == 0, stop == nil else { return nil }
+        var recovery = TextCallRecovery(plan)
+        let pieces = recovery.read(text.plain) + recovery.finish(isCut: false)
+        return pieces.contains { if case .call = $0 { true } else { false } } ? pieces : nil
+    }
+
+    private mutating func recover(_ bytes: ArraySlice<UInt8>) {
+        let wasHolding = recovery.isHolding
+        let plain = JSONText(escaped: bytes).plain
+        let pieces = recovery.read(plain)
+        // Nothing found, nothing held: as it came.
+        if !wasHolding, pieces == [.text(plain)] { return emit(bytes, .text) }
+        show(pieces)
+    }
+
+    private mutating func show(_ pieces: [TextCallRecovery.Piece]) {
+        for piece in pieces {
+            switch piece {
+            case .text(let text):
+                var joiner = TextJoiner()
+                emit(joiner.join(JSONText(utf8: text[...])), .text)
+            case .reasoning(let text):
+                var joiner = TextJoiner()
+                emit(joiner.join(JSONText(utf8: text[...])), .reasoning)
+            case .call(let call, let repair):
+                note(repair)
+                var arguments: [UInt8] = []
+                arguments.appendJSONEscaped(call.arguments[...])
+                show(.init(number: -1, names: [call.name], arguments: arguments), isCut: false)
+            case .tokens: note("template-tokens")
+            }
+        }
     }
 
     private mutating func receive(held bytes: ArraySlice<UInt8>) {
@@ -148,7 +211,7 @@ struct ReplyComposer: Sendable {
         guard !bytes.isEmpty else { return }
         let split = splitter.split(bytes)
         if !split.reasoning.isEmpty { emit(split.reasoning, .reasoning) }
-        if !split.text.isEmpty { emit(split.text, .text) }
+        if !split.text.isEmpty { show(text: split.text) }
     }
 
     private mutating func reason(_ text: JSONText) {
@@ -196,7 +259,7 @@ struct ReplyComposer: Sendable {
         if !bytes.isEmpty { receive(held: bytes) }
         let rest = splitter.flush()
         if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
-        if !rest.text.isEmpty { emit(rest.text, .text) }
+        if !rest.text.isEmpty { show(text: rest.text) }
     }
 
     // MARK: tool calls

@@ -1,0 +1,65 @@
+// A tool call that stands in the text, what of the request decides whether a text is one, and how its arguments come
+// about where a family of models writes each value as a text of its own. Pure.
+
+import JSON
+
+/// A call that stood in the text.
+struct TextCall: Equatable, Sendable {
+    /// As the client declared it.
+    let name: String
+    /// The text of one JSON object.
+    let arguments: [UInt8]
+}
+
+/// What of the request decides whether a text is a call.
+struct TextCallTools: Sendable {
+    private let names: ToolNames
+    private let schemas: [String: [UInt8]]
+    let isEmpty: Bool
+
+    init(_ plan: ReplyPlan) {
+        names = ToolNames(plan)
+        schemas = plan.toolSchemas
+        isEmpty = plan.toolNames.isEmpty
+    }
+
+    func declared(_ name: ArraySlice<UInt8>) -> String? {
+        let text = ArgumentValue.trimmed(name)
+        guard !text.isEmpty, text.count <= 256 else { return nil }
+        let name = String(decoding: text, as: UTF8.self)
+        if let found = names.declaredName(for: name) { return found }
+        // Kimi's `functions_NAME_0`.
+        guard name.hasPrefix("functions_"), let end = name.lastIndex(of: "_") else { return nil }
+        return names.declaredName(for: String(name[..<end].dropFirst("functions_".count)))
+    }
+
+    func schema(of name: String) -> ToolSchema? { schemas[name].flatMap { ToolSchema($0) } }
+}
+
+/// Arguments whose values are texts without a type: the schema has the types.
+struct TextCallArguments {
+    let schema: ToolSchema?
+    private var writer = JSONWriter()
+
+    init(schema: ToolSchema?) {
+        self.schema = schema
+        writer.beginObject()
+    }
+
+    mutating func add(_ key: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>, isText: Bool = false) {
+        let key = String(decoding: key, as: UTF8.self)
+        writer.name(key)
+        let types = schema?[key]?.types ?? .any
+        if !isText, !types.contains(.string), let value = ArgumentValue.read(value, as: types) {
+            writer.raw(value[...])
+        } else {
+            writer.string { $0.appendJSONEscaped(value) }
+        }
+    }
+
+    var bytes: [UInt8] {
+        var writer = writer
+        writer.endObject()
+        return writer.bytes
+    }
+}

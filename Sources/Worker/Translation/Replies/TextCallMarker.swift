@@ -1,0 +1,103 @@
+// The marks by which models announce a tool call in their text, family by family, and what stands behind each.
+// Data only: how bodies are read stands in TextCallReader, when marks count in TextCallRecovery.
+
+struct TextCallMarker: Sendable {
+    /// What stands behind the opener.
+    enum Body: Sendable {
+        /// A JSON object, `<function=…>`, or a name with `<arg_key>` (Hermes, Qwen3-Coder, GLM).
+        case tagged
+        /// `NAME>` and parameters in tags, or a JSON object (Qwen3-Coder, Llama).
+        case function
+        /// `<invoke name="…">` with parameters in tags, each tag's name behind these bytes.
+        case invokes(prefix: String)
+        /// The rest of one such tag.
+        case invoke
+        /// An array of calls, or names with `[ARGS]` (Mistral).
+        case mistral
+        /// JSON, or a call in Python's words (Llama).
+        case json
+        case kimi
+        case deepSeek
+        /// A call in Python's words in a fence (Gemma).
+        case python
+        /// The whole answer is JSON that describes calls.
+        case bare
+        /// The same in a fence.
+        case fenced
+        /// A header that says what follows.
+        case harmony
+        /// Means nothing by itself; dropped behind a call.
+        case crumb
+    }
+
+    enum Place: Sendable {
+        case anywhere, lineStart
+        /// Nothing but space before it.
+        case answerStart
+    }
+
+    let opener: [UInt8]
+    /// What ends the call; nil: the end of the answer.
+    let closer: [UInt8]?
+    let body: Body
+    let place: Place
+    /// For the journal.
+    let repair: String
+    /// Bytes from which the opener is waited for; a word that may be any word counts only if it came whole,
+    /// as its one token does.
+    let shortest: Int
+
+    init(_ opener: String, _ closer: String?, _ body: Body, _ family: String, _ place: Place = .anywhere) {
+        self.opener = Array(opener.utf8)
+        self.closer = closer.map { Array($0.utf8) }
+        self.body = body
+        self.place = place
+        repair = "text-call-" + family
+        shortest = self.opener.first == UInt8(ascii: "a") ? "assistant".utf8.count : 1
+    }
+
+    /// Of those that begin alike the longest stands first.
+    static let calls = [
+        TextCallMarker("<tool_call>", "</tool_call>", .tagged, "tagged"),
+        TextCallMarker("<function=", "</function>", .function, "function"),
+        TextCallMarker("<minimax:tool_call>", "</minimax:tool_call>", .invokes(prefix: ""), "invoke"),
+        TextCallMarker("<function_calls>", "</function_calls>", .invokes(prefix: ""), "invoke"),
+        TextCallMarker("<invoke name=\"", "</invoke>", .invoke, "invoke"),
+        TextCallMarker(
+            "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", .invokes(prefix: "｜DSML｜"), "deepseek"),
+        TextCallMarker("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", .deepSeek, "deepseek"),
+        TextCallMarker(
+            "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", .kimi, "kimi"),
+        TextCallMarker("[TOOL_CALLS]", nil, .mistral, "mistral"),
+        TextCallMarker("<|python_tag|>", nil, .json, "python-tag"),
+        TextCallMarker("```tool_code\n", "\n```", .python, "tool-code", .lineStart),
+        TextCallMarker("```json\n", nil, .fenced, "fenced", .answerStart),
+        TextCallMarker("```\n", nil, .fenced, "fenced", .answerStart),
+        TextCallMarker("{", nil, .bare, "bare", .answerStart),
+        TextCallMarker("[", nil, .bare, "bare", .answerStart),
+    ]
+
+    static let channel = Array("<|channel|>".utf8)
+    /// Headers of the Harmony format.
+    static let harmony = [
+        TextCallMarker("<|start|>assistant", "<|call|>", .harmony, "harmony"),
+        TextCallMarker("<|channel|>", "<|call|>", .harmony, "harmony"),
+        TextCallMarker("assistant<|channel|>", "<|call|>", .harmony, "harmony", .answerStart),
+    ]
+
+    /// What ends Harmony's messages.
+    static let harmonyCrumbs = ["<|call|>", "<|return|>", "<|end|>"].map(crumb)
+
+    /// What is left behind calls.
+    static let crumbs =
+        harmonyCrumbs
+        + [
+            "</tool_call>", "</function>", "</function_calls>", "</minimax:tool_call>",
+            "<|tool_calls_section_end|>", "<｜tool▁calls▁end｜>", "<｜end▁of▁sentence｜>", "<|eot_id|>",
+            "<|eom_id|>", "<|im_end|>", "</s>",
+        ].map(crumb)
+
+    private static func crumb(_ text: String) -> TextCallMarker {
+        TextCallMarker(text, nil, .crumb, "crumb")
+    }
+}

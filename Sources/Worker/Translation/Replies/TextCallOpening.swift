@@ -1,0 +1,72 @@
+// The first bytes behind a mark: whether a call to a declared tool may follow, told as early as possible, so that
+// an answer that only speaks of such marks is not held back. Pure.
+
+enum TextCallOpening {
+    enum Verdict: Equatable {
+        /// More has to come.
+        case open
+        /// A call may follow.
+        case call
+        /// Text.
+        case other
+        /// Harmony: text for the user behind this many bytes of header.
+        case final(Int)
+        /// Harmony: reasoning behind this many bytes of header.
+        case analysis(Int)
+    }
+
+    /// - Parameter held: from the opener on.
+    static func verdict(_ held: [UInt8], _ marker: TextCallMarker, _ tools: TextCallTools) -> Verdict {
+        let rest = held[marker.opener.count...].drop(while: Ascii.isSpace)
+        let isJSON = rest.first == UInt8(ascii: "{") || rest.first == UInt8(ascii: "[")
+        switch marker.body {
+        case .tagged:
+            guard let first = rest.first else { return .open }
+            if isJSON { return TextCallJSON.verdict(rest, tools) }
+            guard first != UInt8(ascii: "<") else {
+                return name(rest, behind: "<function=", upTo: ">{\n", tools)
+            }
+            return name(rest, behind: "", upTo: "<\n \r\t", tools)
+        case .function: return name(rest, behind: "", upTo: ">{\n", tools)
+        case .invoke: return name(rest, behind: "", upTo: "\"", tools)
+        case .invokes(let prefix): return name(rest, behind: "<\(prefix)invoke name=\"", upTo: "\"", tools)
+        case .mistral:
+            return isJSON ? TextCallJSON.verdict(rest, tools) : name(rest, behind: "", upTo: "[{", tools)
+        case .bare: return TextCallJSON.verdict(held[...], tools)
+        case .fenced: return TextCallJSON.verdict(rest, tools)
+        case .json: return isJSON ? TextCallJSON.verdict(rest, tools) : .call
+        case .kimi, .deepSeek, .python: return .call
+        case .harmony, .crumb: return .other
+        }
+    }
+
+    private static func name(
+        _ text: ArraySlice<UInt8>, behind opener: String, upTo stops: String, _ tools: TextCallTools
+    ) -> Verdict {
+        guard text.starts(with: opener.utf8) else { return opener.utf8.starts(with: text) ? .open : .other }
+        let name = text.dropFirst(opener.utf8.count)
+        guard let end = name.firstIndex(where: { stops.utf8.contains($0) }) else {
+            return name.count > 256 ? .other : .open
+        }
+        return tools.declared(TextCallReader.unquoted(name[..<end])) != nil ? .call : .other
+    }
+
+    /// The header of a Harmony message, up to `<|message|>`.
+    /// - Parameter isKnown: headers may be taken for what they are even if they announce no call.
+    static func header(_ text: ArraySlice<UInt8>, _ tools: TextCallTools, isKnown: Bool) -> Verdict {
+        guard let end = text.firstRange(of: "<|message|>".utf8) else { return .open }
+        let header = text[..<end.lowerBound]
+        let length = end.upperBound - text.startIndex
+        if header.contains(UInt8(ascii: "\n")) { return .other }
+        if let name = recipient(header) { return tools.declared(name) != nil ? .call : .other }
+        guard isKnown else { return .other }
+        let words = String(decoding: header, as: UTF8.self)
+        return words.contains("analysis") ? .analysis(length) : .final(length)
+    }
+
+    /// Whom a Harmony message is for: ` to=functions.NAME`.
+    static func recipient(_ header: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard let mark = header.firstRange(of: "to=".utf8) else { return nil }
+        return header[mark.upperBound...].prefix { !Ascii.isSpace($0) && $0 != UInt8(ascii: "<") }
+    }
+}

@@ -1,0 +1,357 @@
+// Reads the bodies of tool calls that stand in the text, whatever family of model wrote them. Pure.
+// Holds: every call has a declared name and arguments that are one JSON object; a body is read whole or not at
+// all; brackets are added at the end only where the answer was not cut.
+
+import JSON
+
+struct TextCallReader {
+    /// Calls in one body.
+    private static let callLimit = 128
+
+    private let text: ArraySlice<UInt8>
+    /// The end of what was read.
+    private(set) var at: Int
+    private let tools: TextCallTools
+    /// The answer ends here, and was not cut.
+    private let mayClose: Bool
+
+    init(_ text: ArraySlice<UInt8>, _ tools: TextCallTools, mayClose: Bool) {
+        self.text = text
+        self.tools = tools
+        self.mayClose = mayClose
+        at = text.startIndex
+    }
+
+    /// The calls of a body; nil if it is none. `closer` ends the body, and may be missing where the answer
+    /// ends. Afterwards `at` is behind all that was read.
+    mutating func calls(_ marker: TextCallMarker, isEnd: Bool) -> [TextCall]? {
+        guard let calls = body(marker.body), !calls.isEmpty, calls.count <= Self.callLimit else { return nil }
+        skipSpace()
+        switch marker.body {
+        case .function, .invoke, .bare, .fenced: break
+        case .python: guard take("```") || isEnd else { return nil }
+        default:
+            guard let closer = marker.closer else { break }
+            guard take(closer) || isEnd else { return nil }
+        }
+        return calls
+    }
+
+    private mutating func body(_ body: TextCallMarker.Body) -> [TextCall]? {
+        switch body {
+        case .tagged: tagged()
+        case .function: function().map { [$0] }
+        case .invokes(let prefix): invokes(prefix)
+        case .invoke: invoke("").map { [$0] }
+        case .mistral: mistral()
+        case .json: json()
+        case .kimi: kimi()
+        case .deepSeek: deepSeek()
+        case .python: python()
+        case .bare: whole()
+        case .fenced: fenced()
+        case .harmony: harmony()
+        case .crumb: nil
+        }
+    }
+
+    // MARK: families
+
+    private mutating func tagged() -> [TextCall]? {
+        skipSpace()
+        if peek("{") || peek("[") { return described() }
+        if take("<function=") { return function().map { [$0] } }
+        guard let name = word(until: "<\n \r\t"), let declared = tools.declared(name) else { return nil }
+        var arguments = TextCallArguments(schema: tools.schema(of: declared))
+        skipSpace()
+        while take("<arg_key>") {
+            guard let key = upTo("</arg_key>") else { return nil }
+            skipSpace()
+            guard take("<arg_value>"),
+                let value = value(until: "</arg_value>", before: ["<arg_key>", "</tool_call>"])
+            else { return nil }
+            arguments.add(ArgumentValue.trimmed(key), value)
+            skipSpace()
+        }
+        return [TextCall(name: declared, arguments: arguments.bytes)]
+    }
+
+    /// Behind `<function=`.
+    private mutating func function() -> TextCall? {
+        guard let name = word(until: ">{\n"), let declared = tools.declared(Self.unquoted(name)) else {
+            return nil
+        }
+        _ = take(">")
+        skipSpace()
+        if peek("{") {
+            guard let object = object(), let arguments = TextCallJSON.arguments(object) else { return nil }
+            skipSpace()
+            guard take("</function>") || mayClose else { return nil }
+            return TextCall(name: declared, arguments: arguments)
+        }
+        var arguments = TextCallArguments(schema: tools.schema(of: declared))
+        while take("<parameter=") {
+            guard let key = upTo(">"),
+                let value = value(
+                    until: "</parameter>", before: ["<parameter=", "</function>", "</tool_call>"])
+            else { return nil }
+            arguments.add(Self.unquoted(key), Self.withoutOuterLines(value))
+            skipSpace()
+        }
+        guard take("</function>") || peek("</tool_call>") || mayClose && at == text.endIndex else {
+            return nil
+        }
+        return TextCall(name: declared, arguments: arguments.bytes)
+    }
+
+    private mutating func invokes(_ prefix: String) -> [TextCall]? {
+        var calls: [TextCall] = []
+        skipSpace()
+        while take("<\(prefix)invoke name=\"") {
+            guard let call = invoke(prefix) else { return nil }
+            calls.append(call)
+            skipSpace()
+        }
+        return calls
+    }
+
+    /// Behind `<invoke name="`.
+    private mutating func invoke(_ prefix: String) -> TextCall? {
+        guard let name = upTo("\""), let declared = tools.declared(name), upTo(">") != nil else { return nil }
+        var arguments = TextCallArguments(schema: tools.schema(of: declared))
+        skipSpace()
+        while take("<\(prefix)parameter name=\"") {
+            guard let key = upTo("\""), let attributes = upTo(">"),
+                let value = value(
+                    until: "</\(prefix)parameter>", before: ["<\(prefix)parameter ", "</\(prefix)invoke>"])
+            else { return nil }
+            let isText = String(decoding: attributes, as: UTF8.self).contains("string=\"true\"")
+            arguments.add(key, Self.withoutOuterLines(value), isText: isText)
+            skipSpace()
+        }
+        guard take("</\(prefix)invoke>") || mayClose && at == text.endIndex else { return nil }
+        return TextCall(name: declared, arguments: arguments.bytes)
+    }
+
+    private mutating func mistral() -> [TextCall]? {
+        skipSpace()
+        if peek("[") || peek("{") { return described() }
+        var calls: [TextCall] = []
+        repeat {
+            skipSpace()
+            guard let name = word(until: "[{"), let declared = tools.declared(name) else { return nil }
+            if take("[CALL_ID]"), word(until: "[{") == nil { return nil }
+            _ = take("[ARGS]")
+            guard let object = object(), let arguments = TextCallJSON.arguments(object) else { return nil }
+            calls.append(TextCall(name: declared, arguments: arguments))
+            skipSpace()
+        } while take("[TOOL_CALLS]")
+        return calls
+    }
+
+    private mutating func json() -> [TextCall]? {
+        skipSpace()
+        return peek("{") || peek("[") ? described() : python()
+    }
+
+    private mutating func kimi() -> [TextCall]? {
+        var calls: [TextCall] = []
+        skipSpace()
+        while take("<|tool_call_begin|>") {
+            guard let name = upTo("<|tool_call_argument_begin|>"), let declared = tools.declared(name),
+                let object = object(), let arguments = TextCallJSON.arguments(object)
+            else { return nil }
+            calls.append(TextCall(name: declared, arguments: arguments))
+            skipSpace()
+            guard take("<|tool_call_end|>") || mayClose else { return nil }
+            skipSpace()
+        }
+        return calls
+    }
+
+    private mutating func deepSeek() -> [TextCall]? {
+        var calls: [TextCall] = []
+        skipSpace()
+        while take("<｜tool▁call▁begin｜>") {
+            guard var name = upTo("<｜tool▁sep｜>") else { return nil }
+            if name.elementsEqual("function".utf8) {
+                guard let line = upTo("\n") else { return nil }
+                name = line
+            }
+            skipSpace()
+            let isFenced = take("```json")
+            guard let declared = tools.declared(name), let object = object(),
+                let arguments = TextCallJSON.arguments(object)
+            else { return nil }
+            calls.append(TextCall(name: declared, arguments: arguments))
+            skipSpace()
+            if isFenced, !take("```"), !mayClose { return nil }
+            skipSpace()
+            guard take("<｜tool▁call▁end｜>") || mayClose else { return nil }
+            skipSpace()
+        }
+        return calls
+    }
+
+    /// Calls in Python's words, one behind the other; `print(…)` around them means nothing.
+    private mutating func python() -> [TextCall]? {
+        var calls: [TextCall] = []
+        skipSpace()
+        while at < text.endIndex, !peek("```"), !peek("<|") {
+            let isPrinted = take("print(")
+            guard var name = word(until: "( \n\"'") else { return nil }
+            for prefix in ["default_api.", "tools."] where name.starts(with: prefix.utf8) {
+                name = name.dropFirst(prefix.utf8.count)
+            }
+            if name.elementsEqual(name.dropLast(5) + Array(".call".utf8)) { name = name.dropLast(5) }
+            guard let declared = tools.declared(name), take("("), let call = keywords(declared) else {
+                return nil
+            }
+            calls.append(call)
+            if isPrinted, !take(")") { return nil }
+            skipSpace()
+        }
+        return calls
+    }
+
+    /// `key=value, …)`.
+    private mutating func keywords(_ name: String) -> TextCall? {
+        var writer = JSONWriter()
+        writer.beginObject()
+        skipSpace()
+        while !take(")") {
+            guard let key = word(until: "= )\n"), !key.isEmpty else { return nil }
+            skipSpace()
+            guard take("="), let value = value() else { return nil }
+            writer.name(String(decoding: key, as: UTF8.self))
+            writer.raw(value[...])
+            skipSpace()
+            guard take(",") || peek(")") else { return nil }
+            skipSpace()
+        }
+        writer.endObject()
+        return TextCall(name: name, arguments: writer.bytes)
+    }
+
+    private mutating func harmony() -> [TextCall]? {
+        guard let header = upTo("<|message|>"), let name = TextCallOpening.recipient(header),
+            let declared = tools.declared(name), let object = object(),
+            let arguments = TextCallJSON.arguments(object)
+        else { return nil }
+        return [TextCall(name: declared, arguments: arguments)]
+    }
+
+    /// The whole rest is JSON, and says that it is about calls.
+    private mutating func whole() -> [TextCall]? {
+        guard let calls = described(isSure: false) else { return nil }
+        skipSpace()
+        for crumb in TextCallMarker.crumbs where take(crumb.opener) { break }
+        skipSpace()
+        return at == text.endIndex ? calls : nil
+    }
+
+    private mutating func fenced() -> [TextCall]? {
+        guard let calls = described(isSure: false) else { return nil }
+        skipSpace()
+        guard take("```") || mayClose && at == text.endIndex else { return nil }
+        skipSpace()
+        return at == text.endIndex ? calls : nil
+    }
+
+    /// JSON values that describe calls, with `;` or `,` or nothing between them.
+    private mutating func described(isSure: Bool = true) -> [TextCall]? {
+        var calls: [TextCall] = []
+        skipSpace()
+        while peek("{") || peek("[") {
+            guard let value = value(), let found = TextCallJSON.calls(value, tools, isSure: isSure) else {
+                return nil
+            }
+            calls += found
+            skipSpace()
+            if !take(";") { _ = take(",") }
+            skipSpace()
+        }
+        return calls
+    }
+
+    // MARK: text
+
+    private mutating func skipSpace() {
+        while at < text.endIndex, Ascii.isSpace(text[at]) { at += 1 }
+    }
+
+    private func peek(_ literal: String) -> Bool { text[at...].starts(with: literal.utf8) }
+
+    private mutating func take(_ literal: String) -> Bool {
+        guard peek(literal) else { return false }
+        at += literal.utf8.count
+        return true
+    }
+
+    private mutating func take(_ literal: [UInt8]) -> Bool {
+        guard text[at...].starts(with: literal) else { return false }
+        at += literal.count
+        return true
+    }
+
+    /// What stands before one of these characters, or before the end.
+    private mutating func word(until stops: String) -> ArraySlice<UInt8>? {
+        let end = text[at...].firstIndex { byte in stops.utf8.contains(byte) } ?? text.endIndex
+        guard end > at else { return nil }
+        defer { at = end }
+        return text[at..<end]
+    }
+
+    /// What stands before `literal`, which is taken too.
+    private mutating func upTo(_ literal: String) -> ArraySlice<UInt8>? {
+        guard let found = text[at...].firstRange(of: literal.utf8) else { return nil }
+        defer { at = found.upperBound }
+        return text[at..<found.lowerBound]
+    }
+
+    /// A value up to `closer`. Code may hold the closer too: the right one has one of `next` behind it.
+    private mutating func value(until closer: String, before next: [String]) -> ArraySlice<UInt8>? {
+        let start = at
+        while upTo(closer) != nil {
+            let end = at
+            skipSpace()
+            if next.contains(where: peek) || at == text.endIndex {
+                return text[start..<end - closer.utf8.count]
+            }
+            at = end
+        }
+        return nil
+    }
+
+    private mutating func object() -> [UInt8]? {
+        skipSpace()
+        return peek("{") ? value() : nil
+    }
+
+    private mutating func value() -> [UInt8]? {
+        guard let found = LenientJSON.value(in: text[at...], mayClose: mayClose) else { return nil }
+        at = found.end
+        return found.bytes
+    }
+
+    static func unquoted(_ name: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        let name = ArgumentValue.trimmed(name)
+        guard name.count > 1, let first = name.first, first == name.last,
+            first == UInt8(ascii: "\"") || first == UInt8(ascii: "'")
+        else { return name }
+        return name.dropFirst().dropLast()
+    }
+
+    /// Without one line end at either end; indentation stays.
+    private static func withoutOuterLines(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        var value = value
+        if value.starts(with: "\r\n".utf8) {
+            value = value.dropFirst(2)
+        } else if value.first == Ascii.lineFeed {
+            value = value.dropFirst()
+        }
+        if value.last == Ascii.lineFeed { value = value.dropLast() }
+        if value.last == Ascii.carriageReturn { value = value.dropLast() }
+        return value
+    }
+}
