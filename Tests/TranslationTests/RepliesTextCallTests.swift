@@ -79,7 +79,10 @@ struct RepliesTextCallTests {
             (["Hi <"], "Hi "), (["Hi <tool"], "Hi "), (["Hi <table"], "Hi <table"), (["Hi <b"], "Hi <b"),
             (["a < b"], "a < b"), (["x [T"], "x "), (["x [1"], "x [1"), (["x `"], "x `"), (["x\n`"], "x\n"),
             (["x\n`a"], "x\n`a"), (["{"], ""), (["{\"title\""], "{\"title\""), (["x {"], "x {"),
-            (["{\"name\": \"Re"], ""), (["{\"name\": \"Rex\""], "{\"name\": \"Rex\""),
+            (["{\"id\": 1"], "{\"id\": 1"), (["{\"parameters\": "], ""),
+            (["{\"parameters\": 1"], "{\"parameters\": 1"),
+            (["<tool_call>{\"id\": 1"], ""), (["{\"name\": \"Re"], ""),
+            (["{\"name\": \"Rex\""], "{\"name\": \"Rex\""),
             (["<tool_call>"], ""), (["<tool_call> is"], ""), (["<tool_call> is a"], "<tool_call> is a"),
             (["<tool_call>{\"name\":\"Weather\""], "<tool_call>{\"name\":\"Weather\""),
             (["<tool_call>{\"title\":"], "<tool_call>{\"title\":"),
@@ -118,8 +121,28 @@ struct RepliesTextCallTests {
             let passes = recovery.passes(JSONText(text).bytes)
             #expect(!passes, "\(text)")
         }
-        let escaped = recovery.passes(Array("\\u003ct".utf8)[...])
-        #expect(!escaped)
+        for (text, isPlain) in [
+            ("\\u003ct", false), ("\\u000a", false), ("\\u4f60\\u597d", true), ("\\u00e9", true),
+            ("<\\uff5c", false),
+        ] {
+            let passes = recovery.passes(Array(text.utf8)[...])
+            #expect(passes == isPlain, "\(text)")
+        }
+    }
+
+    @Test("a fence begins on a line of its own, also by the short way")
+    func lineStarts() {
+        for (before, isLine) in [
+            ("\n", true), ("\n  ", true), ("\t", false), ("\"", false), ("x ", false), ("\\n", false),
+        ] {
+            var recovery = TextCallRecovery(Self.plan)
+            _ = recovery.read(Array("Hi".utf8))
+            let passes = recovery.passes(JSONText(before).bytes)
+            #expect(passes)
+            _ = recovery.read(Array("```\n".utf8))
+            let found = recovery.read(Array("<tool_call>".utf8))
+            #expect(found.isEmpty == !isLine, "\(before)")
+        }
     }
 
     @Test("without tools nothing is looked at once the answer has begun")

@@ -56,7 +56,11 @@ enum TextCallJSON {
     // MARK: beginnings
 
     /// Whether JSON that begins so can describe a call to one of the tools.
-    static func verdict(_ text: ArraySlice<UInt8>, _ tools: TextCallTools) -> TextCallOpening.Verdict {
+    /// - Parameter isSure: a mark announced a call. Without one, answers that are JSON are more likely, and
+    ///   wait only if their first member is a call's.
+    static func verdict(_ text: ArraySlice<UInt8>, _ tools: TextCallTools, isSure: Bool)
+        -> TextCallOpening.Verdict
+    {
         var rest = text.drop { Ascii.isSpace($0) || $0 == UInt8(ascii: "[") }
         guard let brace = rest.first else { return .open }
         guard brace == UInt8(ascii: "{") else { return .other }
@@ -68,7 +72,8 @@ enum TextCallJSON {
         rest = rest[(end + 1)...].drop { Ascii.isSpace($0) || $0 == UInt8(ascii: ":") }
         guard let first = rest.first else { return isKey(key) ? .open : .other }
         switch key {
-        case "arguments", "parameters", "tool_calls", "id": return .call
+        case "arguments", "parameters", "id": return isSure ? .call : .other
+        case "tool_calls": return .call
         case "function" where first == UInt8(ascii: "{"): return .call
         case _ where isKey(key):
             guard first == quote else { return .other }

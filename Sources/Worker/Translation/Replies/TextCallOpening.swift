@@ -22,7 +22,7 @@ enum TextCallOpening {
         switch marker.body {
         case .tagged:
             guard let first = rest.first else { return .open }
-            if isJSON { return TextCallJSON.verdict(rest, tools) }
+            if isJSON { return TextCallJSON.verdict(rest, tools, isSure: true) }
             guard first != UInt8(ascii: "<") else {
                 return name(rest, behind: "<function=", upTo: ">{\n", tools)
             }
@@ -31,10 +31,11 @@ enum TextCallOpening {
         case .invoke: return name(rest, behind: "", upTo: "\"", tools)
         case .invokes(let prefix): return name(rest, behind: "<\(prefix)invoke name=\"", upTo: "\"", tools)
         case .mistral:
-            return isJSON ? TextCallJSON.verdict(rest, tools) : name(rest, behind: "", upTo: "[{", tools)
-        case .bare: return TextCallJSON.verdict(held[...], tools)
-        case .fenced: return TextCallJSON.verdict(rest, tools)
-        case .json: return isJSON ? TextCallJSON.verdict(rest, tools) : .call
+            return isJSON
+                ? TextCallJSON.verdict(rest, tools, isSure: true) : name(rest, behind: "", upTo: "[{", tools)
+        case .bare: return TextCallJSON.verdict(held[...], tools, isSure: false)
+        case .fenced: return TextCallJSON.verdict(rest, tools, isSure: false)
+        case .json: return isJSON ? TextCallJSON.verdict(rest, tools, isSure: true) : .call
         case .kimi, .deepSeek, .python: return .call
         case .harmony, .crumb: return .other
         }

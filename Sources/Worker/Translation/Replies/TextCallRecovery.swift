@@ -77,7 +77,7 @@ struct TextCallRecovery: Sendable {
             switch byte {
             case UInt8(ascii: " "): continue
             case UInt8(ascii: "\\"):
-                guard at < text.count, text[at] != UInt8(ascii: "u") else { return false }
+                guard at < text.count, !isEscapedASCII(text, at) else { return false }
                 isLineStart = text[at] == UInt8(ascii: "n")
                 at &+= 1
                 continue
@@ -93,6 +93,13 @@ struct TextCallRecovery: Sendable {
         self.isLineStart = isLineStart
         if at > 0 { previous = text[at &- 1] }
         return true
+    }
+
+    /// Whether `u00` and a digit below 8 stand at `at`: an escape for one of the bytes that marks are made of.
+    private func isEscapedASCII(_ text: Span<UInt8>, _ at: Int) -> Bool {
+        guard text[at] == UInt8(ascii: "u"), at &+ 3 < text.count else { return false }
+        return text[at &+ 1] == UInt8(ascii: "0") && text[at &+ 2] == UInt8(ascii: "0")
+            && text[at &+ 3] < UInt8(ascii: "8")
     }
 
     private func mayFollowAngle(_ byte: UInt8) -> Bool {
