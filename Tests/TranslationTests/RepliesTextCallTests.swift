@@ -156,6 +156,31 @@ struct RepliesTextCallTests {
         }
     }
 
+    @Test("a call leaves with the last byte of its closer")
+    func leaves() {
+        for closer in [["</tool_call>"], ["</tool_", "call>"], ["<", "/tool_call", ">"]] {
+            var recovery = TextCallRecovery(Self.plan)
+            var found = recovery.read(Array("<tool_call>{\"name\":\"Bash\",\"arguments\":{}}\n".utf8))
+            for piece in closer {
+                #expect(found.isEmpty)
+                found = recovery.read(Array(piece.utf8))
+            }
+            #expect(
+                found == [
+                    .call(TextCall(name: "Bash", arguments: Array("{}".utf8)), repair: "text-call-tagged")
+                ])
+        }
+    }
+
+    @Test("an opener with nothing behind it does not wait for ever")
+    func openings() {
+        for (space, waits) in [(500, true), (600, false)] {
+            var recovery = TextCallRecovery(Self.plan)
+            let found = recovery.read(Array("<tool_call>".utf8) + Array(repeating: 0x20, count: space))
+            #expect(found.isEmpty == waits)
+        }
+    }
+
     @Test("what is held has a limit; behind it, it is text")
     func limit() {
         var recovery = TextCallRecovery(Self.plan)
