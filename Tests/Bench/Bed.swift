@@ -167,6 +167,20 @@ final class Bed {
         """
     }
 
+    /// Seconds of CPU of the suite and of all it has started, the ended ones included.
+    var cpuSeconds: Double {
+        children.values.reduce(Self.ownCPU(RUSAGE_SELF) + Self.ownCPU(RUSAGE_CHILDREN)) {
+            $0 + $1.tree.cpuSeconds
+        }
+    }
+
+    private static func ownCPU(_ who: __rusage_who) -> Double {
+        var usage = rusage()
+        getrusage(__rusage_who_t(who.rawValue), &usage)
+        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
+    }
+
     /// Throws when someone wants the suite to end.
     func checkInterrupted() throws {
         var sender: pid_t = 0

@@ -100,8 +100,15 @@ enum Machine {
         return "\(sysconf(Int32(_SC_NPROCESSORS_ONLN))) ×\(processor), Linux \(kernel)"
     }
 
-    static var load: String {
-        Files.readText("/proc/loadavg")?.split(separator: " ").first.map(String.init) ?? "?"
+    /// Seconds of CPU that all processes have used since the machine started, all cores together.
+    static var busySeconds: Double {
+        guard let line = Files.readText("/proc/stat")?.split(separator: "\n").first else { return 0 }
+        let ticks = line.split(separator: " ").dropFirst().map { Double($0) ?? 0 }
+        // user nice system idle iowait irq softirq steal (proc_stat(5)); what a host took away counts too.
+        return ticks.enumerated().reduce(0) {
+            $1.offset == 3 || $1.offset == 4 || $1.offset > 7 ? $0 : $0 + $1.element
+        }
+            / Double(sysconf(Int32(_SC_CLK_TCK)))
     }
 
     /// Local time in a form that sorts and fits in a file name.

@@ -35,11 +35,14 @@ final class Suite {
         defer { suite.bed.clear() }
         let begin = cs_now()
         let time = Machine.time
-        let load = Machine.load
+        let before = Machine.busySeconds - suite.bed.cpuSeconds
         try suite.carryOut()
+        let seconds = Double(cs_now() - begin) / 1e9
+        // Figures of latency mean little when strangers had the processors.
+        let others = (Machine.busySeconds - suite.bed.cpuSeconds - before) / seconds
         let header = [
-            ("time", time), ("machine", Machine.description), ("load_before", load),
-            ("seconds", (Double(cs_now() - begin) / 1e9).fixed(0)),
+            ("time", time), ("machine", Machine.description), ("seconds", seconds.fixed(0)),
+            ("cores used by others", max(0, others).fixed(2)),
         ]
         let folder = options.text("results") ?? "bench-results"
         mkdir(folder, 0o755)
