@@ -83,7 +83,9 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         return await prober.ask(type, strict: strict)
     }
 
-    static func owned(_ owner: String) -> String { #"{"data":[{"id":"m","owned_by":"\#(owner)"}]}"# }
+    static func owned(_ owner: String) -> String {
+        #"{"data":[{"id":"m","object":"model","owned_by":"\#(owner)"}]}"#
+    }
 
     @Test(
         "who answers is found out by what only this kind of server says",
@@ -97,17 +99,20 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
             (["/v1/models": list, "/get_model_info": #"{"model_path":"/m"}"#], .sglang),
             (
                 [
-                    "/v1/models": #"{"data":[{"id":"m","max_model_len":9}]}"#,
+                    "/v1/models": #"{"object":"list","data":[{"id":"m","max_model_len":9}]}"#,
                     "/version": #"{"version":"0.11"}"#,
                 ], .vllm
             ),
             (["/v1/models": list, "/version": #"{"version":"0.11"}"#], .openaiCompatible),
             (["/v1/models": list], .openaiCompatible),
+            // A server that gives its one list for every path.
+            (["/v1/models": list, "/api/v0/models": list], .openaiCompatible),
             // LM Studio says 200 to everything.
             (
                 [
                     "/v1/models": list, "/props": #"{"error":"Returning 200 anyway"}"#,
-                    "/api/version": #"{"error":1}"#, "/api/v0/models": list,
+                    "/api/version": #"{"error":1}"#,
+                    "/api/v0/models": #"{"data":[{"id":"m","state":"not-loaded"}]}"#,
                 ], .lmstudio
             ),
         ])
@@ -122,6 +127,9 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
 
     @Test @Loop func strangers() async {
         #expect(await Self.finding(["/v1/models": "<html>"]) == .stranger("no list of models"))
+        for text in ["[]", #"{"data":[]}"#, #"{"data":[{"id":"corolla","price":1}]}"#] {
+            #expect(await Self.finding(["/v1/models": text]) == .stranger("a list, but not of models"))
+        }
         #expect(await Self.finding([:]) == .stranger("HTTP 404"))
         #expect(await Self.finding([:], status: 401) == .stranger("asks for a key"))
         #expect(
@@ -361,7 +369,7 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
                 "/v1/models": list, "/props": #"{"default_generation_settings":{"n_ctx":512}}"#,
             ],
             "http://127.0.0.1:11434": [
-                "/v1/models": #"{"data":[{"id":"q"}]}"#, "/api/version": #"{"version":"1"}"#,
+                "/v1/models": #"{"data":[{"id":"q","object":"model"}]}"#, "/api/version": #"{"version":"1"}"#,
             ],
             "http://127.0.0.1:8080": ["/v1/models": "<html>It works</html>"],
         ]
@@ -372,6 +380,32 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         #expect(Set(urls) == ["http://127.0.0.1:8000", "http://127.0.0.1:11434"])
         #expect(await bed.route("demo") == "404")
         bed.catalogue.stop()
+    }
+
+    @Test("nothing is told before all ports were asked; then what `auto` means stands first")
+    @Loop func preferenceNotDiscovery() async throws {
+        let bed = Bed()
+        for port in [11434, 30000] { bed.answers.table["http://127.0.0.1:\(port)"] = ["/v1/models": list] }
+        bed.answers.mute = ["http://127.0.0.1:11434"]
+        bed.catalogue.start()
+        await bed.answers.until { bed.met > 0 }
+        #expect(bed.catalogue.report == "")
+        bed.answers.release()
+        await bed.answers.until { bed.catalogue.report.contains("11434") }
+        #expect(try bed.report().map { $0["name"]?.string } == ["local-11434", "local-30000"])
+        bed.catalogue.stop()
+    }
+
+    @Test("a mute port holds back what is told for two seconds at most")
+    @Loop func mutePort() async {
+        let bed = Bed()
+        bed.answers.table["http://127.0.0.1:1234"] = [:]
+        bed.answers.mute = ["http://127.0.0.1:1234"]
+        bed.catalogue.start()
+        await bed.answers.until { bed.catalogue.report != "" }
+        #expect(bed.catalogue.report.contains("demo"))
+        bed.catalogue.stop()
+        bed.answers.release()
     }
 
     @Test("a backend that appears later is picked up; when it vanishes the demo does not come back")
@@ -387,6 +421,8 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         await bed.answers.until { bed.catalogue.report.contains("\"down\"") }
         #expect(!bed.catalogue.canServe)
         #expect(await bed.route("claude-x") == "lmstudio>m")
+        // It is still called what it was.
+        #expect(bed.catalogue.report.contains("\"lmstudio\",\"state\":\"down\""))
         bed.catalogue.stop()
     }
 

@@ -27,6 +27,9 @@ final class Catalogue {
     private var alarms: [Wakeup] = []
     private var portAlarms: [Wakeup] = []
     private var firstRounds: Int
+    /// Until the first round is over, or has taken too long, there is nothing to tell: what was found first is
+    /// not yet what will answer.
+    private var isFirstLook = true
     private var waiters: [Wakeup] = []
     private var hasMetReal: Bool
     private var isStopped = false
@@ -63,7 +66,10 @@ final class Catalogue {
         portAlarms = ports.map { _ in Wakeup() }
         for (index, alarm) in alarms.enumerated() { Loop.spawn { await self.watch(index, alarm) } }
         for (port, alarm) in zip(ports, portAlarms) { Loop.spawn { await self.search(port, alarm) } }
-        refreshReport()
+        Loop.spawn {
+            await self.settle()
+            self.firstLookEnds()
+        }
     }
 
     func stop() {
@@ -144,9 +150,7 @@ final class Catalogue {
         var prober = Prober(url: entry.url, key: entry.key, carrier: outside.carrier)
         var isFirst = isFirst
         while !isStopped {
-            // Asked who it is again only after it was away: something else may listen there now.
-            let known =
-                entry.configuredType == .auto ? entries[index].foundType ?? .auto : entry.configuredType
+            let known = typeToAsk(entries[index])
             let finding = await prober.ask(known, strict: entry.isDiscovered)
             if isStopped { return }
             take(finding, index)
@@ -154,6 +158,12 @@ final class Catalogue {
             isFirst = false
             await pause(pace(of: entries[index]), alarm)
         }
+    }
+
+    /// Who it is, is asked again only after it was away: something else may listen there now.
+    private func typeToAsk(_ entry: CatalogueEntry) -> Configuration.BackendType {
+        guard entry.configuredType == .auto else { return entry.configuredType }
+        return entry.health.probe == .up ? entry.foundType ?? .auto : .auto
     }
 
     private func pace(of entry: CatalogueEntry) -> Duration {
@@ -188,6 +198,7 @@ final class Catalogue {
                 await pause(strange, alarm)
                 strange = min(strange * 2, ProbePace.strangerLongest)
             } else {
+                strange = ProbePace.stranger
                 await pause(ProbePace.absent, alarm)
             }
         }
@@ -211,8 +222,14 @@ final class Catalogue {
         guard firstRounds > 0 else { return }
         firstRounds = all ? 0 : firstRounds - 1
         guard firstRounds == 0 else { return }
+        firstLookEnds()
         for waiter in waiters { waiter.signal() }
         if isDemo { tell(.demoServes, [:], isGood: true) }
+    }
+
+    private func firstLookEnds() {
+        isFirstLook = false
+        refreshReport()
     }
 
     // MARK: Findings
@@ -225,7 +242,6 @@ final class Catalogue {
             entries[index].models = models
             entries[index].health.probed(.up)
         case .down(let reason), .stranger(let reason):
-            if before.configuredType == .auto { entries[index].foundType = nil }
             entries[index].health.probed(.down(error: reason))
         }
         tellChange(from: before, to: entries[index])
@@ -269,6 +285,7 @@ final class Catalogue {
     var report: String { reported }
 
     private func refreshReport() {
+        guard !isFirstLook else { return }
         let new = CatalogueReport.json(entries, isDemo: isDemo, at: Loop.now)
         guard new != reported else { return }
         reported = new

@@ -24,9 +24,14 @@ enum CatalogueReport {
     /// Models shown of one backend.
     static let models = 100
 
-    /// A JSON array with one object per backend, at most `maximumReportBytes`: what does not fit is left
-    /// out from the end, models first.
+    /// A JSON array with one object per backend in the order of preference, at most `maximumReportBytes`: what
+    /// does not fit is left out from the end, models first.
     static func json(_ entries: [CatalogueEntry], isDemo: Bool, at now: Instant) -> String {
+        // By priority alone: a backend that is away keeps its place.
+        let entries = entries.indices.sorted { left, right in
+            let (a, b) = (entries[left].priority, entries[right].priority)
+            return a == b ? left < right : a > b
+        }.map { entries[$0] }
         for limit in [models, 10, 1, 0] {
             let bytes = written(entries, isDemo: isDemo, models: limit, at: now)
             if bytes.count <= maximumReportBytes { return String(decoding: bytes, as: UTF8.self) }

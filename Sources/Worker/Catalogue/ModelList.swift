@@ -9,6 +9,8 @@ enum ModelList {
         var models: [ModelFacts]
         /// `owned_by` of the first model: several servers put their own name there.
         var owner: String?
+        /// It says what it is a list of, as every server of this API does; others' lists have a `data` too.
+        var saysSo = false
     }
 
     /// nil when this is no list of models.
@@ -17,6 +19,9 @@ enum ModelList {
             return nil
         }
         var answer = Answer(models: [], owner: nil)
+        answer.saysSo =
+            root["object"]?.stringEquals("list") == true
+            || list.first?["object"]?.stringEquals("model") == true
         var seen: Set<String> = []
         for item in list.elements.prefix(ProbeLimits.models) {
             guard let facts = model(item), seen.insert(facts.id).inserted else { continue }
@@ -131,6 +136,12 @@ enum ModelDetails {
         model.usesTools = list.elements.contains { $0.stringEquals("tools") }
         model.seesImages = list.elements.contains { $0.stringEquals("vision") }
         model.isChat = list.elements.contains { $0.stringEquals("completion") }
+    }
+
+    /// Whether this is LM Studio's `/api/v0/models`: its models say whether they are loaded.
+    static func isStudio(_ root: JSONNode) -> Bool {
+        guard let list = root["data"], list.isArray else { return false }
+        return list.isEmpty || list.first?["state"]?.isString == true
     }
 
     /// LM Studio's `/api/v0/models`.

@@ -38,6 +38,7 @@ struct Prober {
         guard let list = answer.json.flatMap(ModelList.read) else {
             return judge(status, path, type, strict: strict)
         }
+        if strict, !list.saysSo { return .stranger("a list, but not of models") }
         // Another gateway of our kind, or this one itself.
         if strict, list.owner == "dragoman" { return .stranger("a dragoman answers there") }
         var models = list.models
@@ -74,7 +75,7 @@ struct Prober {
         if let root = await get("/props").json, root["default_generation_settings"] != nil {
             return .llamacpp
         }
-        if let root = await get("/api/v0/models").json, root["data"]?.isArray == true { return .lmstudio }
+        if let root = await get("/api/v0/models").json, ModelDetails.isStudio(root) { return .lmstudio }
         if let root = await get("/api/version").json, root["version"]?.isString == true { return .ollama }
         if let root = await get("/get_model_info").json, root["model_path"]?.isString == true {
             return .sglang

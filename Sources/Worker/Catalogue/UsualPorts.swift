@@ -34,9 +34,10 @@ enum ProbePace {
     static let absent = Duration.seconds(5)
     /// After a failed exchange.
     static let doubt = Duration.seconds(1)
-    /// Something that is no backend: doubled from here up to `strangerLongest`.
+    /// Something that is no backend: doubled from here up to `strangerLongest`,
+    /// for a backend may take its place.
     static let stranger = Duration.seconds(10)
-    static let strangerLongest = Duration.seconds(320)
+    static let strangerLongest = Duration.seconds(60)
     /// A request that comes before the first round has ended waits at most this long for it.
     static let firstRound = Duration.seconds(2)
 
