@@ -4,7 +4,8 @@ import EventLoop
 import Glibc
 import LoopTesting
 import Testing
-import Upstream
+
+@testable import Upstream
 
 @Suite struct TransferFaultTests {
     init() { LoopThread.start() }
@@ -257,4 +258,17 @@ import Upstream
         _ = await gone.take()
         transfer?.cancel()
     }
+}
+
+struct FaultWordsTests {
+    @Test(
+        "the same fault has the same words each time",
+        arguments: [
+            (
+                "Failed to connect to 127.0.0.1 port 80 after 12 ms: Couldn't connect to server",
+                "Failed to connect to 127.0.0.1 port 80: Couldn't connect to server"
+            ),
+            ("gone after 3 ms", "gone"), ("after 3 hours", "after 3 hours"), ("", ""), ("after 1", "after 1"),
+        ])
+    func withoutTime(text: String, expected: String) { #expect(withoutElapsedTime(text) == expected) }
 }

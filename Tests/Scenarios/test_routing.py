@@ -11,6 +11,7 @@ from harness.backend import Backend, Turn
 from harness.client import message
 from harness.daemon import Daemon, backend_config, free_port, listener
 from harness.events import check_grammar
+from harness.log import fields
 
 
 def two(high: str, low: str) -> dict[str, object]:
@@ -35,6 +36,20 @@ def test_the_backend_of_higher_priority_is_tried_first_and_the_other_when_it_is_
                 response = daemon.client.message(stream=stream)
                 assert response.status == 200 and response.headers["x-dragoman-backend"] == "low"
             daemon.log.allow(".")
+
+
+def test_when_all_are_away_the_preferred_one_is_named() -> None:
+    with Backend() as low, Backend(said.text_answer("from high")) as high, Daemon(two(high.url, low.url)) as daemon:
+        assert daemon.client.message().status == 200
+        low.stop()
+        high.stop()
+        answer = daemon.client.message()
+        assert answer.status == 529 and answer.headers["x-dragoman-backend"] == "high"
+        assert str(high.port) in answer.json["error"]["message"]
+        assert " ms" not in answer.json["error"]["message"]
+        entry = fields(daemon.log.wait(f"request_id={answer.headers['request-id']}"))
+        assert (entry["backend"], entry["outcome"], entry["attempts"]) == ("high", "upstream_failed", "2")
+        daemon.log.allow(".")
 
 
 def test_after_the_first_byte_nothing_is_tried_again_elsewhere() -> None:

@@ -51,6 +51,24 @@ struct FailoverTests {
 }
 
 struct ToldTests {
+    @Test(
+        "of several failed backends the first that answered is told, else the first",
+        arguments: [
+            ([false, false, false], 0), ([false, true, false], 1), ([true, true], 0),
+            ([false, false, true], 2),
+        ])
+    func worthTelling(answered: [Bool], expected: Int) {
+        let attempts = answered.enumerated().map { index, answered in
+            let failure = ClientError(status: 500 + index, kind: .api, message: "")
+            var record = ExchangeRecord(requestID: "r", begun: Instant(nanoseconds: 0))
+            record.cause = answered ? nil : "refused"
+            return FailedAttempt(
+                failure, .upstreamFailed(failure), isPersistent: false, fields: [], record)
+        }
+        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.worthTelling($0, $1) }
+        #expect(told.failure.status == 500 + expected)
+    }
+
     @Test("a backend that stays away becomes a fault; other failures keep their words")
     func persistent() {
         let away = ClientError(status: 529, kind: .overloaded, message: "away", retryAfter: 5)
@@ -73,7 +91,12 @@ struct ExchangeRecordTests {
             (.ended(.truncated), "truncated", .warning, true),
             (.ended(.upstreamFailed(failure)), "upstream_failed", .warning, true),
             (.ended(.timedOut(failure)), "timed_out", .warning, true),
-            (.refused(failure), "refused", .info, true),
+            (.refused(failure), "refused", .warning, true),
+            (
+                .refused(ClientError(status: 404, kind: .notFound, message: "secret words")), "refused",
+                .info,
+                true
+            ),
         ])
     func endings(ending: ExchangeRecord.Ending, name: String, level: LogLevel, failed: Bool) {
         #expect(ending.name == name && ending.level == level && ending.isFailure == failed)

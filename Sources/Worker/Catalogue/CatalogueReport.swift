@@ -8,7 +8,7 @@ extension LogEvent {
     static let backendFound = LogEvent(
         "backend found", id: "aae10b91bd3d481e8edf821b5cca882b")
     static let backendLost = LogEvent(
-        "backend lost", id: "fc8733f5f57e49189a89de2eabab433f")
+        "backend does not answer", id: "fc8733f5f57e49189a89de2eabab433f")
     static let backendChanged = LogEvent(
         "backend changed its models", id: "e7ee17fd02cf4cea8b689f6a8934db2a")
     static let demoServes = LogEvent(

@@ -18,6 +18,8 @@ final class Exchange {
     /// The parsed request, as long as another backend may still be tried with it.
     private var message: MessagesRequest?
     private var routes: ArraySlice<Route> = []
+    /// The failed attempt whose words the client gets when no other succeeds.
+    private var failed: FailedAttempt?
 
     init(_ request: Request, _ answer: Answer, on connection: Connection, of server: Server) {
         self.request = request
@@ -143,10 +145,25 @@ final class Exchange {
         record.repairs = attempt.repairs
         record.cause = attempt.cause
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
-        if Failover.mayTryNext(failure, anythingSent: !answer.isOpen), !routes.isEmpty { return nil }
-        let told = Failover.told(failure, isPersistent: attempt.isPersistent)
+        let this = FailedAttempt(
+            failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)
+        guard Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else { return tell(this) }
+        let worthTelling = failed.map { Failover.worthTelling($0, this) } ?? this
+        guard routes.isEmpty else {
+            failed = worthTelling
+            return nil
+        }
+        return tell(worthTelling)
+    }
+
+    private func tell(_ attempt: FailedAttempt) -> ExchangeRecord.Ending {
+        let attempts = record.attempts
+        record = attempt.record
+        record.attempts = attempts
+        answer.fields = attempt.fields
+        let told = Failover.told(attempt.failure, isPersistent: attempt.isPersistent)
         answer.send(told)
-        return .ended(told == failure ? outcome : .upstreamFailed(told))
+        return .ended(told == attempt.failure ? attempt.outcome : .upstreamFailed(told))
     }
 
     // MARK: Answers of our own

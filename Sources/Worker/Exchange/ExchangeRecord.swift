@@ -22,9 +22,11 @@ struct ExchangeRecord {
             }
         }
 
-        /// Info = as it should be, or the client's own doing; warning = the backend failed and we said so.
+        /// Info = as it should be, or the client's own doing; warning = the backend failed, or there was none,
+        /// and we said so.
         var level: LogLevel {
             switch self {
+            case .refused(let error) where error.status >= 500: .warning
             case .refused, .ended(.completed), .ended(.cancelled): .info
             case .ended(.truncated), .ended(.upstreamFailed), .ended(.timedOut): .warning
             }

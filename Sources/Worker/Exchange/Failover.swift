@@ -2,13 +2,43 @@
 // byte, and the failure must be the backend's state, not the request's fault: an overflow or a refusal
 // that another backend would repeat in worse words has to reach the client as it is.
 
+internal import HTTP
 internal import Translation
+
+/// A backend that failed before the client had seen anything, with what would be told and remembered of it.
+struct FailedAttempt {
+    let failure: ClientError
+    let outcome: Outcome
+    let isPersistent: Bool
+    let fields: [ResponseHead.Field]
+    let record: ExchangeRecord
+
+    init(
+        _ failure: ClientError, _ outcome: Outcome, isPersistent: Bool, fields: [ResponseHead.Field],
+        _ record: ExchangeRecord
+    ) {
+        self.failure = failure
+        self.outcome = outcome
+        self.isPersistent = isPersistent
+        self.fields = fields
+        self.record = record
+    }
+
+    /// It said something, if only that it cannot.
+    var hasAnswered: Bool { record.cause == nil }
+}
 
 enum Failover {
     static func mayTryNext(_ failure: ClientError, anythingSent: Bool) -> Bool {
         guard !anythingSent else { return false }
         // 504 has used up the whole first-byte limit already; a second wait of that length helps nobody.
         return failure.status >= 500 && failure.status != 504
+    }
+
+    /// Which of two failures tells the client more: the backend that answered, else the one preferred to the
+    /// other. A backend that has been away for long says nothing of the one that was meant.
+    static func worthTelling(_ earlier: FailedAttempt, _ later: FailedAttempt) -> FailedAttempt {
+        !earlier.hasAnswered && later.hasAnswered ? later : earlier
     }
 
     /// What the client is told in the end: a backend that is away once may be restarting, one that has been

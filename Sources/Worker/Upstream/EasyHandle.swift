@@ -131,7 +131,8 @@ final class EasyHandle {
     }
 
     private func detail(_ code: CURLcode) -> String {
-        errors[0] != 0 ? String(cString: errors) : String(cString: curl_easy_strerror(code))
+        errors[0] != 0
+            ? withoutElapsedTime(String(cString: errors)) : String(cString: curl_easy_strerror(code))
     }
 
     // MARK: Options

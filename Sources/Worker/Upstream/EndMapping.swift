@@ -32,3 +32,16 @@ extension TransferEnd {
         }
     }
 }
+
+/// libcurl's words without the time it took, as in `port 80 after 3 ms: refused`: with it the same fault
+/// would look like a new one each time.
+func withoutElapsedTime(_ text: String) -> String {
+    let words = text.split(separator: " ", omittingEmptySubsequences: false)
+    for index in words.indices.dropLast(2) where words[index] == "after" && UInt(words[index + 1]) != nil {
+        let unit = words[index + 2]
+        guard unit.hasPrefix("ms") else { continue }
+        let before = words[..<index].joined(separator: " ") + unit.dropFirst(2)
+        return ([before[...]] + words[(index + 3)...]).joined(separator: " ")
+    }
+    return text
+}

@@ -105,8 +105,14 @@ public struct MessagesReply: Sendable {
         }
         guard wantsMore else { return }
         guard composer.stop == nil else { return finish() }
-        let error = UpstreamFailure.transport(end, hadBytes: hadBytes || hadChunk)
-        if case .timedOut = end { fail(error, as: .timedOut(error)) } else { fail(error, as: .truncated) }
+        let began = hadBytes || hadChunk
+        let error = UpstreamFailure.transport(end, hadBytes: began)
+        switch end {
+        case .timedOut: fail(error, as: .timedOut(error))
+        case .unreachable, .misconfigured: fail(error, as: .upstreamFailed(error))
+        case .broken where !began: fail(error, as: .upstreamFailed(error))
+        case .broken, .complete: fail(error, as: .truncated)
+        }
     }
 
     /// The time to hold the status back has passed.
