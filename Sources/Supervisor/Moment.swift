@@ -39,6 +39,7 @@ extension Duration {
     var brief: String {
         let seconds = wholeSeconds
         switch seconds {
+        case 0 where wholeNanoseconds == 0: return "0s"
         case 0: return "\(wholeNanoseconds / 1_000_000)ms"
         case ..<60: return "\(seconds)s"
         case ..<3600: return "\(seconds / 60)m\(Self.padded(seconds % 60))s"

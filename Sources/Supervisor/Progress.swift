@@ -8,25 +8,38 @@ import Shared
 final class Progress {
     private let isOn: Bool
     private let access: Configuration.Access
+    private let write: (String) -> Void
+    private var isReady = false
     private var base: String?
     private var latest: [BackendSummary]?
-    private var saidBackends: [String] = []
-    private var saidHints = ""
+    private var saidBackends: [String]?
+    private var hasHinted = false
+    private var saidContext: Int?
 
-    init(isOn: Bool, access: Configuration.Access) {
+    init(
+        isOn: Bool, access: Configuration.Access, write: @escaping (String) -> Void = Progress.toTerminal
+    ) {
         self.isOn = isOn
         self.access = access
+        self.write = write
     }
 
     func starting(configuration name: String, workers: Int) {
         let source = name.isEmpty ? "built-in defaults" : name
-        put(["dragoman \(dragomanVersion): \(workers) workers, configuration: \(source)"])
+        put([
+            "dragoman \(dragomanVersion): \(workers) worker\(workers == 1 ? "" : "s"), configuration: \(source)"
+        ])
     }
 
-    func ready(_ doors: Doors, workers: Int) {
-        guard isOn else { return }
-        put(doors.clients.map { "listening on \($0.address)" })
-        base = doors.clients.lazy.compactMap(Self.url).first
+    func ready(_ doors: Doors) {
+        ready(doors.clients.map(\.address), base: doors.clients.lazy.compactMap(Self.url).first)
+    }
+
+    /// - Parameter base: the URL that leads here; nil when there are Unix sockets only.
+    func ready(_ addresses: [String], base: String?) {
+        put(addresses.map { "listening on \($0)" })
+        self.base = base
+        isReady = true
         show()
     }
 
@@ -39,19 +52,28 @@ final class Progress {
 
     func stopping() { put(["stopping; streams may finish (once more to end at once)"]) }
 
-    /// Once ready and once the backends have been asked, and again whenever these lines change.
+    /// Once ready and once the backends have been asked, and again what has changed since.
     private func show() {
-        guard let base, let latest, !latest.contains(where: \.isUnknown) else { return }
+        guard isReady, let latest, !latest.contains(where: \.isUnknown) else { return }
         let lines = latest.map { "backend \($0.line)" }
         if lines != saidBackends {
+            put(lines.isEmpty ? ["no backend answers"] : lines.filter { saidBackends?.contains($0) != true })
             saidBackends = lines
-            put(lines.isEmpty ? ["no backend"] : lines)
         }
-        let context = latest.first { $0.isUsable }?.defaultContext
-        let hints = Self.hints(base: base, access: access, context: context).joined(separator: "\n")
-        guard hints != saidHints else { return }
-        saidHints = hints
-        put(["", hints, ""])
+        guard let base else { return }
+        let best = latest.first { $0.isUsable }
+        let context = best?.defaultContext
+        if !hasHinted {
+            put(["", Self.hints(base: base, access: access, context: context).joined(separator: "\n"), ""])
+        } else if let best, let context, context != saidContext {
+            put([Self.contextHint(context) + "   # \(best.name) answers now"])
+        }
+        hasHinted = true
+        saidContext = context ?? saidContext
+    }
+
+    private static func contextHint(_ tokens: Int) -> String {
+        "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=\(tokens)"
     }
 
     /// What to type to use it. Pure.
@@ -62,7 +84,7 @@ final class Progress {
             "Claude Code, in another terminal:", "  export ANTHROPIC_BASE_URL=\(base)",
             "  export ANTHROPIC_AUTH_TOKEN=\(keyed ? "'one of your keys'" : "dragoman")",
         ]
-        if let context { lines.append("  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=\(context)") }
+        if let context { lines.append(contextHint(context)) }
         lines += ["  claude", "or try it:"]
         let key = keyed ? " -H 'x-api-key: one of your keys'" : ""
         lines.append(
@@ -83,11 +105,15 @@ final class Progress {
     }
 
     private func put(_ lines: [String]) {
-        guard isOn else { return }
+        guard isOn, !lines.isEmpty else { return }
+        write(lines.map { $0 + "\n" }.joined())
+    }
+
+    private static func toTerminal(_ text: String) {
         // At most a page at once: a pipe that polls as writable takes that without waiting.
-        let text = Array(lines.map { $0 + "\n" }.joined().utf8.prefix(4096))
+        let bytes = Array(text.utf8.prefix(4096))
         var question = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
         guard poll(&question, 1, 0) == 1, question.revents & Int16(POLLOUT) != 0 else { return }
-        _ = text.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        _ = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
     }
 }

@@ -16,7 +16,12 @@ enum StatusCommand {
         for path in AdminPath.candidates(user: geteuid(), variable: variable) {
             switch ask(path) {
             case .success(let answer): return show(answer, json: json)
-            case .failure(let failure): tried.append("\(path): \(failure.reason)")
+            case .failure(let failure):
+                if failure.code == EACCES {
+                    complain("\(path) answers only root and the daemon's own user: try sudo dragoman status")
+                    return ExitStatus.unavailable
+                }
+                tried.append("\(path): \(failure.reason)")
             }
         }
         complain("no running daemon answers (\(tried.joined(separator: "; ")))")
@@ -90,7 +95,9 @@ enum StatusCommand {
                     + "exchanges \(number(worker["exchanges"])), served \(number(worker["served"])), "
                     + "failed \(number(worker["failed"])), restarts \(number(worker["restarts"]))")
         }
-        for backend in root["backends"].items {
+        let backends = root["backends"].items
+        if backends.isEmpty { lines.append("backend     none known yet") }
+        for backend in backends {
             lines.append("backend     " + BackendSummary(backend).line)
         }
         return lines.joined(separator: "\n")

@@ -13,7 +13,7 @@ extension Supervisor {
         log.notice(
             .ready,
             ["workers": LogValue(pool.members.count), "startup_ms": LogValue(milliseconds(since: started))])
-        progress.ready(doors, workers: pool.members.count)
+        progress.ready(doors)
     }
 
     func takeSignals(at now: Moment) {

@@ -77,8 +77,8 @@ import Testing
 
 @Suite("Facts of the machine") struct FactTests {
     static let ages: [(Duration, String)] = [
-        (.zero, "0ms"), (.milliseconds(850), "850ms"), (.seconds(59), "59s"), (.seconds(61), "1m01s"),
-        (.seconds(11_520), "3h12m"), (.seconds(90_000), "1d01h"), (.seconds(-5), "0ms"),
+        (.zero, "0s"), (.milliseconds(850), "850ms"), (.seconds(59), "59s"), (.seconds(61), "1m01s"),
+        (.seconds(11_520), "3h12m"), (.seconds(90_000), "1d01h"), (.seconds(-5), "0s"),
     ]
 
     @Test("durations for people", arguments: ages)

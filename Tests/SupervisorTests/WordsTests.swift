@@ -74,6 +74,37 @@ import Testing
         #expect(keyed.contains { $0.contains("one of your keys") })
     }
 
+    @Test("a terminal is told of backends once, and later only what has changed")
+    func progress() {
+        func json(_ name: String, _ state: String, _ window: Int) -> String {
+            #"{"name":"\#(name)","url":"u","type":"vllm","state":"\#(state)","#
+                + #""models":[{"id":"m","context":\#(window)}],"default_model":"m"}"#
+        }
+        var told: [String] = []
+        let progress = Progress(isOn: true, access: .loopback) { told.append($0) }
+        func said(_ reports: String...) -> [String] {
+            told = []
+            for report in reports { progress.backends("[\(report)]") }
+            return told.flatMap { $0.split(separator: "\n").map(String.init) }
+        }
+        #expect(said(json("a", "up", 1)).isEmpty)
+        progress.ready(["127.0.0.1:1"], base: "http://127.0.0.1:1")
+        #expect(told.joined().contains("listening on 127.0.0.1:1\n"))
+        #expect(told.joined().contains("backend a u (vllm) is up: m (1 tokens)\n"))
+        #expect(told.joined().contains("export CLAUDE_CODE_MAX_CONTEXT_TOKENS=1\n"))
+        // One more, of less preference: only that.
+        #expect(
+            said(json("a", "up", 1) + "," + json("b", "up", 2)) == ["backend b u (vllm) is up: m (2 tokens)"])
+        // Another one answers: its window, not all the lines again.
+        #expect(
+            said(json("a", "down", 1) + "," + json("b", "up", 2)) == [
+                "backend a u (vllm) is down: no reason known",
+                "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=2   # b answers now",
+            ])
+        #expect(said("") == ["no backend answers"])
+        #expect(said("", "").isEmpty)
+    }
+
     private func report(backends: String) -> StatusReport {
         var figures = WorkerFigures()
         figures.connections = 4
@@ -119,6 +150,9 @@ import Testing
                 == String(backends.dropFirst().dropLast()))
         let table = StatusCommand.table(root)
         #expect(table.contains("dragoman \(dragomanVersion), pid 42, running for 1m01s"))
+        #expect(
+            StatusCommand.table(try JSONDocument(parsing: report(backends: "[]").json).root)
+                .contains("backend     none known yet"))
         #expect(table.contains("backend     g http://h:1 (vllm) is up: a (8192 tokens), b"))
     }
 
