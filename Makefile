@@ -34,7 +34,7 @@ packages:
 swift:
 	@Tests/tools/toolchain
 
-build: packages swift ## the release executables, in .build/release
+build: swift packages ## the release executables, in .build/release
 	@Tests/tools/build
 
 run: build ## build, then serve in the foreground (ARGS="--listen …" to add options)
