@@ -1,6 +1,7 @@
 // dragoman-worker: started by the supervisor, never by hand. Reads its configuration, greets, serves the
 // connections it is given, and ends when it is told to or when its supervisor is gone.
 
+internal import CSystem
 internal import EventLoop
 internal import Glibc
 internal import Shared
@@ -11,6 +12,8 @@ enum WorkerMain {
     private static let usage: Int32 = 64
     private static let badConfiguration: Int32 = 78
     private static let noLoop: Int32 = 71
+    /// Kept by the allocator between two exchanges, in bytes; given back when the worker is quiet.
+    private static let keptMemory: Int32 = 4 << 20
 
     static func main() {
         switch Array(CommandLine.arguments.dropFirst()) {
@@ -41,6 +44,7 @@ enum WorkerMain {
         case .bad(let mistakes):
             end(mistakes.map(\.description).joined(separator: "\n"), badConfiguration)
         }
+        cs_keep_memory(keptMemory)
         LoopExecutor.takeOverProcess()
         do throws(LoopError) {
             try LoopExecutor.shared.run { await start.run() }

@@ -313,4 +313,10 @@ ssize_t cs_send(int fd, const void *bytes, size_t count) {
     return n;
 }
 
+void cs_keep_memory(int bytes) {
+    /* Setting one threshold ends glibc's own adjusting of both (mallopt(3)): large bodies stay on the heap. */
+    mallopt(M_TRIM_THRESHOLD, bytes);
+    mallopt(M_MMAP_THRESHOLD, bytes);
+}
+
 void cs_trim_memory(void) { malloc_trim(0); }

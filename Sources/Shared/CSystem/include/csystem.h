@@ -73,6 +73,10 @@ void cs_tune_connection(int fd);
 /* Sends with MSG_NOSIGNAL | MSG_DONTWAIT. */
 ssize_t cs_send(int fd, const void *bytes, size_t count);
 
+/* Lets the allocator keep up to `bytes` at the top of its heap instead of giving them back and asking for
+ * them again with every burst. */
+void cs_keep_memory(int bytes);
+
 /* Returns memory that the allocator holds but does not use to the system. */
 void cs_trim_memory(void);
 
