@@ -102,3 +102,12 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// Built only by Tests/Fuzz/run, with sanitizers and a `main` that comes from the fuzzer's runtime.
+if Context.environment["DRAGOMAN_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "dragoman-fuzz", dependencies: ["JSON", "Shared", "HTTP", "Translation"],
+            path: "Tests/Fuzz", exclude: ["run"],
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}
