@@ -13,7 +13,10 @@ func fuzzRequest(_ bytes: [UInt8], _ random: inout SeededRandom) {
     do throws(ClientError) {
         let counted = try MessagesRequest(parsingCount: bytes)
         expect(counted.estimatedInputTokens >= 0, "tokens are counted")
-    } catch { expectSayable(error) }
+    } catch {
+        expectSayable(error)
+        expect(error.message.utf8.count < 600, "refused in few words: \(error.message)")
+    }
     let request: MessagesRequest
     do throws(ClientError) { request = try MessagesRequest(parsing: bytes) } catch {
         return expectSayable(error)
@@ -40,10 +43,15 @@ private func convert(_ request: MessagesRequest, _ target: UpstreamTarget) {
         expect(root?["messages"]?.first != nil, "\(target.profile.name) gets a message: \(text)")
         expect(root?["model"]?.string == target.model, "the model: \(text)")
         expect(call.plan.maxTokens > 0, "at least one token is asked for")
-        expect(call.omissions.allSatisfy { !$0.path.isEmpty && !$0.reason.isEmpty }, "omissions are named")
+        for omission in call.omissions {
+            // They reach the journal and a header of the reply.
+            expect(!omission.path.isEmpty && !omission.reason.isEmpty, "omissions are named: \(omission)")
+            expect(omission.path.utf8.count < 300 && omission.reason.utf8.count < 400, "short: \(omission)")
+        }
         if let root { expectPairs(root, text) }
     } catch {
         expectSayable(error)
+        expect(error.message.utf8.count < 600, "refused in few words: \(error.message)")
     }
 }
 

@@ -119,6 +119,29 @@ private struct Seeded: RandomNumberGenerator {
         }
     }
 
+    @Test("names and types that nobody knows are told short, on one line")
+    func foreignWordsAreBounded() throws {
+        let long = String(repeating: "x", count: 5000) + #"\r\nset-cookie: a"#
+        let body = """
+            {"model":"m","\(long)":1,"":2,"a\\r\\nb":3,"messages":[{"role":"\(long)","content":"x"},
+            {"role":"user","content":[{"type":"\(long)"}]}],
+            "thinking":{"type":"\(long)"},"tools":[{"name":"a"},{"name":"a"},{"type":"\(long)","name":"n"}]}
+            """
+        let omissions = try MessagesRequest(parsing: Array(body.utf8)).omissions
+        #expect(omissions.count >= 6)
+        #expect(omissions.contains { $0.path == #""""# })
+        #expect(omissions.contains { $0.path == "a??b" })
+        for omission in omissions {
+            #expect(!omission.path.isEmpty && omission.path.utf8.count < 200, "\(omission)")
+            #expect(omission.reason.utf8.count < 200, "\(omission)")
+            #expect(!(omission.path + omission.reason).contains { $0.isNewline }, "\(omission)")
+        }
+        let twice = "{\"\(long)\":1,\"\(long)\":2}"
+        #expect { try MessagesRequest(parsing: Array(twice.utf8)) } throws: { error in
+            (error as? ClientError)?.message.utf8.count ?? .max < 200
+        }
+    }
+
     @Test func tooManyBlocksAreRefused() {
         let blocks = Array(repeating: "\"x\"", count: 200_001).joined(separator: ",")
         let body = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\(blocks)]}]}"

@@ -45,7 +45,9 @@ struct BlockReader {
         if node.stringEquals("user") { return .user }
         if node.stringEquals("assistant") { return .assistant }
         if node.stringEquals("system") { return .system }
-        omit(Path("messages") / index / "role", "unknown role \"\(node.string ?? "")\", taken as user")
+        omit(
+            Path("messages") / index / "role",
+            "unknown role \"\(Quoted.shown(node.string ?? ""))\", taken as user")
         return .user
     }
 
@@ -95,7 +97,7 @@ struct BlockReader {
             return .summary(content)
         default:
             if let block = ServerToolHistory.block(type, node) { return block }
-            omit(path(), "unsupported block type \"\(type)\"")
+            omit(path(), "unsupported block type \"\(Quoted.shown(type))\"")
             return .unsupported
         }
     }

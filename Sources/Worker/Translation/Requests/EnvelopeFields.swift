@@ -16,6 +16,22 @@ extension ClientError {
     }
 }
 
+/// Words of the client inside words of ours: they reach the journal and a header of the reply.
+enum Quoted {
+    private static let limit = 60
+
+    /// At most 60 characters, none of them a control character; `""` for nothing.
+    static func shown(_ text: String) -> String {
+        guard !text.isEmpty else { return "\"\"" }
+        var shown = ""
+        for scalar in text.unicodeScalars.prefix(limit) {
+            let category = scalar.properties.generalCategory
+            shown.unicodeScalars.append(category == .control || category == .format ? "?" : scalar)
+        }
+        return text.unicodeScalars.count > limit ? shown + "…" : shown
+    }
+}
+
 /// Where in the request something stands, in Anthropic's notation: `messages.0.content.1.source`.
 struct Path: CustomStringConvertible {
     private(set) var description: String
@@ -45,7 +61,8 @@ struct EnvelopeFields {
         for member in node.members {
             let name = member.name.string ?? ""
             if members.contains(where: { $0.name == name }) {
-                throw .invalid("Invalid JSON: duplicate key \"\(name)\" in \(Self.place(path()))")
+                throw .invalid(
+                    "Invalid JSON: duplicate key \"\(Quoted.shown(name))\" in \(Self.place(path()))")
             }
             guard members.count < Self.limit else {
                 throw .invalid("Invalid JSON: too many keys in \(Self.place(path()))")
@@ -124,6 +141,6 @@ struct EnvelopeFields {
         return value
     }
 
-    /// Names that nobody asked for.
-    var rest: [String] { members.filter { !$0.taken }.map(\.name) }
+    /// Names that nobody asked for, fit to be shown.
+    var rest: [String] { members.filter { !$0.taken }.map { Quoted.shown($0.name) } }
 }

@@ -117,7 +117,8 @@ struct RequestReader {
         case "adaptive": request.thinking = .adaptive
         default:
             request.thinking = .adaptive
-            request.omissions.append(Omission(path: "thinking.type", reason: "unknown type \"\(type)\""))
+            request.omissions.append(
+                Omission(path: "thinking.type", reason: "unknown type \"\(Quoted.shown(type))\""))
         }
         request.thinkingDisplayOmitted = inner.take("display")?.stringEquals("omitted") == true
     }

@@ -50,7 +50,7 @@ struct SentTools {
         tools = Self.ordered(request)
         choice = request.toolChoice
         if case .tool(let name)? = choice, !tools.contains(where: { $0.name == name }) {
-            throw .invalid("tool_choice: Tool '\(name)' is not available here")
+            throw .invalid("tool_choice: Tool '\(Quoted.shown(name))' is not available here")
         }
         if let limit = profile.maxTools, tools.count > limit {
             omissions.append(Omission(path: "tools", reason: "the backend takes \(limit) of \(tools.count)"))

@@ -14,7 +14,9 @@ struct ToolReader {
             guard let tool = try tool(element, index) else { continue }
             guard names.insert(tool.name).inserted else {
                 omissions.append(
-                    Omission(path: "tools[\(index)]", reason: "tool name \"\(tool.name)\" is used twice"))
+                    Omission(
+                        path: "tools[\(index)]",
+                        reason: "tool name \"\(Quoted.shown(tool.name))\" is used twice"))
                 continue
             }
             tools.append(tool)
@@ -42,7 +44,8 @@ struct ToolReader {
             guard let schema = try fields.object("input_schema") else {
                 tool.kind = .server(type: type)
                 if tool.name.isEmpty { tool.name = type }
-                omissions.append(Omission(path: "tools[\(index)]", reason: "\(type) is not available here"))
+                omissions.append(
+                    Omission(path: "tools[\(index)]", reason: "\(Quoted.shown(type)) is not available here"))
                 return tool
             }
             // Of a kind not known, but described like a custom one.
@@ -73,7 +76,7 @@ struct ToolReader {
         case "tool":
             let name = try fields.requiredString("name").string ?? ""
             guard request.tools.contains(where: { $0.name == name }) else {
-                throw .invalid("tool_choice: Tool '\(name)' not found in provided tools")
+                throw .invalid("tool_choice: Tool '\(Quoted.shown(name))' not found in provided tools")
             }
             request.toolChoice = .tool(name)
         default:
