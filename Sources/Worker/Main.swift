@@ -1,5 +1,5 @@
-// dragoman-worker: started by the supervisor, never by hand. Reads its configuration, greets, serves the
-// connections it is given, and ends when it is told to or when its supervisor is gone.
+// dragoman-worker: to serve it is started by the supervisor, never by hand. Reads its configuration, greets, serves
+// the connections it is given, and ends when it is told to or when its supervisor is gone. By hand: `translate`.
 
 internal import CSystem
 internal import EventLoop
@@ -16,10 +16,14 @@ enum WorkerMain {
     private static let keptMemory: Int32 = 4 << 20
 
     static func main() {
-        switch Array(CommandLine.arguments.dropFirst()) {
+        let words = Array(CommandLine.arguments.dropFirst())
+        switch words {
         case []: serve()
         case ["--version"]: print("dragoman-worker \(dragomanVersion)")
-        default: end("dragoman-worker takes no arguments but --version; start `dragoman` instead", usage)
+        case _ where words.first == "translate": TranslateCommand.run(Array(words.dropFirst()))
+        default:
+            end(
+                "dragoman-worker knows --version and `translate`; to serve, start `dragoman` instead", usage)
         }
     }
 
