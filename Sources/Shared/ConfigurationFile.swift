@@ -28,7 +28,10 @@ extension Configuration {
         }
         var mistakes = reader.mistakes
         let overridden = overrides.apply(to: &configuration, &mistakes)
-        let rules = CrossRules(configuration).found + secrets.problems(of: configuration)
+        let unusable = secrets.problems(of: configuration).map { key, failure in
+            (key: key, text: "expected a secret that can be used, found that \(failure)")
+        }
+        let rules = CrossRules(configuration).found + unusable
         for (key, text) in rules {
             if overridden.contains(where: { key.hasPrefix($0) }) {
                 mistakes.append(Mistake(source: "command line", line: nil, key: "--" + key, text: text))

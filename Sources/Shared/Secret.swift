@@ -181,7 +181,8 @@ public enum SecretCheck: Sendable {
     /// and credentials nor, perhaps, the right to read its keys.
     case visible(SecretSources)
 
-    func problems(of configuration: Configuration) -> [(key: String, text: String)] {
+    /// The configuration's secrets that cannot be used, by key.
+    public func problems(of configuration: Configuration) -> [(key: String, failure: SecretFailure)] {
         let sources: SecretSources
         let passesAbsent: Bool
         switch self {
@@ -189,14 +190,14 @@ public enum SecretCheck: Sendable {
         case .required(let given): (sources, passesAbsent) = (given, false)
         case .visible(let given): (sources, passesAbsent) = (given, true)
         }
-        var problems: [(key: String, text: String)] = []
+        var problems: [(key: String, failure: SecretFailure)] = []
         func look(_ key: String, _ secret: Configuration.Secret, _ use: () throws(SecretFailure) -> Void) {
             do throws(SecretFailure) {
                 try use()
             } catch  where passesAbsent && error.isAbsent {
                 return
             } catch {
-                problems.append((key, "expected a secret that can be used, found that \(error)"))
+                problems.append((key, error))
             }
         }
         if case .keys(let secret) = configuration.access {

@@ -13,6 +13,10 @@ enum CheckCommand {
             case .good(let configuration):
                 say("# \(source.name.isEmpty ? "built-in defaults" : source.name): no mistakes")
                 for note in configuration.notes { say("# note: \(note)") }
+                // The service may see what this shell does not; whoever checks shall know that nobody looked.
+                for (key, failure) in SecretCheck.required(.process).problems(of: configuration) {
+                    say("# note: \(key) was not checked: \(failure)")
+                }
                 say(configuration.effectiveText())
                 return ExitStatus.success
             }

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from harness.daemon import Daemon, command
+from harness.daemon import ROOT, Daemon, command
 
 MISTAKES = """\
 listen: ["0.0.0.0:8484"]
@@ -75,6 +76,17 @@ def test_a_good_file_is_shown_as_it_will_be_in_force_and_reads_back(tmp_path: Pa
     assert "workers: 3" in done.stdout and "worker_slots: 1024" in done.stdout and "hold_status: 8s" in done.stdout
     again = checked(tmp_path, done.stdout)
     assert (again.returncode, again.stdout) == (0, done.stdout)
+
+
+def test_the_example_is_good_and_so_is_every_line_that_it_offers(tmp_path: Path) -> None:
+    example = (ROOT / "deploy/dragoman.yaml").read_text()
+    assert checked(tmp_path, example).returncode == 0
+    # Words follow `# `; what stands right behind the `#`, or further in, is YAML.
+    offered = re.sub(r"(?m)^#(?=[a-z_]+:|  )", "", example)
+    assert len(re.findall(r"(?m)^[a-z_]+:", offered)) == 13, offered
+    done = checked(tmp_path, offered)
+    assert done.returncode == 0, done.stderr
+    assert "note: backends[0].key was not checked" in done.stdout
 
 
 @pytest.mark.parametrize(
