@@ -15,6 +15,7 @@ let fuzzTargets: [FuzzTarget] = [
     FuzzTarget(name: "json", run: fuzzJSON), FuzzTarget(name: "sse", run: fuzzSSE),
     FuzzTarget(name: "reply", run: fuzzReply), FuzzTarget(name: "arguments", run: fuzzArguments),
     FuzzTarget(name: "failure", run: fuzzFailure), FuzzTarget(name: "request", run: fuzzRequest),
+    FuzzTarget(name: "carriers", run: fuzzCarriers),
     FuzzTarget(name: "head", run: fuzzHead), FuzzTarget(name: "chunked", run: fuzzChunked),
     FuzzTarget(name: "control", run: fuzzControl), FuzzTarget(name: "configuration", run: fuzzConfiguration),
 ]

@@ -82,6 +82,21 @@ private func check(_ answer: LocalAnswer, _ request: MessagesRequest) {
     expect((try? JSONDocument(parsing: bytes))?.root["type"]?.stringEquals("message") == true, "a message")
 }
 
+/// What travels through the client: ids of calls and hidden reasoning.
+func fuzzCarriers(_ bytes: [UInt8], _ random: inout SeededRandom) {
+    let text = String(decoding: bytes, as: UTF8.self)
+    let id = ToolIdentifier.forClient(text, salt: "abc9")
+    expect(!id.isEmpty && id.utf8.allSatisfy(UpstreamToolNames.isAllowed), "an id that clients take: \(id)")
+    expect(ToolIdentifier.forUpstream(id) == text, "an id comes back: \(id)")
+    _ = ToolIdentifier.forUpstream(text)
+    let hidden = ReasoningCarrier.hidden(in: ReasoningCarrier.signature(hidden: Array(text.utf8)))
+    expect(hidden == (text.isEmpty ? nil : Array(text.utf8)), "reasoning comes back")
+    for signature in [text, "drgm1." + text] {
+        guard let hidden = ReasoningCarrier.hidden(in: signature) else { continue }
+        expect(String(validating: hidden, as: UTF8.self) != nil, "hidden reasoning is text")
+    }
+}
+
 /// Configuration files.
 func fuzzConfiguration(_ bytes: [UInt8], _ random: inout SeededRandom) {
     switch Configuration.parse(bytes, name: "dragoman.yaml") {

@@ -32,5 +32,8 @@ import Translation
         #expect(ReasoningCarrier.hidden(in: ReasoningCarrier.signature()) == nil)
         #expect(ReasoningCarrier.hidden(in: "EqQBCgIYAhIM") == nil)
         #expect(!ReasoningCarrier.signature().isEmpty)
+        // Bytes that are no text would make the backend's request invalid JSON.
+        #expect(ReasoningCarrier.hidden(in: ReasoningCarrier.signature(hidden: [0x61, 0xD0])) == nil)
+        #expect(ReasoningCarrier.hidden(in: "drgm1.TwGV0IG1lIHNlZS4") == nil)
     }
 }

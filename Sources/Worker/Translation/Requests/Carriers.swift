@@ -46,7 +46,9 @@ public enum ReasoningCarrier {
     /// The hidden reasoning; nil for signatures of others and for those without.
     public static func hidden(in signature: String) -> [UInt8]? {
         guard signature.hasPrefix(mark),
-            let bytes = Base64URL.decode(signature.utf8.dropFirst(mark.utf8.count)), !bytes.isEmpty
+            let bytes = Base64URL.decode(signature.utf8.dropFirst(mark.utf8.count)), !bytes.isEmpty,
+            // It came through a client: what is no text any more would spoil the whole request.
+            String(validating: bytes, as: UTF8.self) != nil
         else { return nil }
         return bytes
     }

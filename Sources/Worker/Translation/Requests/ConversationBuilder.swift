@@ -130,7 +130,8 @@ struct ConversationBuilder {
         }
         for call in asked {
             guard let (result, message, block) = found[call.id] else {
-                conversion.omit("messages", "call \(call.id) has no result; marked as interrupted")
+                conversion.omit(
+                    "messages", "call \(Quoted.shown(call.id)) has no result; marked as interrupted")
                 push(.tool(call: call, Text("[no result: interrupted]" as StaticString)))
                 continue
             }

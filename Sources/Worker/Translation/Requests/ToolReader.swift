@@ -81,7 +81,7 @@ struct ToolReader {
             request.toolChoice = .tool(name)
         default:
             throw .invalid(
-                "tool_choice: Input tag '\(type)' found using 'type' does not match any of the expected tags: "
+                "tool_choice: Input tag '\(Quoted.shown(type))' found using 'type' does not match any of the expected tags: "
                     + "'auto', 'any', 'tool', 'none'")
         }
     }
