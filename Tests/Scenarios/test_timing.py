@@ -8,7 +8,7 @@ import pytest
 
 from harness import said
 from harness.backend import Backend, Turn
-from harness.client import Stream
+from harness.client import Stream, message, written
 from harness.daemon import Daemon, backend_config
 from harness.events import check_grammar
 
@@ -53,6 +53,20 @@ def test_a_status_decided_early_is_not_held() -> None:
         assert time.monotonic() - began < 0.5
         backend.turn(0).go("end")
         assert check_grammar(stream.rest())[0]["text"] == "Hel"
+
+
+def test_a_slow_upload_does_not_use_up_the_time_in_which_a_refusal_is_a_status() -> None:
+    """Else a conversation over a thin line is never compacted: its overflow comes too late to be a 400."""
+    overflow = {"message": "maximum context length is 100 tokens, your prompt contains 400 input tokens"}
+    with Backend(said.failing(400, {"error": overflow})) as backend:
+        with Daemon(backend_config(backend.url, timeouts={"hold_status": "400ms"})) as daemon:
+            daemon.log.allow(".")
+            with daemon.client.connect() as connection:
+                request = written("POST", "/v1/messages", message(stream=True))
+                connection.send(request[:-10])
+                time.sleep(HOLD + 0.1)
+                connection.send(request[-10:])
+                assert connection.response().error()[:2] == (400, "invalid_request_error")
 
 
 def test_silence_of_any_kind_is_filled_with_pings_every_ten_seconds() -> None:

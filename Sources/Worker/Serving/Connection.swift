@@ -12,11 +12,17 @@ final class Request {
     let head: RequestHead
     /// Given up as soon as it is not needed: an answer may take long.
     var body: [UInt8] = []
-    let receivedAt: Instant
+    /// When all of it was here: a slow upload takes nothing from the time that an answer has.
+    private(set) var receivedAt: Instant
 
-    init(head: RequestHead, receivedAt: Instant) {
+    init(head: RequestHead) {
         self.head = head
-        self.receivedAt = receivedAt
+        receivedAt = Loop.now
+    }
+
+    func received(_ body: [UInt8]) {
+        self.body = body
+        receivedAt = Loop.now
     }
 }
 
@@ -95,8 +101,8 @@ final class Connection {
             server.refused(head, error, self)
             answer.send(error)
         case .endpoint(let endpoint):
-            let request = Request(head: head, receivedAt: Loop.now)
-            request.body = try await reader.body(of: head)
+            let request = Request(head: head)
+            request.received(try await reader.body(of: head))
             await server.answer(request, endpoint, answer, on: self)
         }
         // A stream that did not end on purpose must not look as if it had.
