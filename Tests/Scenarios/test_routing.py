@@ -52,6 +52,22 @@ def test_when_all_are_away_the_preferred_one_is_named() -> None:
         daemon.log.allow(".")
 
 
+def test_a_backend_whose_host_takes_no_connection_any_more_is_passed_over() -> None:
+    """Its host is switched off, say: nothing refuses, nothing answers."""
+    with Backend(said.text_answer("from low")) as low, Backend() as high:
+        with Daemon({**two(high.url, low.url), "timeouts": {"connect": "500ms"}}) as daemon:
+            daemon.log.allow(".")
+            assert daemon.client.message().headers["x-dragoman-backend"] == "high"
+            high.stop()
+            with network.swallowing(high.port):
+                for stream in (False, True):
+                    response = daemon.client.message(stream=stream)
+                    assert response.status == 200 and response.headers["x-dragoman-backend"] == "low"
+                refusal = daemon.client.message(model="high/test-model")
+                assert refusal.error()[:2] in ((529, "overloaded_error"), (502, "api_error"))
+                assert refusal.headers["retry-after"] == "5"
+
+
 def test_after_the_first_byte_nothing_is_tried_again_elsewhere() -> None:
     async def breaks(turn: Turn) -> None:
         await turn.head()

@@ -220,6 +220,9 @@ extension UpstreamEnd {
         case .broken(let detail): self = .broken(detail: detail)
         case .unreachable(let detail): self = .unreachable(detail: detail)
         case .misconfigured(let detail): self = .misconfigured(detail: detail)
+        // A host that is switched off refuses nothing: to the client, and for trying the next backend, that is
+        // the same as a refused connection.
+        case .timedOut(.connect): self = .unreachable(detail: "no connection in time")
         case .timedOut(let limit): self = .timedOut(limit: limit.rawValue)
         case .cancelled: self = .broken(detail: "cancelled")
         }

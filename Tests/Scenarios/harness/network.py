@@ -53,3 +53,16 @@ def private() -> Iterator[None]:
     finally:
         enter(before)
         os.close(before)
+
+
+@contextlib.contextmanager
+def swallowing(port: int) -> Iterator[None]:
+    """A loopback port on which connections are neither accepted nor refused: its backlog is full."""
+    with contextlib.ExitStack() as held:
+        door = held.enter_context(socket.create_server(("127.0.0.1", port), backlog=0))
+        for _ in range(4):
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                filler.connect(door.getsockname())
+        yield
