@@ -68,6 +68,36 @@ let okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
         #expect(exchange.client.transferCount == 0)
     }
 
+    @Test("a backend that is faster than its reader leaves the loop its turns")
+    @Loop func fairness() async throws {
+        let size = 8 << 20
+        let server = try ScriptedServer { connection, _ in
+            guard connection.request() != nil else { return }
+            connection.send("\(okHead)Content-Length: \(size)\r\n\r\n")
+            connection.send([UInt8](repeating: 0x61, count: size))
+        }
+        let exchange = try Exchange()
+        let transfer = exchange.start(server.url)
+        var turns = 0
+        let clock = Repeating(every: .milliseconds(1)) { turns += 1 }
+        var seen = 0
+        var pieces = 0
+        var longest = 0
+        var bytes = 0
+        while transfer.end == nil || transfer.hasBytes {
+            transfer.consume { bytes += $0.count }
+            // As long as the translation of so many bytes may take, and longer than a tick.
+            usleep(3000)
+            pieces = turns == seen ? pieces + 1 : 1
+            seen = turns
+            longest = max(longest, pieces)
+            if transfer.end == nil { await exchange.wakeup.wait() }
+        }
+        clock.stop()
+        #expect(bytes == size)
+        #expect(longest <= 8, "pieces taken without a turn of the loop")
+    }
+
     @Test("headers go out as given; nothing asks for compression or for 100 Continue")
     @Loop func headers() async throws {
         let seen = Handover<String>()
@@ -239,5 +269,25 @@ let okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
         #expect(
             await proxied.whole(proxied.start("http://backend.invalid/b"))
                 == "GET http://backend.invalid/b HTTP/1.1")
+    }
+}
+
+/// A timer that arms itself again.
+@Loop
+private final class Repeating {
+    private var timer: Timer?
+
+    init(every pause: Duration, _ body: @escaping @Loop () -> Void) {
+        let timer = Timer { [unowned self] in
+            body()
+            self.timer?.arm(at: Loop.now.advanced(by: pause))
+        }
+        self.timer = timer
+        timer.arm(at: Loop.now.advanced(by: pause))
+    }
+
+    func stop() {
+        timer?.disarm()
+        timer = nil
     }
 }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 
 from harness import said
 from harness.backend import Backend, Turn
+from harness.client import message
 from harness.daemon import Daemon, backend_config
 from harness.events import check_grammar
 
@@ -252,3 +254,47 @@ def test_a_slow_reader_slows_the_backend_and_memory_stays_bounded() -> None:
         assert processes.memory(worker) - before < 32 << 20
         stream.connection.close()
         backend.turn(0).wait_gone()
+
+
+def test_an_answer_of_any_size_leaves_the_worker_time_for_others() -> None:
+    """A backend that streams without being asked, faster than it is read: all of it is one message."""
+
+    async def answer(turn: Turn) -> None:
+        if turn.json.get("messages", [{}])[0].get("content") == "Hello":
+            await said.text_answer("short")(turn)
+            return
+        part = b"data: " + json.dumps(said.text("y" * 1000)).encode() + b"\n\n"
+        await turn.head()
+        for _ in range(40):
+            await turn.chunk(part * 1000)
+        turn.reached("sent")
+        await turn.event(said.finish())
+        await turn.done()
+
+    supervision = {"heartbeat": "50ms", "hung_after": "2s"}
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1, supervision=supervision)) as daemon:
+        with daemon.client.connect(60) as connection:
+            connection.request("POST", "/v1/messages", message("long"))
+            backend.turn(0)
+            while not backend.turns[0].ended.is_set():
+                began = time.monotonic()
+                assert daemon.client.message().status == 200
+                assert time.monotonic() - began < 1
+            size = int(connection.head().headers["content-length"])
+            assert size > 40_000_000
+            assert daemon.status()["restarts"] == 0
+
+
+def test_an_unstreamed_answer_without_end_is_an_error_not_all_memory() -> None:
+    async def answer(turn: Turn) -> None:
+        part = b"data: " + json.dumps(said.text("y" * 1000)).encode() + b"\n\n"
+        await turn.head()
+        while True:
+            await turn.chunk(part * 1000)
+
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        with daemon.client.connect(60) as connection:
+            connection.request("POST", "/v1/messages", message("long"))
+            assert connection.response().error()[:2] == (502, "api_error")
+        backend.turn(0).wait_gone()
+        daemon.log.wait("larger|upstream_failed")

@@ -122,7 +122,7 @@ final class EasyHandle {
         isPaused = false
         limitTimer?.arm(at: Loop.now.advanced(by: transfer.limits.idle))
         curl_easy_pause(easy, CURLPAUSE_CONT)
-        client.settle()
+        client.settleInNextTurn()
     }
 
     private func limitPassed() {

@@ -162,6 +162,13 @@ public final class UpstreamClient {
         }
     }
 
+    /// After a pause has ended: a backend that sends faster than its bytes are taken must not keep the thread
+    /// from everybody else, so libcurl reads on only when the loop has looked around.
+    func settleInNextTurn() {
+        isDueNow = true
+        armIfDue()
+    }
+
     /// What libcurl wants at once but outside `settle` is due in the next turn.
     private func armIfDue() {
         guard isDueNow else { return }

@@ -180,7 +180,12 @@ struct MessageStreamWriter: Sendable {
         output.removeAll(keepingCapacity: output.capacity <= 64 << 10)
     }
 
-    mutating func reserve(_ bytes: Int) { output.reserveCapacity(output.count + bytes) }
+    /// Room for so many bytes more. What is collected for long grows by doubling, or it would be copied with
+    /// every piece.
+    mutating func reserve(_ bytes: Int) {
+        guard output.capacity - output.count < bytes else { return }
+        output.reserveCapacity(max(output.count + bytes, output.count * 2))
+    }
 
     mutating func discardOutput() { output.removeAll() }
 

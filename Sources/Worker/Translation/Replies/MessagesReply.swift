@@ -23,7 +23,7 @@ public struct MessagesReply: Sendable {
         case failure
     }
 
-    /// Bytes of a whole completion.
+    /// Bytes of a whole completion, read or written.
     static let documentLimit = 64 << 20
     /// Bytes of an error's text that are read.
     static let failureLimit = 256 << 10
@@ -79,6 +79,7 @@ public struct MessagesReply: Sendable {
             composer.reserve(bytes.count)
             decoder.append(bytes)
             while wantsMore, let frame = decoder.next() { read(frame) }
+            if !streaming, composer.writer.output.count > Self.documentLimit { fail(Self.tooLarge) }
         case .document: collect(bytes, limit: Self.documentLimit)
         case .failure:
             // The rest of a long page says nothing more.
