@@ -118,11 +118,11 @@ final class Suite {
 
     // MARK: CPU at saturation
 
-    /// CPU microseconds of a subject's tree per `unit` of the load report, mean of interleaved rounds.
+    /// CPU microseconds of a subject's tree per `unit` of the load report, the median of interleaved rounds.
     private func saturate(
-        _ name: String, per unit: StaticString, _ arguments: [String], rounds: Int = 2
+        _ name: String, per unit: StaticString, _ arguments: [String], rounds: Int = 3
     ) throws -> [Subject: Double] {
-        var sums: [Subject: Double] = [:]
+        var costs: [Subject: [Double]] = [:]
         for round in 0..<rounds {
             for subject in Subject.allCases {
                 let before = bed.tree(subject)?.cpuSeconds ?? 0
@@ -131,7 +131,7 @@ final class Suite {
                         [subject], arguments + ["--seconds", quick ? "0.7" : "2", "--connections", "32"]))
                 let cpu = (bed.tree(subject)?.cpuSeconds ?? 0) - before
                 let cost = cpu * 1e6 / report.figure(unit)
-                sums[subject, default: 0] += cost / Double(rounds)
+                costs[subject, default: []].append(cost)
                 let failed = report.figure("failed")
                 findings.record("\(name)_\(subject.rawValue)_\(round)", raw: report.text)
                 say(
@@ -141,7 +141,7 @@ final class Suite {
                 if failed > 0, subject == .dragoman { addFailures(name, failed) }
             }
         }
-        return sums
+        return costs.mapValues { median($0) }
     }
 
     private func addFailures(_ name: String, _ count: Double) {
@@ -216,7 +216,7 @@ final class Suite {
         }
     }
 
-    private func median(_ values: [Double]?) -> Double {
+    func median(_ values: [Double]?) -> Double {
         let sorted = (values ?? []).sorted()
         return sorted.isEmpty ? .nan : sorted[sorted.count / 2]
     }
