@@ -92,7 +92,12 @@ public final class ControlChannel<Outgoing: ControlCodable, Incoming: ControlCod
     /// failed): end the channel. A datagram of no bytes is how a closed peer shows itself.
     public func receive() throws(ControlFailure) -> Received<Incoming> {
         var passed: Int32 = -1
-        let count = cs_receive_packet(socket.raw, room.baseAddress, room.count, &passed)
+        var count = cs_receive_packet(socket.raw, room.baseAddress, room.count, &passed)
+        if count < 0, errno == ECONNRESET {
+            // The peer ended with messages of ours unread. The kernel says so once, ahead of what the peer
+            // had still sent, which must not be lost: it may acknowledge connections.
+            count = cs_receive_packet(socket.raw, room.baseAddress, room.count, &passed)
+        }
         guard count >= 0 else {
             switch errno {
             case EAGAIN: return .nothing

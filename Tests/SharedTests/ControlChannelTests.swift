@@ -166,3 +166,26 @@ func oversized() throws {
     #expect(cs_send_packet(channel.worker.raw, long, long.count, -1) == long.count)
     #expect(throws: ControlFailure.malformed) { _ = try channel.supervisor.receive() }
 }
+
+@Test("what a peer said before it ended is heard, though it left messages unread")
+func lastWordsAfterReset() throws {
+    let supervisor: SupervisorChannel
+    do {
+        let channel = try ends()
+        supervisor = channel.supervisor
+        try channel.supervisor.send(.ping(sequence: 1))
+        try channel.worker.send(.accepted(id: 7))
+        try channel.worker.send(.drained)
+    }
+    #expect(try isMessage(supervisor.receive(), .accepted(id: 7)))
+    #expect(try isMessage(supervisor.receive(), .drained))
+    guard case .ended = try supervisor.receive() else {
+        Issue.record("the end was not seen")
+        return
+    }
+}
+
+private func isMessage(_ received: consuming Received<WorkerMessage>, _ expected: WorkerMessage) -> Bool {
+    guard case .message(let message) = received else { return false }
+    return message == expected
+}
