@@ -72,7 +72,13 @@ public struct MessagesReply: Sendable {
     public mutating func receive(_ bytes: Span<UInt8>) {
         guard wantsMore, !bytes.isEmpty else { return }
         hadBytes = true
-        if case .unknown = body { recognise(bytes) }
+        guard case .unknown = body else { return take(bytes) }
+        // White space before the first word belongs to no line, whether it comes alone or with it.
+        let first = recognise(bytes)
+        take(bytes.extracting(droppingFirst: first))
+    }
+
+    private mutating func take(_ bytes: Span<UInt8>) {
         switch body {
         case .unknown: break
         case .events:
@@ -157,15 +163,17 @@ public struct MessagesReply: Sendable {
 
     // MARK: reading
 
-    private mutating func recognise(_ bytes: Span<UInt8>) {
+    /// The place of the first byte that is no white space; it tells what the body is.
+    private mutating func recognise(_ bytes: Span<UInt8>) -> Int {
         var at = 0
         while at < bytes.count, Ascii.isSpace(bytes[at]) { at += 1 }
-        guard at < bytes.count else { return }
+        guard at < bytes.count else { return at }
         switch bytes[at] {
         case UInt8(ascii: "{"), UInt8(ascii: "["): body = .document
         case UInt8(ascii: "<"): body = .failure
         default: body = head.contentType == "text/html" ? .failure : .events
         }
+        return at
     }
 
     private mutating func collect(_ bytes: Span<UInt8>, limit: Int) {
