@@ -15,9 +15,10 @@ from harness.log import fields
 
 
 def two(high: str, low: str) -> dict[str, object]:
-    """Two backends, the first tried first."""
+    """Two backends, the first tried first. One worker: each looks at the backends for itself, and a second one
+    may not have seen a backend yet that a story stops."""
     return {
-        "workers": 2,
+        "workers": 1,
         "backends": [
             {"name": "low", "url": low, "type": "openai-compatible", "priority": 10},
             {"name": "high", "url": high, "type": "openai-compatible", "priority": 200},
