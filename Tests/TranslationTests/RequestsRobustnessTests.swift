@@ -142,6 +142,22 @@ private struct Seeded: RandomNumberGenerator {
         }
     }
 
+    @Test(
+        "a conversation of which nothing is left is refused, not sent empty",
+        arguments: [
+            #"{"role":"user","content":[{"type":"search_result"}]}"#,
+            #"{"role":"assistant","content":" "}"#,
+            #"{"role":"user","content":[{"type":"thinking","thinking":"a","signature":"b"}]}"#,
+        ])
+    func nothingLeft(message: String) throws {
+        let request = try MessagesRequest(parsing: Array(#"{"model":"m","messages":[\#(message)]}"#.utf8))
+        for profile in Profile.all.values {
+            #expect(throws: ClientError.self) {
+                try request.converted(for: UpstreamTarget(model: "m", profile: profile))
+            }
+        }
+    }
+
     @Test func tooManyBlocksAreRefused() {
         let blocks = Array(repeating: "\"x\"", count: 200_001).joined(separator: ",")
         let body = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\(blocks)]}]}"

@@ -39,6 +39,10 @@ struct OpenAIRequest {
         if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
         if let words = schemaWords { system.add(words, boundary: "\n\n") }
         let prefill = try Ending(builder.messages, profile)
+        guard !prefill.messages.isEmpty || prefill.prefill != nil else {
+            // Blocks that turned out to hold nothing: no backend answers an empty conversation.
+            throw .invalid("messages: text content blocks must be non-empty")
+        }
         omissions += builder.conversion.omissions
 
         writer.beginObject()
