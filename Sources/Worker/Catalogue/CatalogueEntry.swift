@@ -12,6 +12,8 @@ struct CatalogueEntry {
     let priority: Int
     /// As configured; `.auto` = found out by asking.
     let configuredType: Configuration.BackendType
+    /// As configured; `.auto` = the type's own.
+    let configuredDialect: Configuration.DialectSetting
     let key: SecretValue?
     let thinkTags: Configuration.ThinkTags
     let holdStatus: Duration?
@@ -28,6 +30,7 @@ struct CatalogueEntry {
         url = backend.url
         priority = backend.priority
         configuredType = backend.type
+        configuredDialect = backend.dialect
         self.key = key
         thinkTags = backend.thinkTags
         holdStatus = backend.holdStatus
@@ -40,6 +43,7 @@ struct CatalogueEntry {
         self.url = url
         self.priority = priority
         configuredType = .auto
+        configuredDialect = .auto
         key = nil
         thinkTags = .auto
         holdStatus = nil
@@ -52,6 +56,7 @@ struct CatalogueEntry {
         configuredType == .auto ? foundType ?? .openaiCompatible : configuredType
     }
 
+    /// How to speak to it.
     var profile: Profile { Profile.named(type.rawValue) ?? .openaiCompatible }
 
     func facts(at now: Instant) -> BackendFacts {

@@ -29,7 +29,7 @@ final class Attempt {
     private let committed: () -> Void
     private var stage: Stage
     private var permit: Permit?
-    private var reply: MessagesReply
+    private var reply: ClientReply
     private var timing: ExchangeTiming
     private var headSeen = false
     /// The client takes less than comes: the upstream waits.
@@ -37,7 +37,7 @@ final class Attempt {
 
     /// - Parameter committed: called once the client has seen a byte.
     init(
-        _ source: consuming Source, _ reply: consuming MessagesReply, _ timing: ExchangeTiming,
+        _ source: consuming Source, _ reply: consuming ClientReply, _ timing: ExchangeTiming,
         streaming: Bool,
         _ answer: Answer, _ connection: Connection, _ server: Server, committed: @escaping () -> Void
     ) {
@@ -184,7 +184,7 @@ final class Attempt {
 
 extension Answer {
     /// Hands out what an ended reply still holds, as the client asked for it.
-    func finish(with reply: inout MessagesReply, streaming: Bool) {
+    func finish(with reply: inout ClientReply, streaming: Bool) {
         if streaming {
             beginStream()
             endStream(reply.takeOutput())

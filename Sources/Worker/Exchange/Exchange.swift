@@ -16,7 +16,7 @@ final class Exchange {
     private let server: Server
     private var record: ExchangeRecord
     /// The parsed request, as long as another backend may still be tried with it.
-    private var message: MessagesRequest?
+    private var message: ClientRequest?
     private var routes: ArraySlice<Route> = []
     /// The failed attempt whose words the client gets when no other succeeds.
     private var failed: FailedAttempt?
@@ -56,7 +56,7 @@ final class Exchange {
     /// Bytes to a typed request; answers what no backend has to see.
     private func parse() -> ExchangeRecord.Ending? {
         do throws(ClientError) {
-            let message = try MessagesRequest(parsing: request.body)
+            let message = ClientRequest.messages(try MessagesRequest(parsing: request.body))
             record.requestedModel = message.model
             record.streaming = message.stream
             if let local = message.localAnswer { return answer(local, message) }
@@ -97,7 +97,7 @@ final class Exchange {
         return .refused(Self.notReady)
     }
 
-    private func attempt(_ destination: Destination, _ message: MessagesRequest) throws(ClientError)
+    private func attempt(_ destination: Destination, _ message: ClientRequest) throws(ClientError)
         -> Attempt
     {
         record.attempts += 1
@@ -106,10 +106,8 @@ final class Exchange {
         let call = try message.converted(for: destination.target)
         record.omissions = call.omissions.map(\.path)
         answer.fields = destination.fields(omissions: record.omissions)
-        let reply = MessagesReply(
-            plan: call.plan, streaming: message.stream, messageID: RequestIdentity.message(),
-            requestID: answer.requestID, requestedModel: message.model,
-            inputEstimate: message.estimatedInputTokens)
+        let reply = ClientReply(
+            to: message, call, messageID: RequestIdentity.message(), requestID: answer.requestID)
         let timeouts = server.configuration.timeouts
         let timing = ExchangeTiming(
             begun: request.receivedAt, holdStatus: destination.holdStatus ?? timeouts.holdStatus)
@@ -179,7 +177,7 @@ final class Exchange {
         return .refused(error)
     }
 
-    private func answer(_ local: LocalAnswer, _ message: MessagesRequest) -> ExchangeRecord.Ending {
+    private func answer(_ local: LocalAnswer, _ message: ClientRequest) -> ExchangeRecord.Ending {
         record.backend = Self.ownName
         record.usage.input = message.estimatedInputTokens
         answer.fields = [.init("x-dragoman-backend", Self.ownName)]

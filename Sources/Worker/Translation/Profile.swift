@@ -8,6 +8,7 @@ public struct Profile: Sendable {
 
     // Envelope
 
+    public var dialect = Dialect.openAI
     /// Below the backend's URL.
     public var chatPath: StaticString = "/v1/chat/completions"
     public var maxTokens: MaxTokensField = .maxTokens

@@ -176,7 +176,7 @@ extension Profile {
     }
 
     /// Anthropic's own dialect is passed through, not converted; here for completeness of the table.
-    public static let anthropic = Profile("anthropic") { _ in }
+    public static let anthropic = Profile("anthropic") { $0.dialect = .anthropic }
 
     /// A server of which only the dialect is known: nothing outside of it is sent.
     public static let openaiCompatible = Profile("openai-compatible") {

@@ -2,6 +2,8 @@
 
 /// What the answer to one request may contain and how it has to be shown.
 public struct ReplyPlan: Sendable {
+    /// What the backend's answer is written in.
+    public var dialect = Dialect.openAI
     /// Names of the tools that the client declared, in its order and its spelling.
     public var toolNames: [String] = []
     /// Upstream name to the client's name, for names that the backend does not take as they are.

@@ -1,9 +1,9 @@
 // The seam between the worker (sockets, time, routing) and the pure translation: what one exchange
 // passes through, in this order. Nothing here knows a socket or a clock.
 //
-//   body bytes ── MessagesRequest(parsing:) ──▶ canonical request
-//   canonical request + UpstreamTarget ── converted(for:) ──▶ UpstreamCall (wire bytes + omissions + ReplyPlan)
-//   upstream bytes ── MessagesReply ──▶ client bytes, and exactly one terminal Outcome
+//   body bytes ── MessagesRequest(parsing:) ──▶ ClientRequest, the canonical request
+//   ClientRequest + UpstreamTarget ── converted(for:) ──▶ UpstreamCall (wire bytes + omissions + ReplyPlan)
+//   upstream bytes ── ClientReply ──▶ client bytes, and exactly one terminal Outcome
 
 /// An error for the client, in Anthropic's shape. Before the first byte it is a status and a JSON body,
 /// afterwards an SSE `error` event.
@@ -62,6 +62,8 @@ public struct UpstreamTarget: Sendable {
     public var contextWindow: Int?
     /// Reasoning in `<think>` tags of the text.
     public var thinkTags: ThinkTagMode
+    /// What this model of this backend was found not to take.
+    public var lacking: Set<Feature> = []
 
     public init(model: String, profile: Profile, contextWindow: Int? = nil, thinkTags: ThinkTagMode = .auto) {
         self.model = model

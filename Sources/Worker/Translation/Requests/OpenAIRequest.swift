@@ -168,6 +168,7 @@ struct OpenAIRequest {
 
     private func plan(_ maxTokens: Int, _ prefill: AssistantTurn?) -> ReplyPlan {
         var plan = ReplyPlan()
+        plan.dialect = profile.dialect
         plan.toolNames = tools.tools.map(\.name)
         plan.renamedTools = names.renamed
         for tool in tools.tools { plan.toolSchemas[tool.name] = tool.schemaBytes }

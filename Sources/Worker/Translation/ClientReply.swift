@@ -1,0 +1,44 @@
+// The reply to a client's request, however it is made: translated delta by delta, or handed through. One type
+// for those who only move bytes and keep time.
+
+/// What an exchange's owner does with a reply: bytes in, bytes out, one end.
+public struct ClientReply: Sendable {
+    private var translated: MessagesReply
+
+    /// - Parameters:
+    ///   - messageID: the id that the client sees where the reply is translated.
+    ///   - requestID: stands in errors.
+    public init(
+        to request: ClientRequest, _ call: UpstreamCall, messageID: String, requestID: String
+    ) {
+        translated = MessagesReply(
+            plan: call.plan, streaming: request.stream, messageID: messageID, requestID: requestID,
+            requestedModel: request.model, inputEstimate: request.estimatedInputTokens)
+    }
+
+    public typealias Phase = MessagesReply.Phase
+
+    public var phase: Phase { translated.phase }
+    /// The error, when the reply ended before anything was said to the client.
+    public var failure: ClientError? { translated.failure }
+    /// False once the reply has ended: the transfer may be ended too.
+    public var wantsMore: Bool { translated.wantsMore }
+    public var hasOutput: Bool { translated.hasOutput }
+    public var usage: Usage { translated.usage }
+    /// What was put right in this reply, by name.
+    public var repairs: [String] { translated.repairs }
+
+    public mutating func receive(head: UpstreamHead) { translated.receive(head: head) }
+    /// Bytes of the upstream's body, cut anywhere.
+    public mutating func receive(_ bytes: [UInt8]) { translated.receive(bytes) }
+    /// One step of a reply that no upstream makes.
+    public mutating func receive(_ delta: Delta) { translated.receive(delta) }
+    public mutating func end(_ end: UpstreamEnd) { translated.end(end) }
+    /// The time to hold the status back has passed.
+    public mutating func commitEarly() { translated.commitEarly() }
+    public mutating func ping() { translated.ping() }
+    /// The client left.
+    public mutating func cancel() { translated.cancel() }
+    /// Client bytes made so far: events, or the JSON body once ended.
+    public mutating func takeOutput() -> [UInt8] { translated.takeOutput() }
+}
