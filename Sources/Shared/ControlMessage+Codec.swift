@@ -5,7 +5,8 @@ extension SupervisorMessage: ControlCodable {
     public var carriesDescriptor: Bool {
         switch self {
         case .connection, .peek: true
-        case .welcome, .unpeek, .shed, .permit, .realBackendSeen, .ping, .drain: false
+        case .welcome, .unpeek, .shed, .permit, .realBackendSeen, .lesson, .verdictsForgotten, .ping, .drain:
+            false
         }
     }
 
@@ -37,6 +38,13 @@ extension SupervisorMessage: ControlCodable {
             writer.integer(sequence)
         case .drain:
             writer.kind(9)
+        case .lesson(let lesson):
+            writer.kind(10)
+            try lesson.write(into: &writer)
+        case .verdictsForgotten(let backend, let moment):
+            writer.kind(11)
+            try writer.text(backend, limit: Lesson.longestName)
+            writer.integer(moment)
         }
     }
 
@@ -65,6 +73,10 @@ extension SupervisorMessage: ControlCodable {
         case 7: self = .realBackendSeen
         case 8: self = .ping(sequence: try reader.integer())
         case 9: self = .drain
+        case 10: self = .lesson(try Lesson(from: &reader))
+        case 11:
+            self = .verdictsForgotten(
+                backend: try reader.text(limit: Lesson.longestName), before: try reader.integer())
         default: throw .malformed
         }
     }
@@ -113,6 +125,13 @@ extension WorkerMessage: ControlCodable {
             try writer.text(json, limit: maximumReportBytes)
         case .drained:
             writer.kind(11)
+        case .lesson(let lesson):
+            writer.kind(12)
+            try lesson.write(into: &writer)
+        case .verdictsForgotten(let backend, let moment):
+            writer.kind(13)
+            try writer.text(backend, limit: Lesson.longestName)
+            writer.integer(moment)
         }
     }
 
@@ -132,8 +151,42 @@ extension WorkerMessage: ControlCodable {
         case 9: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
         case 10: self = .backends(json: try reader.text(limit: maximumReportBytes))
         case 11: self = .drained
+        case 12: self = .lesson(try Lesson(from: &reader))
+        case 13:
+            self = .verdictsForgotten(
+                backend: try reader.text(limit: Lesson.longestName), before: try reader.integer())
         default: throw .malformed
         }
+    }
+}
+
+extension Lesson {
+    fileprivate func write(into writer: inout ControlWriter) throws(ControlFailure) {
+        try writer.text(place.backend, limit: Self.longestName)
+        try writer.text(place.model, limit: Self.longestName)
+        writer.integer(learntAt)
+        switch fact {
+        case .lacks(let feature):
+            writer.integer(UInt8(0))
+            try writer.text(feature, limit: Self.longestFeature)
+        case .tokens(let perThousand):
+            writer.integer(UInt8(1))
+            writer.integer(perThousand)
+        }
+    }
+
+    fileprivate init(from reader: inout ControlReader) throws(ControlFailure) {
+        let place = Place(
+            backend: try reader.text(limit: Self.longestName), model: try reader.text(limit: Self.longestName)
+        )
+        let learntAt: UInt64 = try reader.integer()
+        let fact: Fact =
+            if try reader.flag() {
+                .tokens(perThousand: try reader.integer())
+            } else {
+                .lacks(try reader.text(limit: Self.longestFeature))
+            }
+        self.init(place, fact, learntAt: learntAt)
     }
 }
 

@@ -53,6 +53,10 @@ public enum SupervisorMessage: Sendable, Equatable {
     case permit(ticket: UInt64)
     /// Some worker has met a real backend.
     case realBackendSeen
+    /// Another worker has learnt this. After `welcome` also all that was learnt before.
+    case lesson(Lesson)
+    /// What this backend was found to lack before that moment (CLOCK_MONOTONIC, ns) is to be found out anew.
+    case verdictsForgotten(backend: String, before: UInt64)
     /// Heartbeat; the worker answers `pong` with the same number.
     case ping(sequence: UInt64)
     /// Take no new connections, close idle ones, say `Connection: close`, finish the rest, then `drained`.
@@ -79,6 +83,11 @@ public enum WorkerMessage: Sendable, Equatable {
     case relinquish(ticket: UInt64)
     /// This worker met a real backend. Relayed to all.
     case realBackendSeen
+    /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all others.
+    case lesson(Lesson)
+    /// This worker saw the backend return: what it was found to lack before that moment may not be true any
+    /// more. Relayed to all others.
+    case verdictsForgotten(backend: String, before: UInt64)
     /// Heartbeat answer with the worker's own figures.
     case pong(sequence: UInt64, figures: WorkerFigures)
     /// What `dragoman status` shows of the backends as this worker sees them: a JSON array, at most

@@ -20,6 +20,8 @@ struct BackendSummary: Equatable {
     let state: String
     let error: String?
     let models: [Model]
+    /// What exchanges have found out, one line for each model.
+    let learnt: [String]
     /// The model that a Claude name leads to, and its window in tokens where that is known.
     let defaultModel: String?
     let defaultContext: Int?
@@ -34,6 +36,7 @@ struct BackendSummary: Equatable {
             model["id"]?.string.map { Model(id: $0, context: model["context"]?.int) }
         }
         self.models = models
+        learnt = node["learnt"].items.compactMap(Self.learnt)
         let chosen = node["default_model"]?.string
         defaultModel = chosen
         defaultContext = node["default_context"]?.int ?? models.first { $0.id == chosen }?.context
@@ -43,6 +46,17 @@ struct BackendSummary: Equatable {
     var isUnknown: Bool { state == "unknown" }
     /// It can answer now.
     var isUsable: Bool { state == "up" && defaultModel != nil }
+
+    private static func learnt(_ node: JSONNode) -> String? {
+        guard let model = node["model"]?.string else { return nil }
+        var facts: [String] = []
+        let lacking = node["lacks"].items.compactMap { $0.string }
+        if !lacking.isEmpty { facts.append("does not take \(lacking.joined(separator: ", "))") }
+        if let count = node["tokens_per_thousand"]?.int {
+            facts.append("counts \(count) tokens for 1000 estimated")
+        }
+        return facts.isEmpty ? nil : "\(model) \(facts.joined(separator: "; "))"
+    }
 
     var line: String {
         guard !isDemo else { return "\(name) (built in; answers in a model's place and says so)" }

@@ -257,6 +257,8 @@ extension WorkerMessage {
         case .acquire: "acquire"
         case .relinquish: "relinquish"
         case .realBackendSeen: "realBackendSeen"
+        case .lesson: "lesson"
+        case .verdictsForgotten: "verdictsForgotten"
         case .pong: "pong"
         case .backends: "backends"
         case .drained: "drained"

@@ -40,6 +40,8 @@ struct Pool: Sendable {
     private(set) var isStopping = false
     /// Whether some worker of this run has met a real backend.
     private(set) var realBackendSeen = false
+    /// What the workers of this run have learnt of the backends' models.
+    private(set) var lessons = LessonBook()
 
     init(_ settings: Settings) {
         self.settings = settings
@@ -104,7 +106,7 @@ struct Pool: Sendable {
             }
             members[worker].state = .awaitingReady
             let welcome = SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)
-            return [.send(worker: worker, welcome)]
+            return ([welcome] + lessons.all.map { .lesson($0) }).map { .send(worker: worker, $0) }
         case (.awaitingReady, .ready):
             members[worker].becomeReady(at: now)
             return [.open(worker: worker)]
@@ -116,6 +118,12 @@ struct Pool: Sendable {
             }
             return []
         case (_, .realBackendSeen): return meetRealBackend(from: worker)
+        case (_, .lesson(let lesson)):
+            return lessons.take(lesson) ? relay(.lesson(lesson), from: worker) : []
+        case (_, .verdictsForgotten(let backend, let moment)):
+            lessons.forgetVerdicts(of: backend, before: moment)
+            // Told on even when nothing of it is kept here: what a worker has just told may be on its way.
+            return relay(.verdictsForgotten(backend: backend, before: moment), from: worker)
         case (.draining, .drained):
             members[worker].state = .drained(until: now + settings.exitWithin)
             return []
@@ -207,8 +215,10 @@ struct Pool: Sendable {
     private mutating func meetRealBackend(from source: Int) -> [Action] {
         guard !realBackendSeen else { return [] }
         realBackendSeen = true
-        return members.filter { $0.number != source && $0.wasWelcomed }.map {
-            .send(worker: $0.number, .realBackendSeen)
-        }
+        return relay(.realBackendSeen, from: source)
+    }
+
+    private func relay(_ message: SupervisorMessage, from source: Int) -> [Action] {
+        members.filter { $0.number != source && $0.wasWelcomed }.map { .send(worker: $0.number, message) }
     }
 }

@@ -98,7 +98,9 @@ enum StatusCommand {
         let backends = root["backends"].items
         if backends.isEmpty { lines.append("backend     none known yet") }
         for backend in backends {
-            lines.append("backend     " + BackendSummary(backend).line)
+            let summary = BackendSummary(backend)
+            lines.append("backend     " + summary.line)
+            lines += summary.learnt.map { "  learnt    \($0)" }
         }
         return lines.joined(separator: "\n")
     }

@@ -215,7 +215,7 @@ final class Supervisor {
         case .backends(let json):
             if let life = processes[number]?.life { reported(json, by: life) }
         case .realBackendSeen: log.debug(.realBackend, ["worker": LogValue(number)])
-        case .hello, .ready, .drained: break
+        case .hello, .ready, .lesson, .verdictsForgotten, .drained: break
         }
     }
 

@@ -118,6 +118,9 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
         .backends(json: text), .acquire(ticket: number, backend: small),
         .pong(sequence: number, figures: figures), .peeked(id: number, verdict: .gone),
     ] { encode(message, tooLong: text.utf8.count > maximumReportBytes) }
+    let lesson = Lesson(.init(backend: text, model: text), .lacks(text), learntAt: number)
+    encode(WorkerMessage.lesson(lesson), tooLong: !lesson.isTellable)
+    encode(SupervisorMessage.lesson(lesson), tooLong: !lesson.isTellable)
 }
 
 private func decode<Message: ControlCodable>(_ type: Message.Type, _ bytes: [UInt8]) {

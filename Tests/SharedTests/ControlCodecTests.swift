@@ -15,12 +15,15 @@ private func figures() -> WorkerFigures {
     return figures
 }
 
+private let place = Lesson.Place(backend: "gpu1", model: "größe:4b")
+
 private let fromSupervisor: [SupervisorMessage] = [
     .welcome(slots: 1024, realBackendSeen: false), .welcome(slots: .max, realBackendSeen: true),
     .connection(id: .max, door: .network, peer: "[fe80::1%eth0]:65535"),
     .connection(id: 0, door: .unix, peer: ""), .peek(id: 77, door: .loopback, peer: "127.0.0.1:9"),
     .unpeek(id: 77), .shed(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9),
-    .drain,
+    .drain, .lesson(Lesson(place, .lacks("tools"), learntAt: .max)),
+    .verdictsForgotten(backend: "gpu1", before: 1 << 40),
 ]
 
 private let fromWorker: [WorkerMessage] = [
@@ -28,7 +31,8 @@ private let fromWorker: [WorkerMessage] = [
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
     .acquire(ticket: 8, backend: 2), .relinquish(ticket: 8), .realBackendSeen,
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
-    .drained,
+    .drained, .lesson(Lesson(place, .tokens(perThousand: .max), learntAt: 0)),
+    .verdictsForgotten(backend: "", before: .max),
 ]
 
 @Test("a supervisor's message survives its datagram", arguments: fromSupervisor)
@@ -62,7 +66,8 @@ func cutMessages() throws {
 @Test("what is not in the contract is malformed")
 func foreignMessages() {
     let cases: [([UInt8], ControlFailure)] = [
-        ([2, 2], .foreignFormat(2)), ([1, 0], .malformed), ([1, 12], .malformed), ([1, 255], .malformed),
+        ([2, 2], .foreignFormat(2)), ([1, 0], .malformed), ([1, 12], .malformed), ([1, 14], .malformed),
+        ([1, 255], .malformed),
         ([1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 3], .malformed),  // a verdict that does not exist
         ([1, 10, 255, 255, 255, 255], .tooLong), ([1, 10, 1, 0, 0, 0, 0xff], .malformed),  // not UTF-8
     ]
@@ -80,6 +85,12 @@ func longTexts() throws {
     #expect(try WorkerMessage(decoding: longest.encoded()) == longest)
     let report = WorkerMessage.backends(json: String(repeating: "x", count: maximumReportBytes + 1))
     #expect(throws: ControlFailure.tooLong) { try report.encoded() }
+    let name = String(repeating: "n", count: Lesson.longestName + 1)
+    for place in [Lesson.Place(backend: name, model: ""), .init(backend: "", model: name)] {
+        let lesson = Lesson(place, .tokens(perThousand: 1), learntAt: 1)
+        #expect(throws: ControlFailure.tooLong) { try WorkerMessage.lesson(lesson).encoded() }
+        #expect(!lesson.isTellable)
+    }
     let peer = String(repeating: "p", count: maximumPeerBytes + 1)
     #expect(throws: ControlFailure.tooLong) {
         try SupervisorMessage.connection(id: 1, door: .unix, peer: peer).encoded()
@@ -96,7 +107,7 @@ func garbage(seed: UInt64) throws {
         // Mostly the right format and a known kind, or nearly nothing gets past the first two bytes.
         if bytes.count >= 2, random.next() % 4 != 0 {
             bytes[0] = 1
-            bytes[1] = UInt8(random.next() % 13)
+            bytes[1] = UInt8(random.next() % 15)
         }
         if let message = try? SupervisorMessage(decoding: bytes) { #expect(try message.encoded() == bytes) }
         if let message = try? WorkerMessage(decoding: bytes) { #expect(try message.encoded() == bytes) }

@@ -80,6 +80,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
                 .ready, .accepted(id: 1), .released(count: 1), .peeked(id: 1, verdict: .gone), .drained,
                 .acquire(ticket: 1, backend: 0), .relinquish(ticket: 1), .realBackendSeen,
                 .backends(json: "[]"), .pong(sequence: 1, figures: .init()), .hello(protocolVersion: 2),
+                .lesson(lacksTools), .verdictsForgotten(backend: "b", before: 1),
             ]
         ),
         (
@@ -298,6 +299,34 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(
             try bench.says(.hello(protocolVersion: 1), 2)
                 == [.send(worker: 2, .welcome(slots: 8, realBackendSeen: true))])
+    }
+
+    static let lacksTools = Lesson(.init(backend: "b", model: "m"), .lacks("tools"), learntAt: 5)
+
+    @Test("a lesson is told to the others once, and to every later worker after its welcome")
+    func lessons() throws {
+        let lesson = Self.lacksTools
+        let counts = Lesson(lesson.place, .tokens(perThousand: 1200), learntAt: 6)
+        var bench = Bench(workers: 3)
+        _ = bench.after(.zero)
+        try bench.serve(0)
+        try bench.serve(1)
+        bench.start(2)
+        #expect(try bench.says(.lesson(lesson), 0) == [.send(worker: 1, .lesson(lesson))])
+        #expect(try bench.says(.lesson(lesson), 1) == [])
+        #expect(try bench.says(.lesson(counts), 1) == [.send(worker: 0, .lesson(counts))])
+        #expect(
+            try bench.says(.hello(protocolVersion: 1), 2) == [
+                .send(worker: 2, .welcome(slots: 8, realBackendSeen: false)),
+                .send(worker: 2, .lesson(lesson)), .send(worker: 2, .lesson(counts)),
+            ])
+        // A worker's death takes nothing with it; a backend that returns takes the verdicts.
+        _ = bench.dies(.signalled(9), 0)
+        #expect(bench.pool.lessons.all == [lesson, counts])
+        let forgotten = WorkerMessage.verdictsForgotten(backend: "b", before: 6)
+        #expect(
+            try bench.says(forgotten, 2) == [.send(worker: 1, .verdictsForgotten(backend: "b", before: 6))])
+        #expect(bench.pool.lessons.all == [counts])
     }
 
     @Test("the end of a process that is not there changes nothing")

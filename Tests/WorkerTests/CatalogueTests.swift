@@ -197,6 +197,8 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         let answers = Answers()
         private(set) var met = 0
         private(set) var reports = 0
+        private(set) var learnt: [Lesson] = []
+        private(set) var forgot: [String] = []
         private var made: Catalogue?
         let text: String
         let keys: [SecretValue?]
@@ -221,7 +223,8 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
                 log: Log(settings, identifier: "test"),
                 outside: .init(
                     carrier: answers.carrier, metRealBackend: { self.met += 1 },
-                    reportChanged: { self.reports += 1 }))
+                    reportChanged: { self.reports += 1 }, learnt: { self.learnt.append($0) },
+                    forgot: { backend, _ in self.forgot.append(backend) }))
             made = catalogue
             return catalogue
         }

@@ -14,14 +14,20 @@ final class Catalogue {
         var metRealBackend: @Loop () -> Void
         /// Called when what `report` gives has changed.
         var reportChanged: @Loop () -> Void
+        /// Called with what the other workers should know.
+        var learnt: @Loop (Lesson) -> Void = { _ in }
+        /// Called when a backend has returned that was away at that moment.
+        var forgot: @Loop (_ backend: String, _ before: UInt64) -> Void = { _, _ in }
     }
 
     private(set) var entries: [CatalogueEntry]
+    /// What exchanges have found out.
+    var lessons = Lessons()
     private let map: ModelMap
-    private let log: Log
+    let log: Log
     /// One worker of the service tells changes at their level; the others only when debugging.
     private let tellsChanges: Bool
-    private let outside: Outside
+    let outside: Outside
     private let ports: [UsualPort]
     /// Of each entry: ends its wait for the next round.
     private var alarms: [Wakeup] = []
@@ -106,7 +112,7 @@ final class Catalogue {
         guard case .backend(let index) = route.destination, entries.indices.contains(index) else {
             return nil
         }
-        return entries[index].access(index, route)
+        return entries[index].access(index, route, lessons, at: Loop.now)
     }
 
     /// No connection, or one that broke before any byte of an answer.
@@ -120,7 +126,9 @@ final class Catalogue {
     /// An answer came, whatever it says.
     func succeeded(_ index: Int) {
         guard entries.indices.contains(index) else { return }
+        let wasAway = entries[index].isDown
         entries[index].health.succeeded()
+        if wasAway { returned(entries[index]) }
     }
 
     /// Whether the backend has failed so often in a row that waiting for it makes no sense.
@@ -243,7 +251,9 @@ final class Catalogue {
             entries[index].health.probed(.up)
         case .down(let reason), .stranger(let reason):
             entries[index].health.probed(.down(error: reason))
+            entries[index].seenDownAt = Loop.now
         }
+        if before.isDown, !entries[index].isDown { returned(before) }
         tellChange(from: before, to: entries[index])
         refreshReport()
     }
@@ -284,9 +294,9 @@ final class Catalogue {
     /// What `dragoman status` shows of the backends.
     var report: String { reported }
 
-    private func refreshReport() {
+    func refreshReport() {
         guard !isFirstLook else { return }
-        let new = CatalogueReport.json(entries, isDemo: isDemo, at: Loop.now)
+        let new = CatalogueReport.json(entries, lessons, isDemo: isDemo, at: Loop.now)
         guard new != reported else { return }
         reported = new
         outside.reportChanged()

@@ -24,6 +24,8 @@ struct CatalogueEntry {
     var foundType: Configuration.BackendType?
     var models: [ModelFacts]?
     var health = BackendHealth()
+    /// When a probe last found it away.
+    var seenDownAt: Instant?
 
     init(_ backend: Configuration.Backend, key: SecretValue?) {
         name = backend.name
@@ -56,6 +58,10 @@ struct CatalogueEntry {
         configuredType == .auto ? foundType ?? .openaiCompatible : configuredType
     }
 
+    var isDown: Bool {
+        if case .down = health.probe { true } else { false }
+    }
+
     /// How to speak to it.
     var profile: Profile { Profile.named(type.rawValue) ?? .openaiCompatible }
 
@@ -80,15 +86,18 @@ struct BackendAccess: Sendable {
 }
 
 extension CatalogueEntry {
-    func access(_ index: Int, _ route: Route) -> BackendAccess {
+    func access(_ index: Int, _ route: Route, _ lessons: Lessons, at now: Instant) -> BackendAccess {
         let tags: ThinkTagMode =
             switch thinkTags {
             case .auto: .auto
             case .implicit: .implicit
             case .off: .off
             }
-        let target = UpstreamTarget(
+        var target = UpstreamTarget(
             model: route.model, profile: profile, contextWindow: route.contextWindow, thinkTags: tags)
+        let place = Lesson.Place(backend: name, model: route.model)
+        target.lacking = lessons.lacking(place, at: now)
+        target.tokenRatio = lessons.tokenRatio(place)
         return BackendAccess(
             index: index, name: name, url: url, target: target,
             headers: key.map { [$0.revealed { .init("authorization", "Bearer \($0)") }] } ?? [],

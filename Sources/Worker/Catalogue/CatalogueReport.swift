@@ -3,6 +3,7 @@
 internal import EventLoop
 internal import JSON
 internal import Shared
+internal import Translation
 
 extension LogEvent {
     static let backendFound = LogEvent(
@@ -26,32 +27,34 @@ enum CatalogueReport {
 
     /// A JSON array with one object per backend in the order of preference, at most `maximumReportBytes`: what
     /// does not fit is left out from the end, models first.
-    static func json(_ entries: [CatalogueEntry], isDemo: Bool, at now: Instant) -> String {
+    static func json(_ entries: [CatalogueEntry], _ lessons: Lessons, isDemo: Bool, at now: Instant) -> String
+    {
         // By priority alone: a backend that is away keeps its place.
         let entries = entries.indices.sorted { left, right in
             let (a, b) = (entries[left].priority, entries[right].priority)
             return a == b ? left < right : a > b
         }.map { entries[$0] }
         for limit in [models, 10, 1, 0] {
-            let bytes = written(entries, isDemo: isDemo, models: limit, at: now)
+            let bytes = written(entries, lessons, isDemo: isDemo, models: limit, at: now)
             if bytes.count <= maximumReportBytes { return String(decoding: bytes, as: UTF8.self) }
         }
         return "[]"
     }
 
     private static func written(
-        _ entries: [CatalogueEntry], isDemo: Bool, models limit: Int, at now: Instant
+        _ entries: [CatalogueEntry], _ lessons: Lessons, isDemo: Bool, models limit: Int, at now: Instant
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginArray()
         if isDemo { demo(&writer) }
-        for entry in entries { one(entry, limit, now, &writer) }
+        for entry in entries { one(entry, lessons, limit, now, &writer) }
         writer.endArray()
         return writer.bytes
     }
 
-    private static func one(_ entry: CatalogueEntry, _ limit: Int, _ now: Instant, _ writer: inout JSONWriter)
-    {
+    private static func one(
+        _ entry: CatalogueEntry, _ lessons: Lessons, _ limit: Int, _ now: Instant, _ writer: inout JSONWriter
+    ) {
         let facts = entry.facts(at: now)
         writer.beginObject()
         text("name", entry.name, &writer)
@@ -83,7 +86,35 @@ enum CatalogueReport {
             }
         }
         if case .down(let error) = entry.health.probe { text("error", error, &writer) }
+        learnt(lessons, of: entry.name, limit, now, &writer)
         writer.endObject()
+    }
+
+    /// What exchanges have found out of this backend's models; nothing when nothing was.
+    private static func learnt(
+        _ lessons: Lessons, of backend: String, _ limit: Int, _ now: Instant, _ writer: inout JSONWriter
+    ) {
+        let places = lessons.places(of: backend, at: now).prefix(limit)
+        guard !places.isEmpty else { return }
+        writer.name("learnt")
+        writer.beginArray()
+        for place in places {
+            writer.beginObject()
+            text("model", place.model, &writer)
+            let lacking = lessons.lacking(place, at: now).map(\.rawValue).sorted()
+            if !lacking.isEmpty {
+                writer.name("lacks")
+                writer.beginArray()
+                for feature in lacking { writer.value(feature) }
+                writer.endArray()
+            }
+            if let ratio = lessons.told(place) {
+                writer.name("tokens_per_thousand")
+                writer.value(ratio.perThousand)
+            }
+            writer.endObject()
+        }
+        writer.endArray()
     }
 
     private static func demo(_ writer: inout JSONWriter) {

@@ -13,6 +13,8 @@ protocol ControlReceiver: AnyObject {
     func unpeek(_ id: UInt64)
     func shed(_ count: Int)
     func realBackendSeen()
+    func learnt(_ lesson: Lesson)
+    func verdictsForgotten(of backend: String, before moment: UInt64)
     func drain()
     func figures() -> WorkerFigures
 }
@@ -102,6 +104,10 @@ final class Control {
         case (.unpeek(let id), .serving), (.unpeek(let id), .draining): receiver.unpeek(id)
         case (.shed(let count), .serving), (.shed(let count), .draining): receiver.shed(Int(count))
         case (.realBackendSeen, .serving), (.realBackendSeen, .draining): receiver.realBackendSeen()
+        case (.lesson(let lesson), .serving), (.lesson(let lesson), .draining): receiver.learnt(lesson)
+        case (.verdictsForgotten(let backend, let moment), .serving),
+            (.verdictsForgotten(let backend, let moment), .draining):
+            receiver.verdictsForgotten(of: backend, before: moment)
         case (.permit(let ticket), .serving), (.permit(let ticket), .draining):
             // Withdrawn meanwhile: the supervisor learns so from our `relinquish`.
             permits[ticket]?.grant()

@@ -93,7 +93,9 @@ extension Server: ControlReceiver {
         let outside = Catalogue.Outside(
             carrier: { [upstream] probe in await upstream.ask(probe) },
             metRealBackend: { [unowned self] in control?.send(.realBackendSeen) },
-            reportChanged: { [unowned self] in reportBackends() })
+            reportChanged: { [unowned self] in reportBackends() },
+            learnt: { [unowned self] in control?.send(.lesson($0)) },
+            forgot: { [unowned self] in control?.send(.verdictsForgotten(backend: $0, before: $1)) })
         let catalogue = Catalogue(
             configuration, keys: backendKeys, realBackendSeen: realBackendSeen, tellsChanges: number == 0,
             log: log, outside: outside)
@@ -129,6 +131,12 @@ extension Server: ControlReceiver {
     }
 
     func realBackendSeen() { catalogue?.realBackendSeen() }
+
+    func learnt(_ lesson: Lesson) { catalogue?.learnt(lesson) }
+
+    func verdictsForgotten(of backend: String, before moment: UInt64) {
+        catalogue?.verdictsForgotten(of: backend, before: moment)
+    }
 
     func drain() {
         guard !isDraining else { return }

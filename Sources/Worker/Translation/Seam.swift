@@ -64,6 +64,8 @@ public struct UpstreamTarget: Sendable {
     public var thinkTags: ThinkTagMode
     /// What this model of this backend was found not to take.
     public var lacking: Set<Feature> = []
+    /// How this model's counts of tokens compare with our estimates.
+    public var tokenRatio = TokenRatio.unknown
 
     public init(model: String, profile: Profile, contextWindow: Int? = nil, thinkTags: ThinkTagMode = .auto) {
         self.model = model

@@ -1,0 +1,61 @@
+// The catalogue learns: from exchanges of this worker, and from what the others tell. What is news is told
+// on, once, and shows in the report.
+
+internal import EventLoop
+internal import Shared
+internal import Translation
+
+extension Catalogue {
+    /// The backend refused this feature for this model, and took the request without it.
+    func learn(_ index: Int, _ model: String, lacks feature: Feature) {
+        guard let place = place(index, model) else { return }
+        guard let lesson = lessons.learn(place, lacks: feature, at: Loop.now) else { return }
+        log.notice(
+            .featureLacking,
+            [
+                "backend": LogValue(place.backend), "model": LogValue(place.model),
+                "feature": LogValue(feature.rawValue),
+            ])
+        tell(lesson)
+    }
+
+    /// The backend reported `reported` tokens for a prompt that `bareTokenEstimate` says has `estimated`.
+    func learn(_ index: Int, _ model: String, reported: Int, estimated: Int) {
+        guard let place = place(index, model) else { return }
+        if let lesson = lessons.learn(place, reported: reported, estimated: estimated, at: Loop.now) {
+            tell(lesson)
+        }
+    }
+
+    /// Another worker has learnt it.
+    func learnt(_ lesson: Lesson) {
+        if lessons.take(lesson) { refreshReport() }
+    }
+
+    /// Another worker has seen the backend return.
+    func verdictsForgotten(of backend: String, before moment: UInt64) {
+        if lessons.forgetVerdicts(of: backend, before: moment) { refreshReport() }
+    }
+
+    /// It was away and is back, perhaps updated or with other options: what it refused before is asked again.
+    func returned(_ entry: CatalogueEntry) {
+        guard let moment = entry.seenDownAt?.nanoseconds else { return }
+        if lessons.forgetVerdicts(of: entry.name, before: moment) { refreshReport() }
+        outside.forgot(entry.name, moment)
+    }
+
+    private func place(_ index: Int, _ model: String) -> Lesson.Place? {
+        entries.indices.contains(index) ? .init(backend: entries[index].name, model: model) : nil
+    }
+
+    private func tell(_ lesson: Lesson) {
+        outside.learnt(lesson)
+        refreshReport()
+    }
+}
+
+extension LogEvent {
+    static let featureLacking = LogEvent(
+        "model does not take a feature; it is asked without from now on",
+        id: "d1c8c3a51f6b4b0c9a3de7c0b25f8e64")
+}

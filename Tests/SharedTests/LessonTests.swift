@@ -1,0 +1,64 @@
+// What is remembered of lessons, and what is not.
+
+import Testing
+
+@testable import Shared
+
+/// As `#expect`, for calls that change what they are made on.
+private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocation) {
+    #expect(holds, sourceLocation: location)
+}
+
+@Suite("Lessons") struct LessonTests {
+    static func lesson(_ fact: Lesson.Fact, _ time: UInt64, model: String = "m") -> Lesson {
+        Lesson(.init(backend: "b", model: model), fact, learntAt: time)
+    }
+
+    @Test("of one subject the newest counts; subjects stand beside each other")
+    func newest() {
+        var book = LessonBook()
+        let first = Self.lesson(.tokens(perThousand: 1100), 5)
+        expect(book.take(first))
+        expect(!book.take(first))
+        expect(!book.take(Self.lesson(.tokens(perThousand: 900), 4)))
+        let second = Self.lesson(.tokens(perThousand: 1300), 6)
+        expect(book.take(second))
+        let tools = Self.lesson(.lacks("tools"), 7)
+        let images = Self.lesson(.lacks("images"), 8)
+        let elsewhere = Self.lesson(.lacks("tools"), 9, model: "n")
+        for lesson in [tools, images, elsewhere] { expect(book.take(lesson)) }
+        #expect(book.lessons(of: second.place) == [second, tools, images])
+        #expect(book.all == [second, tools, images, elsewhere] && book.count == 4)
+    }
+
+    @Test("a book that is full forgets the oldest")
+    func capacity() {
+        var book = LessonBook()
+        for number in 0...UInt64(LessonBook.capacity) {
+            expect(book.take(Self.lesson(.lacks("tools"), number + 1, model: "m\(number)")))
+        }
+        #expect(book.count == LessonBook.capacity && book.all.count == LessonBook.capacity)
+        #expect(book.all.first?.learntAt == 2)
+    }
+
+    @Test("what a backend refused before it was away is forgotten, how its models count is not")
+    func forgetting() {
+        var book = LessonBook()
+        let counts = Self.lesson(.tokens(perThousand: 1100), 1)
+        let later = Self.lesson(.lacks("images"), 10)
+        let other = Lesson(.init(backend: "c", model: "m"), .lacks("tools"), learntAt: 2)
+        for lesson in [counts, later, other, Self.lesson(.lacks("tools"), 9)] { book.take(lesson) }
+        expect(book.forgetVerdicts(of: "b", before: 10))
+        #expect(book.all == [counts, other, later] && book.count == 3)
+        expect(!book.forgetVerdicts(of: "b", before: 10))
+    }
+
+    @Test("names beyond their limits are not remembered")
+    func limits() {
+        var book = LessonBook()
+        let long = String(repeating: "x", count: Lesson.longestName + 1)
+        expect(!book.take(Self.lesson(.lacks("tools"), 1, model: long)))
+        expect(!book.take(Self.lesson(.lacks(long), 1)))
+        #expect(book.count == 0)
+    }
+}

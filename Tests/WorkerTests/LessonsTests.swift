@@ -1,0 +1,123 @@
+// What a worker makes of lessons: verdicts that end, ratios that are told only when they have moved.
+
+import EventLoop
+import JSON
+import LoopTesting
+import Shared
+import Testing
+import Translation
+
+@testable import Worker
+
+/// As `#expect`, for calls that change what they are made on.
+private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocation) {
+    #expect(holds, sourceLocation: location)
+}
+
+@Suite("Learning") struct WorkerLessonsTests {
+    static let place = Lesson.Place(backend: "b", model: "m")
+    static let start = Instant(nanoseconds: 1_000_000_000)
+
+    @Test("a verdict is told once, holds for its time and may then be found out anew")
+    func verdicts() {
+        var lessons = Lessons()
+        let told = lessons.learn(Self.place, lacks: .tools, at: Self.start)
+        #expect(told == Lesson(Self.place, .lacks("tools"), learntAt: Self.start.nanoseconds))
+        expect(lessons.learn(Self.place, lacks: .tools, at: Self.start.advanced(nanoseconds: 9)) == nil)
+        #expect(lessons.lacking(Self.place, at: Self.start) == [.tools])
+        #expect(lessons.lacking(.init(backend: "b", model: "n"), at: Self.start) == [])
+        let end = Self.start.advanced(by: Lessons.verdictLifetime)
+        #expect(lessons.lacking(Self.place, at: Instant(nanoseconds: end.nanoseconds - 1)) == [.tools])
+        #expect(lessons.lacking(Self.place, at: end) == [])
+        #expect(lessons.places(of: "b", at: end) == [])
+        expect(lessons.learn(Self.place, lacks: .tools, at: end) != nil)
+    }
+
+    @Test("a name of a feature that this version does not know changes nothing")
+    func foreignFeature() {
+        var lessons = Lessons()
+        expect(lessons.take(Lesson(Self.place, .lacks("telepathy"), learntAt: 1)))
+        #expect(lessons.lacking(Self.place, at: Self.start) == [])
+    }
+
+    @Test("a ratio is told when it has moved by more than a twentieth, and used before that")
+    func ratios() {
+        var lessons = Lessons()
+        func observe(_ reported: Int) -> Lesson? {
+            lessons.learn(Self.place, reported: reported, estimated: 10_000, at: Self.start)
+        }
+        expect(observe(12_000)?.fact == .tokens(perThousand: 1160))
+        expect(observe(12_000) == nil)
+        #expect(lessons.tokenRatio(Self.place).perThousand == 1192)
+        #expect(lessons.told(Self.place)?.perThousand == 1160)
+        expect(observe(14_000) != nil)
+        // Another worker's word replaces ours, when it is newer.
+        let theirs = Lesson(
+            Self.place, .tokens(perThousand: 900), learntAt: Self.start.nanoseconds + 1)
+        expect(lessons.take(theirs) && lessons.tokenRatio(Self.place).perThousand == 900)
+        expect(!lessons.take(Lesson(Self.place, .tokens(perThousand: 2000), learntAt: 1)))
+    }
+
+    @Test("a first exchange is told even when the estimate was right; a tiny one teaches nothing")
+    func firstRatio() {
+        var lessons = Lessons()
+        expect(lessons.learn(Self.place, reported: 90, estimated: 30, at: Self.start) == nil)
+        #expect(lessons.told(Self.place) == nil)
+        let right = lessons.learn(Self.place, reported: 5000, estimated: 5000, at: Self.start)
+        #expect(right?.fact == .tokens(perThousand: 1000))
+    }
+}
+
+@Suite struct CatalogueLessonTests {
+    init() { LoopThread.start() }
+
+    @Test("what is learnt reaches the next request, the report and the others; a return forgets the verdicts")
+    @Loop func learning() async throws {
+        let bed = CatalogueTests.Bed(CatalogueTests.two)
+        let alive = ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]
+        bed.answers.table = ["http://one": alive, "http://two": alive]
+        bed.catalogue.start()
+        #expect(await bed.route("m") == "one>m two>m")
+        let routes = try await bed.catalogue.routes(for: "m")
+        func target() throws -> UpstreamTarget { try #require(bed.catalogue.access(routes[0])).target }
+        #expect(try target().lacking == [] && target().tokenRatio == .unknown)
+        bed.catalogue.learn(0, "m", lacks: .tools)
+        bed.catalogue.learn(0, "m", lacks: .tools)
+        bed.catalogue.learn(0, "m", reported: 12_000, estimated: 10_000)
+        bed.catalogue.learn(99, "m", lacks: .tools)
+        #expect(bed.learnt.map(\.fact) == [.lacks("tools"), .tokens(perThousand: 1160)])
+        #expect(try target().lacking == [.tools] && target().tokenRatio.perThousand == 1160)
+        #expect(try #require(bed.catalogue.access(routes[1])).target.lacking == [])
+        let shown = try #require(try bed.report()[0]["learnt"]?.first)
+        #expect(shown["model"]?.string == "m" && shown["tokens_per_thousand"]?.int == 1160)
+        #expect(shown["lacks"]?.elements.map { $0.string } == ["tools"])
+        #expect(try bed.report()[1]["learnt"] == nil)
+
+        bed.answers.table["http://one"] = nil
+        bed.catalogue.failed(0)
+        await bed.answers.until { bed.catalogue.report.contains("\"down\"") }
+        #expect(try target().lacking == [.tools])
+        bed.answers.table["http://one"] = alive
+        bed.catalogue.failed(0)
+        await bed.answers.until { !bed.catalogue.report.contains("\"down\"") }
+        #expect(try target().lacking == [] && target().tokenRatio.perThousand == 1160)
+        #expect(bed.forgot == ["one"])
+        bed.catalogue.stop()
+    }
+
+    @Test("what others have learnt and forgotten holds here, too, and is not told again")
+    @Loop func fromOthers() async throws {
+        let bed = CatalogueTests.Bed(CatalogueTests.two)
+        bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
+        bed.catalogue.start()
+        let route = try await bed.catalogue.routes(for: "m")[0]
+        bed.catalogue.learnt(Lesson(.init(backend: "one", model: "m"), .lacks("images"), learntAt: .max - 9))
+        #expect(bed.catalogue.access(route)?.target.lacking == [.images])
+        #expect(bed.catalogue.report.contains("images"))
+        bed.catalogue.verdictsForgotten(of: "one", before: .max)
+        #expect(bed.catalogue.access(route)?.target.lacking == [])
+        #expect(!bed.catalogue.report.contains("images"))
+        #expect(bed.learnt.isEmpty && bed.forgot.isEmpty)
+        bed.catalogue.stop()
+    }
+}
