@@ -26,11 +26,7 @@ struct TextCallTools: Sendable {
     func declared(_ name: ArraySlice<UInt8>) -> String? {
         let text = ArgumentValue.trimmed(name)
         guard !text.isEmpty, text.count <= 256 else { return nil }
-        let name = String(decoding: text, as: UTF8.self)
-        if let found = names.declaredName(for: name) { return found }
-        // Kimi's `functions_NAME_0`.
-        guard name.hasPrefix("functions_"), let end = name.lastIndex(of: "_") else { return nil }
-        return names.declaredName(for: String(name[..<end].dropFirst("functions_".count)))
+        return names.declaredName(for: String(decoding: text, as: UTF8.self))
     }
 
     func schema(of name: String) -> ToolSchema? { schemas[name].flatMap { ToolSchema($0) } }

@@ -11,16 +11,17 @@ struct TextCallMarker: Sendable {
         /// `<invoke name="…">` with parameters in tags, each tag's name behind these bytes.
         case invokes(prefix: String)
         /// The rest of one such tag.
-        case invoke
+        case invoke(prefix: String)
         /// An array of calls, or names with `[ARGS]` (Mistral).
         case mistral
-        /// JSON, or a call in Python's words (Llama).
+        /// JSON, or calls in Python's words (Llama, Gemma, LFM2, Granite).
         case json
-        case kimi
-        case deepSeek
-        /// A call in Python's words in a fence (Gemma).
-        case python
-        /// The whole answer is JSON that describes calls.
+        /// Calls between their own marks; the rest of one such call.
+        case kimi, kimiCall
+        case deepSeek, deepSeekCall
+        /// `call:NAME{key:value}`; texts stand between these marks (FunctionGemma, Gemma 4).
+        case gemma(quote: String)
+        /// The whole answer is JSON that describes calls, or a list of calls in Python's words.
         case bare
         /// The same in a fence.
         case fenced
@@ -57,25 +58,50 @@ struct TextCallMarker: Sendable {
     }
 
     /// Of those that begin alike the longest stands first.
-    static let calls = [
-        TextCallMarker("<tool_call>", "</tool_call>", .tagged, "tagged"),
-        TextCallMarker("<function=", "</function>", .function, "function"),
-        TextCallMarker("<minimax:tool_call>", "</minimax:tool_call>", .invokes(prefix: ""), "invoke"),
-        TextCallMarker("<function_calls>", "</function_calls>", .invokes(prefix: ""), "invoke"),
-        TextCallMarker("<invoke name=\"", "</invoke>", .invoke, "invoke"),
-        TextCallMarker(
-            "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", .invokes(prefix: "｜DSML｜"), "deepseek"),
-        TextCallMarker("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", .deepSeek, "deepseek"),
-        TextCallMarker(
-            "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", .kimi, "kimi"),
-        TextCallMarker("[TOOL_CALLS]", nil, .mistral, "mistral"),
-        TextCallMarker("<|python_tag|>", nil, .json, "python-tag"),
-        TextCallMarker("```tool_code\n", "\n```", .python, "tool-code", .lineStart),
-        TextCallMarker("```json\n", nil, .fenced, "fenced", .answerStart),
-        TextCallMarker("```\n", nil, .fenced, "fenced", .answerStart),
-        TextCallMarker("{", nil, .bare, "bare", .answerStart),
-        TextCallMarker("[", nil, .bare, "bare", .answerStart),
-    ]
+    static let calls =
+        [
+            TextCallMarker("<tool_call>", "</tool_call>", .tagged, "tagged"),
+            TextCallMarker("<tool_calls>", "</tool_calls>", .tagged, "tagged"),
+            TextCallMarker("<seed:tool_call>", "</seed:tool_call>", .tagged, "tagged"),
+            TextCallMarker("<longcat_tool_call>", "</longcat_tool_call>", .tagged, "tagged"),
+            TextCallMarker("<TOOLCALL>", "</TOOLCALL>", .tagged, "tagged"),
+            TextCallMarker("<function=", "</function>", .function, "function"),
+            TextCallMarker("<minimax:tool_call>", "</minimax:tool_call>", .invokes(prefix: ""), "invoke"),
+            TextCallMarker("<function_calls>", "</function_calls>", .invokes(prefix: ""), "invoke"),
+            TextCallMarker("<invoke name=\"", "</invoke>", .invoke(prefix: ""), "invoke"),
+            TextCallMarker(
+                "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", .invokes(prefix: "｜DSML｜"), "deepseek"),
+            TextCallMarker(
+                "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>", .invokes(prefix: "｜DSML｜"), "deepseek"),
+            TextCallMarker(
+                "<｜DSML｜invoke name=\"", "</｜DSML｜invoke>", .invoke(prefix: "｜DSML｜"), "deepseek"),
+            TextCallMarker("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", .deepSeek, "deepseek"),
+            TextCallMarker("<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", .deepSeekCall, "deepseek"),
+            TextCallMarker("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", .kimi, "kimi"),
+            TextCallMarker("<|tool_call_section_begin|>", "<|tool_call_section_end|>", .kimi, "kimi"),
+            TextCallMarker("<|tool_call_begin|>", "<|tool_call_end|>", .kimiCall, "kimi"),
+            TextCallMarker("<|tool_call_start|>", "<|tool_call_end|>", .json, "python"),
+            TextCallMarker("<|python_start|>", "<|python_end|>", .json, "python"),
+            TextCallMarker("<|python_tag|>", nil, .json, "python-tag"),
+            TextCallMarker("<|tool_call|>", nil, .json, "tagged"),
+            TextCallMarker("<|tool_call>", "<tool_call|>", .gemma(quote: "<|\"|>"), "gemma"),
+            TextCallMarker(
+                "<start_function_call>", "<end_function_call>", .gemma(quote: "<escape>"), "gemma"),
+            TextCallMarker("[TOOL_CALLS]", nil, .mistral, "mistral"),
+        ] + fences("```") + fences("~~~") + [
+            TextCallMarker("{", nil, .bare, "bare", .answerStart),
+            TextCallMarker("[", nil, .bare, "bare", .answerStart),
+        ]
+
+    /// Fences say by their language that calls are in them, or are the whole answer.
+    private static func fences(_ fence: String) -> [TextCallMarker] {
+        ["tool_code", "tool_calls", "tool_call", "function_call"].map {
+            TextCallMarker("\(fence)\($0)\n", "\n\(fence)", .json, "tool-code", .lineStart)
+        } + [
+            TextCallMarker("\(fence)json\n", nil, .fenced, "fenced", .answerStart),
+            TextCallMarker("\(fence)\n", nil, .fenced, "fenced", .answerStart),
+        ]
+    }
 
     static let channel = Array("<|channel|>".utf8)
     /// Headers of the Harmony format.
@@ -92,9 +118,11 @@ struct TextCallMarker: Sendable {
     static let crumbs =
         harmonyCrumbs
         + [
-            "</tool_call>", "</function>", "</function_calls>", "</minimax:tool_call>",
-            "<|tool_calls_section_end|>", "<｜tool▁calls▁end｜>", "<｜end▁of▁sentence｜>", "<|eot_id|>",
-            "<|eom_id|>", "<|im_end|>", "</s>",
+            "</tool_call>", "</function>", "</function_calls>", "</minimax:tool_call>", "</tool_calls>",
+            "<|tool_calls_section_end|>", "<|tool_call_section_end|>", "<｜tool▁calls▁end｜>",
+            "</｜DSML｜function_calls>", "</｜DSML｜tool_calls>", "<｜end▁of▁sentence｜>", "<|eot_id|>",
+            "<|eom_id|>", "<|eot|>", "<|eom|>", "<|python_end|>", "<|/tool_call|>", "<|im_end|>", "</s>",
+            "<start_function_response>", "<|tool_response>", "<end_of_turn>", "<turn|>",
         ].map(crumb)
 
     private static func crumb(_ text: String) -> TextCallMarker {

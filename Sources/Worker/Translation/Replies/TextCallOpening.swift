@@ -29,27 +29,52 @@ enum TextCallOpening {
             return name(rest, behind: "", upTo: "<\n \r\t", tools)
         case .function: return name(rest, behind: "", upTo: ">{\n", tools)
         case .invoke: return name(rest, behind: "", upTo: "\"", tools)
+        case .gemma: return name(rest, behind: "call:", upTo: "{", tools)
         case .invokes(let prefix): return name(rest, behind: "<\(prefix)invoke name=\"", upTo: "\"", tools)
         case .mistral:
             return isJSON
                 ? TextCallJSON.verdict(rest, tools, isSure: true) : name(rest, behind: "", upTo: "[{", tools)
-        case .bare: return TextCallJSON.verdict(held[...], tools, isSure: false)
+        case .bare: return bare(held[...], tools)
         case .fenced: return TextCallJSON.verdict(rest, tools, isSure: false)
-        case .json: return isJSON ? TextCallJSON.verdict(rest, tools, isSure: true) : .call
-        case .kimi, .deepSeek, .python: return .call
+        case .json:
+            let json = isJSON ? TextCallJSON.verdict(rest, tools, isSure: true) : .other
+            return json == .other ? python(rest, tools) : json
+        case .kimi: return name(rest, behind: "<|tool_call_begin|>", upTo: "<", tools)
+        case .kimiCall: return name(rest, behind: "", upTo: "<", tools)
+        case .deepSeek: return name(rest, behind: "<｜tool▁call▁begin｜>", upTo: "<", tools, or: "function")
+        case .deepSeekCall: return name(rest, behind: "", upTo: "<", tools, or: "function")
         case .harmony, .crumb: return .other
         }
     }
 
+    /// - Parameter other: what may stand in the name's place, with the name behind it.
     private static func name(
-        _ text: ArraySlice<UInt8>, behind opener: String, upTo stops: String, _ tools: TextCallTools
+        _ text: ArraySlice<UInt8>, behind opener: String, upTo stops: String, _ tools: TextCallTools,
+        or other: String? = nil
     ) -> Verdict {
         guard text.starts(with: opener.utf8) else { return opener.utf8.starts(with: text) ? .open : .other }
         let name = text.dropFirst(opener.utf8.count)
         guard let end = name.firstIndex(where: { stops.utf8.contains($0) }) else {
             return name.count > 256 ? .other : .open
         }
+        if let other, name[..<end].elementsEqual(other.utf8) { return .call }
         return tools.declared(TextCallReader.unquoted(name[..<end])) != nil ? .call : .other
+    }
+
+    private static func bare(_ text: ArraySlice<UInt8>, _ tools: TextCallTools) -> Verdict {
+        let json = TextCallJSON.verdict(text, tools, isSure: false)
+        return json == .other && text.first == UInt8(ascii: "[") ? python(text, tools) : json
+    }
+
+    /// Calls in Python's words begin with a name and a parenthesis, in a list or printed.
+    private static func python(_ text: ArraySlice<UInt8>, _ tools: TextCallTools) -> Verdict {
+        var rest = text.drop { Ascii.isSpace($0) || $0 == UInt8(ascii: "[") }
+        if rest.first == UInt8(ascii: "#") { return .call }
+        if rest.starts(with: "print(".utf8) { rest = rest.dropFirst("print(".utf8.count) }
+        let name = rest.prefix(while: TextCallReader.isNameByte)
+        guard name.endIndex < rest.endIndex else { return name.count > 256 ? .other : .open }
+        guard rest[name.endIndex] == UInt8(ascii: "(") else { return .other }
+        return tools.declared(TextCallReader.withoutModule(name)) != nil ? .call : .other
     }
 
     /// The header of a Harmony message, up to `<|message|>`.

@@ -8,10 +8,10 @@ struct TextCallReader {
     /// Calls in one body.
     private static let callLimit = 128
 
-    private let text: ArraySlice<UInt8>
+    let text: ArraySlice<UInt8>
     /// The end of what was read.
-    private(set) var at: Int
-    private let tools: TextCallTools
+    var at: Int
+    let tools: TextCallTools
     /// The answer ends here, and was not cut.
     private let mayClose: Bool
 
@@ -29,10 +29,9 @@ struct TextCallReader {
         skipSpace()
         switch marker.body {
         case .function, .invoke, .bare, .fenced: break
-        case .python: guard take("```") || isEnd else { return nil }
         default:
             guard let closer = marker.closer else { break }
-            guard take(closer) || isEnd else { return nil }
+            guard take(Array(closer.drop(while: Ascii.isSpace))) || isEnd else { return nil }
         }
         return calls
     }
@@ -42,12 +41,14 @@ struct TextCallReader {
         case .tagged: tagged()
         case .function: function().map { [$0] }
         case .invokes(let prefix): invokes(prefix)
-        case .invoke: invoke("").map { [$0] }
+        case .invoke(let prefix): invoke(prefix).map { [$0] }
         case .mistral: mistral()
         case .json: json()
         case .kimi: kimi()
+        case .kimiCall: kimiCall().map { [$0] }
         case .deepSeek: deepSeek()
-        case .python: python()
+        case .deepSeekCall: deepSeekCall().map { [$0] }
+        case .gemma(let quote): gemma(quote).map { [$0] }
         case .bare: whole()
         case .fenced: fenced()
         case .harmony: harmony()
@@ -118,8 +119,14 @@ struct TextCallReader {
     /// Behind `<invoke name="`.
     private mutating func invoke(_ prefix: String) -> TextCall? {
         guard let name = upTo("\""), let declared = tools.declared(name), upTo(">") != nil else { return nil }
-        var arguments = TextCallArguments(schema: tools.schema(of: declared))
         skipSpace()
+        if peek("{") {
+            guard let object = object(), let arguments = TextCallJSON.arguments(object) else { return nil }
+            skipSpace()
+            guard take("</\(prefix)invoke>") || mayClose && at == text.endIndex else { return nil }
+            return TextCall(name: declared, arguments: arguments)
+        }
+        var arguments = TextCallArguments(schema: tools.schema(of: declared))
         while take("<\(prefix)parameter name=\"") {
             guard let key = upTo("\""), let attributes = upTo(">"),
                 let value = value(
@@ -151,86 +158,59 @@ struct TextCallReader {
 
     private mutating func json() -> [TextCall]? {
         skipSpace()
-        return peek("{") || peek("[") ? described() : python()
+        let start = at
+        if peek("{") || peek("["), let calls = described() { return calls }
+        at = start
+        return python()
     }
 
     private mutating func kimi() -> [TextCall]? {
         var calls: [TextCall] = []
         skipSpace()
         while take("<|tool_call_begin|>") {
-            guard let name = upTo("<|tool_call_argument_begin|>"), let declared = tools.declared(name),
-                let object = object(), let arguments = TextCallJSON.arguments(object)
-            else { return nil }
-            calls.append(TextCall(name: declared, arguments: arguments))
-            skipSpace()
+            guard let call = kimiCall() else { return nil }
+            calls.append(call)
             guard take("<|tool_call_end|>") || mayClose else { return nil }
             skipSpace()
         }
         return calls
     }
 
+    private mutating func kimiCall() -> TextCall? {
+        guard let name = upTo("<|tool_call_argument_begin|>"), let declared = tools.declared(name),
+            let object = object(), let arguments = TextCallJSON.arguments(object)
+        else { return nil }
+        skipSpace()
+        return TextCall(name: declared, arguments: arguments)
+    }
+
     private mutating func deepSeek() -> [TextCall]? {
         var calls: [TextCall] = []
         skipSpace()
         while take("<｜tool▁call▁begin｜>") {
-            guard var name = upTo("<｜tool▁sep｜>") else { return nil }
-            if name.elementsEqual("function".utf8) {
-                guard let line = upTo("\n") else { return nil }
-                name = line
-            }
-            skipSpace()
-            let isFenced = take("```json")
-            guard let declared = tools.declared(name), let object = object(),
-                let arguments = TextCallJSON.arguments(object)
-            else { return nil }
-            calls.append(TextCall(name: declared, arguments: arguments))
-            skipSpace()
-            if isFenced, !take("```"), !mayClose { return nil }
-            skipSpace()
+            guard let call = deepSeekCall() else { return nil }
+            calls.append(call)
             guard take("<｜tool▁call▁end｜>") || mayClose else { return nil }
             skipSpace()
         }
         return calls
     }
 
-    /// Calls in Python's words, one behind the other; `print(…)` around them means nothing.
-    private mutating func python() -> [TextCall]? {
-        var calls: [TextCall] = []
-        skipSpace()
-        while at < text.endIndex, !peek("```"), !peek("<|") {
-            let isPrinted = take("print(")
-            guard var name = word(until: "( \n\"'") else { return nil }
-            for prefix in ["default_api.", "tools."] where name.starts(with: prefix.utf8) {
-                name = name.dropFirst(prefix.utf8.count)
-            }
-            if name.elementsEqual(name.dropLast(5) + Array(".call".utf8)) { name = name.dropLast(5) }
-            guard let declared = tools.declared(name), take("("), let call = keywords(declared) else {
-                return nil
-            }
-            calls.append(call)
-            if isPrinted, !take(")") { return nil }
-            skipSpace()
+    private mutating func deepSeekCall() -> TextCall? {
+        guard var name = upTo("<｜tool▁sep｜>") else { return nil }
+        if name.elementsEqual("function".utf8) {
+            guard let line = upTo("\n") else { return nil }
+            name = line
         }
-        return calls
-    }
-
-    /// `key=value, …)`.
-    private mutating func keywords(_ name: String) -> TextCall? {
-        var writer = JSONWriter()
-        writer.beginObject()
         skipSpace()
-        while !take(")") {
-            guard let key = word(until: "= )\n"), !key.isEmpty else { return nil }
-            skipSpace()
-            guard take("="), let value = value() else { return nil }
-            writer.name(String(decoding: key, as: UTF8.self))
-            writer.raw(value[...])
-            skipSpace()
-            guard take(",") || peek(")") else { return nil }
-            skipSpace()
-        }
-        writer.endObject()
-        return TextCall(name: name, arguments: writer.bytes)
+        let isFenced = take("```json")
+        guard let declared = tools.declared(name), let object = object(),
+            let arguments = TextCallJSON.arguments(object)
+        else { return nil }
+        skipSpace()
+        if isFenced, !take("```"), !mayClose { return nil }
+        skipSpace()
+        return TextCall(name: declared, arguments: arguments)
     }
 
     private mutating func harmony() -> [TextCall]? {
@@ -241,9 +221,15 @@ struct TextCallReader {
         return [TextCall(name: declared, arguments: arguments)]
     }
 
-    /// The whole rest is JSON, and says that it is about calls.
+    /// The whole rest is JSON, and says that it is about calls; or it is a list of calls.
     private mutating func whole() -> [TextCall]? {
-        guard let calls = described(isSure: false) else { return nil }
+        let start = at
+        var found = described(isSure: false)
+        if found == nil, text[start...].first == UInt8(ascii: "[") {
+            at = start
+            found = python()
+        }
+        guard let calls = found else { return nil }
         skipSpace()
         for crumb in TextCallMarker.crumbs where take(crumb.opener) { break }
         skipSpace()
@@ -253,7 +239,7 @@ struct TextCallReader {
     private mutating func fenced() -> [TextCall]? {
         guard let calls = described(isSure: false) else { return nil }
         skipSpace()
-        guard take("```") || mayClose && at == text.endIndex else { return nil }
+        guard take("```") || take("~~~") || mayClose && at == text.endIndex else { return nil }
         skipSpace()
         return at == text.endIndex ? calls : nil
     }
@@ -276,13 +262,13 @@ struct TextCallReader {
 
     // MARK: text
 
-    private mutating func skipSpace() {
+    mutating func skipSpace() {
         while at < text.endIndex, Ascii.isSpace(text[at]) { at += 1 }
     }
 
-    private func peek(_ literal: String) -> Bool { text[at...].starts(with: literal.utf8) }
+    func peek(_ literal: String) -> Bool { text[at...].starts(with: literal.utf8) }
 
-    private mutating func take(_ literal: String) -> Bool {
+    mutating func take(_ literal: String) -> Bool {
         guard peek(literal) else { return false }
         at += literal.utf8.count
         return true
@@ -295,7 +281,7 @@ struct TextCallReader {
     }
 
     /// What stands before one of these characters, or before the end.
-    private mutating func word(until stops: String) -> ArraySlice<UInt8>? {
+    mutating func word(until stops: String) -> ArraySlice<UInt8>? {
         let end = text[at...].firstIndex { byte in stops.utf8.contains(byte) } ?? text.endIndex
         guard end > at else { return nil }
         defer { at = end }
@@ -303,7 +289,7 @@ struct TextCallReader {
     }
 
     /// What stands before `literal`, which is taken too.
-    private mutating func upTo(_ literal: String) -> ArraySlice<UInt8>? {
+    mutating func upTo(_ literal: String) -> ArraySlice<UInt8>? {
         guard let found = text[at...].firstRange(of: literal.utf8) else { return nil }
         defer { at = found.upperBound }
         return text[at..<found.lowerBound]
@@ -328,7 +314,7 @@ struct TextCallReader {
         return peek("{") ? value() : nil
     }
 
-    private mutating func value() -> [UInt8]? {
+    mutating func value() -> [UInt8]? {
         guard let found = LenientJSON.value(in: text[at...], mayClose: mayClose) else { return nil }
         at = found.end
         return found.bytes

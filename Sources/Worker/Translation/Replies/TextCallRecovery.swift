@@ -1,7 +1,7 @@
 // Tool calls that stand in the text of an answer, because the server does not know the model's way to call: found
 // while the text flows, and taken out of it. Leaks of the Harmony format go the same way.
 // Holds: text leaves at once up to the first byte that may begin a mark; what turns out to be no call of a
-// declared tool leaves as the text it is; nothing counts inside code fences and behind a backtick; once a
+// declared tool leaves as the text it is; nothing counts where it is shown rather than said (Prose); once a
 // server reports calls of its own, text is text.
 
 struct TextCallRecovery: Sendable {
@@ -40,13 +40,9 @@ struct TextCallRecovery: Sendable {
     /// How far the closer has been looked for.
     private var searched = 0
     private var attempts = 0
-    /// Only space since the line began.
-    private var isLineStart = true
     /// Only space since the answer began.
     private var isAnswerStart = true
-    private var previous: UInt8 = 0
-    /// Backticks that opened the code fence; 0 outside.
-    private var fence = 0
+    private var prose = TextCallProse()
     /// Only space since a call.
     private var isBehindCall = false
     private var isHarmony = false
@@ -63,50 +59,7 @@ struct TextCallRecovery: Sendable {
     mutating func passes(_ text: ArraySlice<UInt8>) -> Bool {
         switch state {
         case .off: true
-        case .text where !isAnswerStart && !isBehindCall && held.isEmpty: scan(text.span)
-        default: false
-        }
-    }
-
-    private mutating func scan(_ text: Span<UInt8>) -> Bool {
-        var isLineStart = isLineStart
-        var at = 0
-        while at < text.count {
-            let byte = text[at]
-            at &+= 1
-            switch byte {
-            case UInt8(ascii: " "): continue
-            case UInt8(ascii: "\\"):
-                guard at < text.count, !isEscapedASCII(text, at) else { return false }
-                isLineStart = text[at] == UInt8(ascii: "n")
-                at &+= 1
-                continue
-            case UInt8(ascii: "`") where isLineStart: return false
-            case UInt8(ascii: "<") where fence == 0:
-                if at == text.count || mayFollowAngle(text[at]) { return false }
-            case UInt8(ascii: "[") where fence == 0:
-                if at == text.count || text[at] == UInt8(ascii: "T") { return false }
-            default: break
-            }
-            isLineStart = false
-        }
-        self.isLineStart = isLineStart
-        if at > 0 { previous = text[at &- 1] }
-        return true
-    }
-
-    /// Whether `u00` and a digit below 8 stand at `at`: an escape for one of the bytes that marks are made of.
-    private func isEscapedASCII(_ text: Span<UInt8>, _ at: Int) -> Bool {
-        guard text[at] == UInt8(ascii: "u"), at &+ 3 < text.count else { return false }
-        return text[at &+ 1] == UInt8(ascii: "0") && text[at &+ 2] == UInt8(ascii: "0")
-            && text[at &+ 3] < UInt8(ascii: "8")
-    }
-
-    private func mayFollowAngle(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "t"), UInt8(ascii: "f"), UInt8(ascii: "m"), UInt8(ascii: "i"), UInt8(ascii: "|"),
-            UInt8(ascii: "\\"), 0xEF:
-            true
+        case .text where !isAnswerStart && !isBehindCall && held.isEmpty: prose.passes(text.span)
         default: false
         }
     }
@@ -186,18 +139,18 @@ struct TextCallRecovery: Sendable {
                 case .none: break
                 }
             }
-            guard held[at] == UInt8(ascii: "`"), isLineStart else {
+            guard prose.mayFence(held[at]) else {
                 advance(held[at])
                 at += 1
                 continue
             }
-            let run = held[at...].prefix { $0 == UInt8(ascii: "`") }.count
+            let run = held[at...].prefix { $0 == held[at] }.count
             if at + run == held.count, !isEnd {
                 show(at, &pieces)
                 return true
             }
-            if fence == 0 { fence = run >= 3 ? run : 0 } else if run >= fence { fence = 0 }
-            advance(UInt8(ascii: "`"))
+            prose.fence(held[at], run)
+            (isAnswerStart, isBehindCall) = (false, false)
             at += run
         }
         show(held.count, &pieces)
@@ -205,16 +158,15 @@ struct TextCallRecovery: Sendable {
     }
 
     private mutating func advance(_ byte: UInt8) {
-        previous = byte
-        isLineStart = byte == Ascii.lineFeed || isLineStart && byte == 0x20
+        prose.advance(byte)
         if !Ascii.isSpace(byte) { (isAnswerStart, isBehindCall) = (false, false) }
     }
 
     private func mayBegin(_ byte: UInt8) -> Bool {
-        guard fence == 0, previous != UInt8(ascii: "`") else { return false }
+        guard !prose.isShowing else { return false }
         switch byte {
         case UInt8(ascii: "<"), UInt8(ascii: "["): return true
-        case UInt8(ascii: "`"): return isLineStart
+        case UInt8(ascii: "`"), UInt8(ascii: "~"): return prose.isLineStart
         case UInt8(ascii: "{"), UInt8(ascii: "a"): return isAnswerStart
         default: return false
         }
@@ -242,7 +194,7 @@ struct TextCallRecovery: Sendable {
     private func isPlace(_ place: TextCallMarker.Place) -> Bool {
         switch place {
         case .anywhere: true
-        case .lineStart: isLineStart
+        case .lineStart: prose.isLineStart
         case .answerStart: isAnswerStart
         }
     }
@@ -306,7 +258,8 @@ struct TextCallRecovery: Sendable {
         for call in calls { pieces.append(.call(call, repair: marker.repair)) }
         held.removeFirst(reader.at)
         state = .text
-        (isLineStart, isAnswerStart, previous, isBehindCall) = (true, false, 0, true)
+        prose = TextCallProse()
+        (isAnswerStart, isBehindCall) = (false, true)
         return true
     }
 

@@ -33,7 +33,7 @@ struct ToolNames: Sendable {
     }
 
     /// `name` without what templates leak into it: everything from a Harmony marker on, the namespace
-    /// `functions.`, a call's number at the end, space around.
+    /// `functions.`, a call's number at the end (`functions.NAME:0`, `functions_NAME_0`), space around.
     private static func candidates(_ name: String) -> [String] {
         var name = name[...]
         while let first = name.first, first.isWhitespace { name.removeFirst() }
@@ -50,6 +50,11 @@ struct ToolNames: Sendable {
         }
         if let colon = name.lastIndex(of: ":"), name[colon...].dropFirst().allSatisfy(\.isNumber) {
             found.append(String(name[..<colon]))
+        }
+        if name.hasPrefix("functions_"), let end = name.lastIndex(of: "_"),
+            name[end...].dropFirst().allSatisfy(\.isNumber)
+        {
+            found.append(String(name[..<end].dropFirst("functions_".count)))
         }
         return found
     }
