@@ -235,3 +235,22 @@ def test_keys_are_asked_for_and_either_header_brings_one() -> None:
             assert all("first-key" not in value for turn in backend.turns for value in turn.headers.values())
             daemon.log.allow("401|key")
             assert not daemon.log.find("first-key|second-key")
+
+
+@pytest.mark.parametrize("version", ["2023-06-01", "2026-10-21", ""])
+def test_both_versions_of_the_api_and_none_are_served(version: str) -> None:
+    """What only the newer version refuses (sampling parameters) is taken with all of them."""
+    with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
+        answer = daemon.client.post("/v1/messages", message(temperature=0.5), anthropic_version=version)
+        assert answer.status == 200
+        assert backend.turns[0].json["temperature"] == 0.5
+
+
+def test_errors_that_clients_tell_apart_carry_their_code() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
+        thread = daemon.client.post("/v1/messages", message(thread={"type": "continue", "previous_message_id": "msg_1"}))
+        encoded = daemon.client.post("/v1/messages", BODY, content_encoding="zstd")
+        assert [answer.status for answer in (thread, encoded)] == [400, 400]
+        assert thread.json["error"]["details"] == {"error_code": "thread_unsupported_request"}
+        assert encoded.json["error"]["details"] == {"error_code": "request_body_encoding_unsupported"}
+        assert not backend.turns

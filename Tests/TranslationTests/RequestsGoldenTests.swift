@@ -58,7 +58,8 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             if !omissions.isEmpty { files["omissions.txt"] = omissions }
             return files
         } catch let error as ClientError {
-            return ["error.txt": "\(error.status) \(error.kind.rawValue)\n\(error.message)\n"]
+            let code = error.code.map { " \($0)" } ?? ""
+            return ["error.txt": "\(error.status) \(error.kind.rawValue)\(code)\n\(error.message)\n"]
         }
     }
 }

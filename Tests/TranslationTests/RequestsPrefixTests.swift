@@ -111,6 +111,25 @@ import Testing
         }
     }
 
+    /// Tools that messages add come behind those that are there, turn after turn.
+    @Test func addedToolsMoveNothing() throws {
+        let added = ["Zoo", "Ask", "Mid"].map {
+            #"{"role":"system","content":[{"type":"tool_addition","tool":{"type":"tool_reference","name":"\#($0)"}}]}"#
+        }
+        var messages = [#"{"role":"user","content":"x"}"#]
+        var before: (messages: [UInt8], tools: [UInt8])?
+        for addition in added {
+            messages += [addition, #"{"role":"assistant","content":"y"}"#, #"{"role":"user","content":"z"}"#]
+            let now = try upstream(request(messages, build: "a", deferred: ["Zoo", "Ask", "Mid"]), .vllm)
+            if let before {
+                #expect(now.messages.starts(with: before.messages))
+                #expect(now.tools.starts(with: before.tools))
+                #expect(now.tools.count > before.tools.count)
+            }
+            before = now
+        }
+    }
+
     @Test func theBuildLineChangesNothing() throws {
         let messages = [#"{"role":"user","content":"x"}"#]
         let one = try upstream(request(messages, build: "a1"), .vllm)

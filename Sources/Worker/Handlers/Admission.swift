@@ -50,10 +50,11 @@ extension AccessRules {
         guard let encoding = head.fieldText("content-encoding"), encoding.lowercased() != "identity",
             !encoding.isEmpty
         else { return nil }
-        return ClientError(
-            status: 400, kind: .invalidRequest,
-            message: "request_body_encoding_unsupported: send the body without Content-Encoding.",
+        var error = ClientError(
+            status: 400, kind: .invalidRequest, message: "Send the body without Content-Encoding.",
             shouldRetry: false)
+        error.code = "request_body_encoding_unsupported"
+        return error
     }
 }
 

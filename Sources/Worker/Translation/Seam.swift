@@ -25,6 +25,8 @@ public struct ClientError: Error, Sendable, Equatable {
     public var status: Int
     public var kind: Kind
     public var message: String
+    /// `details.error_code`: the API's name of a case that clients tell apart.
+    public var code: String?
     /// `retry-after`, whole seconds.
     public var retryAfter: Int?
     /// `x-should-retry`.

@@ -10,6 +10,11 @@ extension ClientError {
         out.appendJSON(kind.rawValue)
         out.append(ascii: ",\"message\":")
         out.appendJSON(message)
+        if let code {
+            out.append(ascii: ",\"details\":{\"error_code\":")
+            out.appendJSON(code)
+            out.append(UInt8(ascii: "}"))
+        }
         out.append(ascii: "},\"request_id\":")
         out.appendJSON(requestID)
         out.append(UInt8(ascii: "}"))

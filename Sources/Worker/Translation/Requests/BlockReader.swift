@@ -5,6 +5,12 @@ import JSON
 
 struct BlockReader {
     private(set) var omissions: [Omission] = []
+    /// What messages say about tools coming and going, in their order.
+    private(set) var toolEvents: [ToolEvent] = []
+    /// Tools defined inside messages, not read yet.
+    private(set) var inlineTools: [InlineTool] = []
+    /// Asked for by a system message of the current turn.
+    private(set) var effort: Effort?
     private var count = 0
     /// Messages and blocks together; each costs some hundred bytes of memory. The API takes 100,000 messages.
     private static let limit = 200_000
@@ -18,27 +24,74 @@ struct BlockReader {
 
     mutating func messages(_ array: JSONNode) throws(ClientError) -> [Message] {
         var messages: [Message] = []
+        /// System messages that the next user message takes back.
+        var transient: [Int] = []
         for (index, element) in array.elements.enumerated() {
             let path = { Path("messages") / index }
             try countOne()
             var fields = try EnvelopeFields(element, at: path)
-            let role = try role(try fields.requiredString("role"), index)
-            guard let content = fields.take("content") else { throw .missing(path() / "content") }
-            var blocks: [Block] = []
-            if content.isString {
-                if !content.stringRange.isEmpty { blocks.append(.text(content)) }
-            } else {
-                guard content.isArray else {
-                    throw .invalid("\(path() / "content"): Input should be a valid string or array")
-                }
-                blocks = try self.blocks(content) { path() / "content" }
+            var role = try role(try fields.requiredString("role"), index)
+            let eventsBefore = toolEvents.count
+            let blocks = try content(&fields, role, path)
+            switch role {
+            // Instructions that only change the tools or the settings of a turn have no words.
+            case .user where blocks.isEmpty && toolEvents.count > eventsBefore: role = .system
+            case .user where blocks.contains { !$0.isToolResult }: effort = nil
+            case .user, .assistant: break
+            case .system: try settings(&fields, path)
             }
-            // A message's own settings and marks say nothing to a backend.
+            let isTransient = fields.take("clear_at")?.stringEquals("next_user_message") == true
+            // What is left of a message's settings and marks says nothing to a backend.
             fields.ignore("id", "type", "output_config", "cache_control")
             for name in fields.rest { omit(path() / name, "unknown field") }
-            messages.append(Message(role: role, blocks: blocks, index: index))
+            if role == .user {
+                for place in transient { messages[place].blocks = [] }
+                transient = []
+            }
+            if role == .system, isTransient { transient.append(messages.count) }
+            if role == .assistant, let at = blocks.lastIndex(where: \.isSummary) {
+                // What stands for earlier messages is said to the model, not by it.
+                let parts = [(role, blocks[..<at]), (.user, blocks[at...at]), (role, blocks[(at + 1)...])]
+                for (role, part) in parts where !part.isEmpty {
+                    messages.append(Message(role: role, blocks: Array(part), index: index))
+                }
+            } else {
+                messages.append(Message(role: role, blocks: blocks, index: index))
+            }
         }
         return messages
+    }
+
+    private mutating func content(
+        _ fields: inout EnvelopeFields, _ role: Message.Role, _ path: @escaping () -> Path
+    ) throws(ClientError) -> [Block] {
+        guard let content = fields.take("content") else {
+            // Messages of settings only.
+            if role == .system { return [] }
+            throw .missing(path() / "content")
+        }
+        if content.isString { return content.stringRange.isEmpty ? [] : [.text(content)] }
+        guard content.isArray else {
+            throw .invalid("\(path() / "content"): Input should be a valid string or array")
+        }
+        return try blocks(content) { path() / "content" }
+    }
+
+    /// What a system message sets for its turn.
+    private mutating func settings(
+        _ fields: inout EnvelopeFields, _ path: @escaping () -> Path
+    ) throws(ClientError) {
+        let place = { path() / "output_config" }
+        guard let node = try fields.object("output_config") else { return }
+        var inner = try EnvelopeFields(node, at: place)
+        if let word = try inner.string("effort")?.string {
+            if let level = Effort(rawValue: word) {
+                effort = level
+            } else {
+                omit(place() / "effort", "unknown")
+            }
+        }
+        for name in inner.rest { omit(place() / name, "unknown field") }
     }
 
     private mutating func role(_ node: JSONNode, _ index: Int) throws(ClientError) -> Message.Role {
@@ -91,14 +144,57 @@ struct BlockReader {
         case "redacted_thinking": return .redactedThinking
         case "tool_use": return .toolUse(try toolUse(&fields, path))
         case "tool_result": return .toolResult(try toolResult(&fields, path))
-        case "tool_reference": return .toolReference(name: try fields.requiredString("tool_name"))
+        case "tool_reference":
+            let name = try fields.requiredString("tool_name")
+            toolEvents.append(.loaded(name.string ?? ""))
+            return .toolReference(name: name)
+        case "tool_addition", "tool_removal":
+            try toolChange(type, &fields, path)
+            return nil
         case "compaction":
+            for (index, change) in (fields.take("tool_changes")?.elements).map(Array.init).orEmpty
+                .enumerated()
+            {
+                let place = { path() / "tool_changes" / index }
+                try countOne()
+                var entry = try EnvelopeFields(change, at: place)
+                try toolChange(try entry.requiredString("type").string ?? "", &entry, place)
+            }
             guard let content = try fields.string("content"), !content.stringRange.isEmpty else { return nil }
             return .summary(content)
+        // Where one model took over from another: the API renders nothing for it either.
+        case "fallback": return nil
+        case "mcp_tool_listing":
+            omit(path(), "MCP servers are not asked from here")
+            return nil
+        case "container_upload": return .document(Document(source: .unreachable))
+        case "browser_state": return BrowserState.told(node)
         default:
             if let block = ServerToolHistory.block(type, node) { return block }
             omit(path(), "unsupported block type \"\(Quoted.shown(type))\"")
             return .unsupported
+        }
+    }
+
+    /// `tool_addition` and `tool_removal`: a name, or a definition that stands in the message itself.
+    private mutating func toolChange(
+        _ type: String, _ fields: inout EnvelopeFields, _ path: @escaping () -> Path
+    ) throws(ClientError) {
+        let place = { path() / "tool" }
+        guard let node = try fields.object("tool") else { throw .missing(place()) }
+        var tool = try EnvelopeFields(node, at: place)
+        let kind = try tool.requiredString("type")
+        if kind.stringEquals("tool_reference") {
+            let name = try tool.requiredString("name").string ?? ""
+            toolEvents.append(type == "tool_removal" ? .removed(name) : .added(name))
+        } else if kind.stringEquals("tool_definition"), type == "tool_addition" {
+            guard let definition = try tool.object("definition") else {
+                throw .missing(place() / "definition")
+            }
+            inlineTools.append(InlineTool(definition: definition, path: place() / "definition"))
+            toolEvents.append(.defined(inlineTools.count - 1))
+        } else if type == "tool_addition" {
+            omit(place(), "\(Quoted.shown(kind.string ?? "")) is not available here")
         }
     }
 
@@ -189,42 +285,12 @@ struct BlockReader {
     }
 }
 
-/// Blocks about tools that ran on Anthropic's servers in an earlier turn. Backends know no such tools: what
-/// happened is told as text, so that no call is left without its result.
-enum ServerToolHistory {
-    static func block(_ type: String, _ node: JSONNode) -> Block? {
-        switch type {
-        case "server_tool_use", "mcp_tool_use":
-            let name = node["name"]?.string ?? "tool"
-            return .serverTool(label: name, input: node["input"], lines: [])
-        case "mcp_tool_result":
-            return .serverTool(
-                label: "tool result", input: nil,
-                lines: node["content"].map { BlockReader.texts($0).map { [$0] } }.orEmpty)
-        case "fallback", "tool_addition", "tool_removal", "mcp_tool_listing", "browser_state",
-            "container_upload":
-            return nil
-        default:
-            guard type.hasSuffix("_tool_result") else { return nil }
-            let label = String(type.dropLast("_tool_result".count)) + " result"
-            return .serverTool(label: label, input: nil, lines: lines(node["content"]))
-        }
+extension Block {
+    fileprivate var isSummary: Bool {
+        if case .summary = self { true } else { false }
     }
 
-    /// What a person would read of a result: titles, addresses, texts, outputs, error codes.
-    private static func lines(_ content: JSONNode?) -> [[JSONNode]] {
-        guard let content else { return [] }
-        let items = content.isArray ? Array(content.elements) : [content]
-        return items.compactMap { item in
-            let inner = item["content"] ?? item
-            let keys: [StaticString] = [
-                "title", "url", "text", "stdout", "stderr", "error_code", "tool_name",
-            ]
-            var line = keys.compactMap { inner[$0] ?? item[$0] }.filter { !$0.stringRange.isEmpty }
-            if let data = inner["source"]?["data"], inner["source"]?["type"]?.stringEquals("text") == true {
-                line.append(data)
-            }
-            return line.isEmpty ? nil : line
-        }
+    fileprivate var isToolResult: Bool {
+        if case .toolResult = self { true } else { false }
     }
 }

@@ -22,7 +22,10 @@ public struct MessagesRequest: Sendable {
     /// String nodes, the attribution line already cut off.
     var system: [TextSlice] = []
     var messages: [Message] = []
+    /// Declared ones, then those that messages define.
     var tools: [Tool] = []
+    /// Tools coming and going while the conversation lasts.
+    var toolEvents: [ToolEvent] = []
     var toolChoice: ToolChoice?
     var disableParallelToolUse = false
     var thinking = Thinking.absent

@@ -45,9 +45,11 @@ struct RequestReader {
         var blocks = BlockReader()
         request.messages = try blocks.messages(messages)
         request.omissions += blocks.omissions
+        if let effort = blocks.effort { request.effort = effort }
 
         var tools = ToolReader()
         request.tools = try tools.tools(try fields.array("tools"))
+        request.toolEvents = try tools.events(blocks.toolEvents, blocks.inlineTools, &request.tools)
         try tools.choice(try fields.object("tool_choice"), into: &request)
         request.omissions += tools.omissions
         try readRest(into: &request)
@@ -155,8 +157,9 @@ struct RequestReader {
 
     private mutating func readContext(into request: inout MessagesRequest) throws(ClientError) {
         if let thread = fields.take("thread"), thread["type"]?.stringEquals("continue") == true {
-            throw .invalid(
-                "thread: the earlier messages are not kept here; send them all (thread_unsupported_request)")
+            var error = ClientError.invalid("thread: the earlier messages are not kept here; send them all")
+            error.code = "thread_unsupported_request"
+            throw error
         }
         // Never refused: clients do not recover from it.
         guard let edits = fields.take("context_management")?["edits"] else { return }

@@ -47,7 +47,7 @@ struct SentTools {
     private(set) var omissions: [Omission] = []
 
     init(_ request: MessagesRequest, _ profile: Profile) throws(ClientError) {
-        tools = Self.ordered(request)
+        tools = ToolAvailability(request).offered(request.tools)
         choice = request.toolChoice
         if case .tool(let name)? = choice, !tools.contains(where: { $0.name == name }) {
             throw .invalid("tool_choice: Tool '\(Quoted.shown(name))' is not available here")
@@ -62,28 +62,6 @@ struct SentTools {
             return
         }
         bend(to: profile, thinks: request.thinking.isOn)
-    }
-
-    /// Loaded later = further behind: a tool that appears in mid-conversation must not move the others.
-    private static func ordered(_ request: MessagesRequest) -> [Tool] {
-        let here = request.tools.filter { if case .server = $0.kind { false } else { true } }
-        let deferred = here.filter(\.isDeferred)
-        guard !deferred.isEmpty else { return here }
-        var loaded: [String: Int] = [:]
-        for message in request.messages {
-            for case .toolResult(let result) in message.blocks {
-                for case .toolReference(let name) in result.blocks {
-                    guard let name = name.string, loaded[name] == nil else { continue }
-                    loaded[name] = loaded.count
-                }
-            }
-        }
-        let order = deferred.enumerated().sorted { left, right in
-            (loaded[left.element.name] ?? .max, left.offset) < (
-                loaded[right.element.name] ?? .max, right.offset
-            )
-        }
-        return here.filter { !$0.isDeferred } + order.map(\.element)
     }
 
     /// The first ones, and in any case the one that must be called.

@@ -11,7 +11,9 @@ struct ToolReader {
         var tools: [Tool] = []
         var names: Set<String> = []
         for (index, element) in array.elements.enumerated() {
-            guard let tool = try tool(element, index) else { continue }
+            guard let tool = try tool(element, Path("tools") / index, shown: "tools[\(index)]", index) else {
+                continue
+            }
             guard names.insert(tool.name).inserted else {
                 omissions.append(
                     Omission(
@@ -24,9 +26,40 @@ struct ToolReader {
         return tools
     }
 
+    /// Reads the tools that messages define into the list, and gives the events by name.
+    mutating func events(
+        _ events: [ToolEvent], _ inline: [InlineTool], _ tools: inout [Tool]
+    ) throws(ClientError) -> [ToolEvent] {
+        guard !inline.isEmpty else { return events }
+        var named: [ToolEvent] = []
+        var places: [String: Int] = [:]
+        for (index, tool) in tools.enumerated() { places[tool.name] = index }
+        for event in events {
+            guard case .defined(let index) = event, inline.indices.contains(index) else {
+                named.append(event)
+                continue
+            }
+            let shown = inline[index].path.description
+            guard var tool = try tool(inline[index].definition, inline[index].path, shown: shown, tools.count)
+            else { continue }
+            if let place = places[tool.name] {
+                tool.isDeferred = tools[place].isDeferred
+                tools[place] = tool
+            } else {
+                tool.isDeferred = true
+                places[tool.name] = tools.count
+                tools.append(tool)
+            }
+            named.append(.added(tool.name))
+        }
+        return named
+    }
+
     /// nil for what is left out.
-    private mutating func tool(_ node: JSONNode, _ index: Int) throws(ClientError) -> Tool? {
-        let path = { Path("tools") / index }
+    private mutating func tool(
+        _ node: JSONNode, _ place: Path, shown: String, _ index: Int
+    ) throws(ClientError) -> Tool? {
+        let path = { place }
         var fields = try EnvelopeFields(node, at: path)
         let type = try fields.string("type")?.string
         var tool = Tool(
@@ -45,7 +78,7 @@ struct ToolReader {
                 tool.kind = .server(type: type)
                 if tool.name.isEmpty { tool.name = type }
                 omissions.append(
-                    Omission(path: "tools[\(index)]", reason: "\(Quoted.shown(type)) is not available here"))
+                    Omission(path: shown, reason: "\(Quoted.shown(type)) is not available here"))
                 return tool
             }
             // Of a kind not known, but described like a custom one.
