@@ -45,6 +45,8 @@ public struct Profile: Sendable {
     public var toolNames = ToolNameRule()
     public var toolIDs: ToolIDRule = .any
     public var maxTools: Int?
+    /// Takes `function.strict` and keeps it, for schemas of the subset that it can hold a model to.
+    public var strictTools = false
     public var schema = SchemaRules()
 
     // Thinking

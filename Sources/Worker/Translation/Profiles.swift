@@ -79,6 +79,7 @@ extension Profile {
         $0.fixedSampling = openAIReasoning
         $0.maxStops = 4
         $0.maxTools = 128
+        $0.strictTools = true
         $0.pdfFiles = true
         $0.parallelToolCalls = true
         $0.prefill = .unsupported

@@ -25,6 +25,10 @@ extension OpenAIRequest {
             }
             writer.name("parameters")
             tool.writeSchema(profile.schema, to: &writer)
+            if profile.strictTools, tool.canBeStrict {
+                writer.name("strict")
+                writer.value(true)
+            }
             writer.endObject()
             writer.endObject()
         }

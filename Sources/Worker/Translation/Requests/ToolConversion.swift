@@ -114,6 +114,12 @@ extension Tool {
         }
     }
 
+    /// Asked for, and possible with this schema.
+    var canBeStrict: Bool {
+        guard isStrict, case .custom(let schema) = kind else { return false }
+        return StrictSchema.takes(schema)
+    }
+
     /// As the client sees it, for checking and mending the model's arguments.
     var schemaBytes: [UInt8] {
         switch kind {
