@@ -81,9 +81,17 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         let routes = try await bed.catalogue.routes(for: "m")
         func target() throws -> UpstreamTarget { try #require(bed.catalogue.access(routes[0])).target }
         #expect(try target().lacking == [] && target().tokenRatio == .unknown)
+        let access = try #require(bed.catalogue.access(routes[0]))
+        func sentPrompt(_ text: Int, telling: Bool = true) -> SentPrompt {
+            var estimate = PromptEstimate()
+            estimate.text = text
+            estimate.isTelling = telling
+            return SentPrompt(access, estimate)
+        }
+        bed.catalogue.learn(sentPrompt(10_000, telling: false), reported: 20_000)
         bed.catalogue.learn(0, "m", lacks: .tools)
         bed.catalogue.learn(0, "m", lacks: .tools)
-        bed.catalogue.learn(0, "m", reported: 12_000, estimated: 10_000)
+        bed.catalogue.learn(sentPrompt(10_000), reported: 12_000)
         bed.catalogue.learn(99, "m", lacks: .tools)
         #expect(bed.learnt.map(\.fact) == [.lacks("tools"), .tokens(perThousand: 1160)])
         #expect(try target().lacking == [.tools] && target().tokenRatio.perThousand == 1160)

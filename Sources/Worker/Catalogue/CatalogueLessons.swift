@@ -19,12 +19,15 @@ extension Catalogue {
         tell(lesson)
     }
 
-    /// The backend reported `reported` tokens for a prompt that `bareTokenEstimate` says has `estimated`.
-    func learn(_ index: Int, _ model: String, reported: Int, estimated: Int) {
-        guard let place = place(index, model) else { return }
-        if let lesson = lessons.learn(place, reported: reported, estimated: estimated, at: Loop.now) {
-            tell(lesson)
-        }
+    /// The backend itself has counted the tokens of a prompt.
+    func learn(_ prompt: SentPrompt, reported: Int) {
+        guard let place = place(prompt.index, prompt.model),
+            let text = prompt.estimate.countOfText(
+                in: reported, contextWindow: prompt.contextWindow),
+            let lesson = lessons.learn(
+                place, reported: text, estimated: prompt.estimate.text, at: Loop.now)
+        else { return }
+        tell(lesson)
     }
 
     /// Another worker has learnt it.
@@ -51,6 +54,21 @@ extension Catalogue {
     private func tell(_ lesson: Lesson) {
         outside.learnt(lesson)
         refreshReport()
+    }
+}
+
+/// A prompt that was sent to a backend, and how many tokens we think it has.
+struct SentPrompt: Sendable {
+    let index: Int
+    let model: String
+    let contextWindow: Int?
+    let estimate: PromptEstimate
+
+    init(_ access: BackendAccess, _ estimate: PromptEstimate) {
+        index = access.index
+        model = access.target.model
+        contextWindow = access.target.contextWindow
+        self.estimate = estimate
     }
 }
 

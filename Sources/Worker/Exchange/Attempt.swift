@@ -63,6 +63,7 @@ final class Attempt {
     }
 
     var usage: Usage { reply.usage }
+    var reportedInput: Int? { reply.reportedInput }
     var repairs: [String] { reply.repairs }
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?

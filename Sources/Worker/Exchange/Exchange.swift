@@ -20,6 +20,8 @@ final class Exchange {
     private var routes: ArraySlice<Route> = []
     /// The failed attempt whose words the client gets when no other succeeds.
     private var failed: FailedAttempt?
+    /// What the backend's count of the prompt will be compared with.
+    private var sentPrompt: SentPrompt?
 
     init(_ request: Request, _ answer: Answer, on connection: Connection, of server: Server) {
         self.request = request
@@ -119,6 +121,7 @@ final class Exchange {
                 callID: RequestIdentity.toolCall())
             source = .demo(DemoPlayback(demo, begun: Loop.now))
         case .backend(let access):
+            sentPrompt = SentPrompt(access, call.estimate)
             source = .backend(
                 access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
         }
@@ -128,6 +131,11 @@ final class Exchange {
             self.message = nil
             request.body = []
         }
+    }
+
+    private func learn(_ reported: Int?) {
+        guard let sentPrompt, let reported else { return }
+        server.catalogue?.learn(sentPrompt, reported: reported)
     }
 
     private func destination(of route: Route) -> Destination? {
@@ -142,6 +150,7 @@ final class Exchange {
         record.usage = attempt.usage
         record.repairs = attempt.repairs
         record.cause = attempt.cause
+        if outcome == .completed { learn(attempt.reportedInput) }
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
         let this = FailedAttempt(
             failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)

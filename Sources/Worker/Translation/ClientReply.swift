@@ -13,7 +13,7 @@ public struct ClientReply: Sendable {
     ) {
         translated = MessagesReply(
             plan: call.plan, streaming: request.stream, messageID: messageID, requestID: requestID,
-            requestedModel: request.model, inputEstimate: request.estimatedInputTokens)
+            requestedModel: request.model, inputEstimate: call.estimate.tokens)
     }
 
     public typealias Phase = MessagesReply.Phase
@@ -25,6 +25,8 @@ public struct ClientReply: Sendable {
     public var wantsMore: Bool { translated.wantsMore }
     public var hasOutput: Bool { translated.hasOutput }
     public var usage: Usage { translated.usage }
+    /// Tokens of the prompt as the backend itself counted them; nil where it did not.
+    public var reportedInput: Int? { translated.reportedInput }
     /// What was put right in this reply, by name.
     public var repairs: [String] { translated.repairs }
 

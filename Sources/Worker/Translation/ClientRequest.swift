@@ -40,8 +40,18 @@ public enum ClientRequest: Sendable {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        var call =
+            switch self {
+            case .messages(let request): try request.converted(for: target)
+            }
+        call.estimate = estimate(for: target)
+        return call
+    }
+
+    /// How many tokens the prompt probably has for this backend and model.
+    public func estimate(for target: UpstreamTarget) -> PromptEstimate {
         switch self {
-        case .messages(let request): try request.converted(for: target)
+        case .messages(let request): request.estimate(for: target)
         }
     }
 }

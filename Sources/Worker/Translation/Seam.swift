@@ -93,6 +93,8 @@ public struct UpstreamCall: Sendable {
     public var omissions: [Omission]
     /// What the reply's translation must know of the request.
     public var plan: ReplyPlan
+    /// How many tokens the prompt probably has.
+    public var estimate = PromptEstimate()
 
     public init(path: String, body: [UInt8], omissions: [Omission], plan: ReplyPlan) {
         self.path = path

@@ -154,6 +154,8 @@ public struct MessagesReply: Sendable {
     }
 
     public var usage: Usage { composer.usage }
+    /// Tokens of the prompt as the backend itself counted them; nil where it did not.
+    public var reportedInput: Int? { composer.reportedInput }
 
     /// What was put right in this reply, by name.
     public var repairs: [String] { composer.repairs }

@@ -66,6 +66,13 @@ struct ReplyComposer: Sendable {
         return usage
     }
 
+    /// Tokens of the whole prompt as the backend counted them; nil where it did not.
+    var reportedInput: Int? {
+        guard let reported else { return nil }
+        let input = reported.input &+ reported.cacheRead &+ reported.cacheCreation
+        return input > 0 ? input : nil
+    }
+
     mutating func start() {
         var usage = usage
         usage.output = 0

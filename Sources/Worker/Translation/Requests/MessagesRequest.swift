@@ -8,8 +8,6 @@ public struct MessagesRequest: Sendable {
     /// As requested.
     public internal(set) var model = ""
     public internal(set) var stream = false
-    /// What counting by hand gives: system, tools, messages, images; rather too many than too few.
-    public internal(set) var estimatedInputTokens = 0
     /// What was not understood and is left out for every backend.
     public internal(set) var omissions: [Omission] = []
 
@@ -39,8 +37,7 @@ public struct MessagesRequest: Sendable {
     var topK: JSONNode?
     var userID: JSONNode?
     var contextEdits: [ContextEdit] = []
-    /// Of the estimate: the part that is earlier reasoning, which not every backend gets.
-    var estimatedThinkingTokens = 0
+    var tally = PromptTally()
 
     /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
     public init(parsing body: [UInt8]) throws(ClientError) {
@@ -59,7 +56,7 @@ public struct MessagesRequest: Sendable {
         receivedBytes = body.count
         var reader = try RequestReader(root)
         try reader.read(into: &self, isCount: isCount)
-        estimateTokens()
+        tally = PromptTally(self)
     }
 }
 

@@ -16,8 +16,7 @@ struct Length {
             maxTokens = asked
             return
         }
-        var input = request.estimatedInputTokens
-        if target.profile.reasoningEcho != .none { input += request.estimatedThinkingTokens }
+        let input = request.estimate(for: target).tokens
         // Nine tenths, since the estimate is no count: only what surely overflows is refused here.
         guard input * 9 / 10 <= window else {
             throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")

@@ -1,0 +1,126 @@
+// How many tokens a request has, without a tokenizer: what of it becomes prompt, and what each part adds.
+// Errs to the high side, for a window believed too full is compacted early, but one believed roomy overflows.
+
+import JSON
+
+/// How many tokens a prompt probably has, for one backend and model.
+public struct PromptEstimate: Sendable, Equatable {
+    /// Of everything that is text, before the ratio.
+    public var text = 0
+    /// Of pictures and pages, to which no ratio of texts applies.
+    public var pictures = 0
+    public var ratio = TokenRatio.unknown
+    /// A count of this prompt can be compared with `text`: no part of it is doubtful.
+    public var isTelling = true
+
+    public init() {}
+
+    public var tokens: Int { ratio.applied(to: text) &+ pictures }
+
+    /// What a backend's count of the whole prompt says of the text; nil when it says nothing.
+    /// - Parameter contextWindow: some servers cut what does not fit and count the rest.
+    public func countOfText(in reported: Int, contextWindow: Int?) -> Int? {
+        guard isTelling, reported > pictures else { return nil }
+        let count = reported - pictures
+        if let contextWindow, reported / 9 >= contextWindow / 10, count < ratio.applied(to: text) {
+            return nil
+        }
+        return count
+    }
+}
+
+/// What a request adds up to, whoever gets it.
+struct PromptTally: Sendable {
+    var text = 0
+    var pictures = 0
+    /// Reasoning of earlier turns, which not every backend gets.
+    var thinking = 0
+
+    /// Anthropic's own figure for a picture of 1.15 megapixels.
+    static let image = 1500
+    private static let perMessage = 4
+    private static let perTool = 12
+
+    init() {}
+
+    init(_ request: MessagesRequest) {
+        text = 8
+        for slice in request.system { text += TextTokens.estimate(slice.bytes) + 2 }
+        for tool in ToolAvailability(request).offered(request.tools) { add(tool) }
+        for message in request.messages {
+            text += Self.perMessage
+            for block in message.blocks { add(block) }
+        }
+        add(request.outputSchema)
+    }
+
+    private mutating func add(_ node: JSONNode?) {
+        if let node { text += TextTokens.estimate(node.raw) }
+    }
+
+    private mutating func add(_ tool: Tool) {
+        text += Self.perTool + tool.name.utf8.count / 3
+        add(tool.description)
+        switch tool.kind {
+        case .custom(let schema): add(schema)
+        case .client(let client): text += client.schema.utf8CodeUnitCount / 4
+        case .server: break
+        }
+    }
+
+    private mutating func add(_ block: Block) {
+        switch block {
+        case .text(let node), .summary(let node): add(node)
+        case .image: pictures += Self.image
+        case .document(let document): add(document)
+        case .searchResult(let title, let source, let content):
+            text += 4
+            add(title)
+            add(source)
+            for part in content { add(part) }
+        case .thinking(let words, _): if let words { thinking += TextTokens.estimate(words.raw) }
+        case .redactedThinking: break
+        case .toolUse(let call):
+            text += 8 + call.name.utf8.count / 3
+            add(call.input)
+        case .toolResult(let result):
+            text += 6
+            for part in result.blocks { add(part) }
+        case .toolReference: text += 8
+        case .serverTool(_, let input, let lines):
+            text += 8
+            add(input)
+            for line in lines.joined() { add(line) }
+        case .unsupported: text += 4
+        }
+    }
+
+    private mutating func add(_ document: Document) {
+        pictures += document.images.count * Self.image
+        switch document.source {
+        case .text(let texts):
+            text += 8
+            for part in texts { add(part) }
+        // A page has two to three thousand tokens and seldom less than fifty kilobytes.
+        case .pdf(let data): pictures += max(Self.image, data.stringRange.count / 32)
+        case .unreachable: text += 16
+        }
+    }
+}
+
+extension MessagesRequest {
+    /// What counting by hand gives, whoever gets the request; rather too many than too few.
+    public var estimatedInputTokens: Int { tally.text + tally.pictures }
+
+    /// How many tokens the prompt probably has for this backend and model.
+    public func estimate(for target: UpstreamTarget) -> PromptEstimate {
+        var estimate = PromptEstimate()
+        let thinking = target.profile.reasoningEcho == .none ? 0 : tally.thinking
+        estimate.text = tally.text + thinking
+        estimate.pictures = tally.pictures
+        estimate.ratio = target.tokenRatio
+        // Templates may drop earlier reasoning, edits leave results out, pictures count differently everywhere.
+        estimate.isTelling = contextEdits.isEmpty && tally.pictures == 0 && thinking < tally.text / 10
+        return estimate
+    }
+}
