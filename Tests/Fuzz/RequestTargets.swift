@@ -42,6 +42,7 @@ private func convert(_ request: MessagesRequest, _ target: UpstreamTarget) {
         expect(root?.hasLoneSurrogate == false, "no lone surrogate: \(text)")
         expect(root?["messages"]?.first != nil, "\(target.profile.name) gets a message: \(text)")
         expect(root?["model"]?.string == target.model, "the model: \(text)")
+        if target.profile.dialect == .anthropic { return expectPassed(request, call) }
         expect(call.plan.maxTokens > 0, "at least one token is asked for")
         for omission in call.omissions {
             // They reach the journal and a header of the reply.
@@ -53,6 +54,15 @@ private func convert(_ request: MessagesRequest, _ target: UpstreamTarget) {
         expectSayable(error)
         expect(error.message.utf8.count < 600, "refused in few words: \(error.message)")
     }
+}
+
+/// Where the bytes pass, the model's name is all that changes, but for surrogates that stand alone.
+private func expectPassed(_ request: MessagesRequest, _ call: UpstreamCall) {
+    expect(call.plan.isRelayed && call.omissions.isEmpty, "nothing is left out")
+    guard let root = request.root, !root.hasLoneSurrogate,
+        let sent = (try? JSONDocument(parsing: call.body))?.root
+    else { return }
+    expect(sent.replacingModel(with: request.model) == root.replacingModel(with: request.model), "bytes pass")
 }
 
 /// Every call has its result at once, every result its call before it: what all backends insist on.

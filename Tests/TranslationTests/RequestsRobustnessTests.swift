@@ -151,7 +151,7 @@ private struct Seeded: RandomNumberGenerator {
         ])
     func nothingLeft(message: String) throws {
         let request = try MessagesRequest(parsing: Array(#"{"model":"m","messages":[\#(message)]}"#.utf8))
-        for profile in Profile.all.values {
+        for profile in Profile.converted {
             #expect(throws: ClientError.self) {
                 try request.converted(for: UpstreamTarget(model: "m", profile: profile))
             }

@@ -4,6 +4,8 @@
 public struct ReplyPlan: Sendable {
     /// What the backend's answer is written in.
     public var dialect = Dialect.openAI
+    /// Client and backend speak the same API: the answer's bytes pass.
+    public var isRelayed = false
     /// Names of the tools that the client declared, in its order and its spelling.
     public var toolNames: [String] = []
     /// Upstream name to the client's name, for names that the backend does not take as they are.

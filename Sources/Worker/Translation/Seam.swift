@@ -31,6 +31,10 @@ public struct ClientError: Error, Sendable, Equatable {
     public var retryAfter: Int?
     /// `x-should-retry`.
     public var shouldRetry: Bool?
+    /// The `error` object as a backend that speaks the client's API wrote it, JSON text on one
+    /// line; nil = `kind` and
+    /// `message` say it all.
+    public var verbatim: [UInt8]?
 
     public init(
         status: Int, kind: Kind, message: String, retryAfter: Int? = nil, shouldRetry: Bool? = nil
@@ -95,6 +99,13 @@ public struct UpstreamCall: Sendable {
     public var plan: ReplyPlan
     /// How many tokens the prompt probably has.
     public var estimate = PromptEstimate()
+    /// Beside the credentials and `content-type`.
+    public var headers: [Header] = []
+
+    public struct Header: Sendable, Equatable {
+        public var name: String
+        public var value: String
+    }
 
     public init(path: String, body: [UInt8], omissions: [Omission], plan: ReplyPlan) {
         self.path = path
@@ -112,17 +123,20 @@ public struct UpstreamHead: Sendable {
     public var retryAfter: String?
     /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, such as `6m0s`.
     public var rateLimitReset: String?
+    /// `x-should-retry`.
+    public var shouldRetry: Bool?
     /// When the head came, in seconds since 1970; 0 if unknown. Dates in `retry-after` count from here.
     public var receivedAt: Int
 
     public init(
         status: Int, contentType: String, retryAfter: String? = nil, rateLimitReset: String? = nil,
-        receivedAt: Int = 0
+        shouldRetry: Bool? = nil, receivedAt: Int = 0
     ) {
         self.status = status
         self.contentType = contentType
         self.retryAfter = retryAfter
         self.rateLimitReset = rateLimitReset
+        self.shouldRetry = shouldRetry
         self.receivedAt = receivedAt
     }
 }

@@ -1,23 +1,43 @@
-// An error as the client reads it, in a response body or behind `event: error`: the same bytes.
+// An error as the client reads it, in a response body or in a stream: the same bytes, in its API's shape.
 
 import JSON
 
 extension ClientError {
-    /// `{"type":"error","error":{…},"request_id":…}`
-    public func body(requestID: String) -> [UInt8] {
+    /// `{"type":"error","error":{…},"request_id":…}`; for OpenAI clients `{"error":{…}}`.
+    public func body(requestID: String, door: FrontDoor = .messages) -> [UInt8] {
         var out: [UInt8] = []
-        out.append(ascii: "{\"type\":\"error\",\"error\":{\"type\":")
-        out.appendJSON(kind.rawValue)
-        out.append(ascii: ",\"message\":")
-        out.appendJSON(message)
-        if let code {
+        switch door {
+        case .messages:
+            out.append(ascii: "{\"type\":\"error\",\"error\":")
+            appendObject(to: &out, isChat: false)
+            out.append(ascii: ",\"request_id\":")
+            out.appendJSON(requestID)
+        case .chat:
+            out.append(ascii: "{\"error\":")
+            appendObject(to: &out, isChat: true)
+        }
+        out.append(UInt8(ascii: "}"))
+        return out
+    }
+
+    private func appendObject(to out: inout [UInt8], isChat: Bool) {
+        if let verbatim { return out.append(contentsOf: verbatim) }
+        out.append(ascii: isChat ? "{\"message\":" : "{\"type\":")
+        out.appendJSON(isChat ? message : kind.rawValue)
+        out.append(ascii: isChat ? ",\"type\":" : ",\"message\":")
+        out.appendJSON(isChat ? kind.rawValue : message)
+        if isChat {
+            out.append(ascii: ",\"param\":null,\"code\":")
+            if let code { out.appendJSON(code) } else { out.append(ascii: "null") }
+        } else if let code {
             out.append(ascii: ",\"details\":{\"error_code\":")
             out.appendJSON(code)
             out.append(UInt8(ascii: "}"))
         }
-        out.append(ascii: "},\"request_id\":")
-        out.appendJSON(requestID)
         out.append(UInt8(ascii: "}"))
-        return out
     }
+
+    static let answerTooLarge = ClientError(
+        status: 502, kind: .api, message: "the backend's answer is larger than this gateway reads",
+        shouldRetry: false)
 }

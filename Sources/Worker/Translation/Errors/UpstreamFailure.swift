@@ -7,11 +7,16 @@ enum UpstreamFailure {
     private static let busyDelay = 5
 
     /// An answer with an error status, or an answer of 200 that is no answer.
-    /// - Parameter model: as the client named it.
-    static func answer(head: UpstreamHead, body: [UInt8], model: String) -> ClientError {
+    /// - Parameters:
+    ///   - model: as the client named it.
+    ///   - path: what was asked for below the backend's URL.
+    static func answer(
+        head: UpstreamHead, body: [UInt8], model: String, path: StaticString = "/v1/chat/completions"
+    ) -> ClientError {
         let said = FailureText(body: body)
         guard (300...399).contains(head.status) else {
-            return error(status: (400...599).contains(head.status) ? head.status : 502, said, head, model)
+            let status = (400...599).contains(head.status) ? head.status : 502
+            return error(status: status, said, head, model, path)
         }
         return ClientError(
             status: 502, kind: .api, message: "the backend's address redirects elsewhere (\(head.status))",
@@ -75,7 +80,8 @@ enum UpstreamFailure {
     // MARK: by status
 
     private static func error(
-        status: Int, _ said: FailureText, _ head: UpstreamHead, _ model: String? = nil
+        status: Int, _ said: FailureText, _ head: UpstreamHead, _ model: String? = nil,
+        _ path: StaticString = "/v1/chat/completions"
     ) -> ClientError {
         if ![401, 402, 403, 429].contains(status),
             let overflow = ContextOverflow(
@@ -92,7 +98,7 @@ enum UpstreamFailure {
                 status: 502, kind: .api, message: "backend rejected the gateway's credentials",
                 shouldRetry: false)
         case 402: return billing(message)
-        case 404: return notFound(said, message, model)
+        case 404: return notFound(said, message, model, path)
         case 405, 406, 415:
             return ClientError(
                 status: 500, kind: .api, message: "backend refused the request (\(status)): \(message)",
@@ -113,10 +119,12 @@ enum UpstreamFailure {
     }
 
     /// A model that is not there is the client's matter; a path that is not there is ours.
-    private static func notFound(_ said: FailureText, _ message: String, _ model: String?) -> ClientError {
+    private static func notFound(
+        _ said: FailureText, _ message: String, _ model: String?, _ path: StaticString
+    ) -> ClientError {
         guard said.message.lowercased().contains("model") || said.code.contains("model") else {
             return ClientError(
-                status: 502, kind: .api, message: "backend has no /v1/chat/completions (404)",
+                status: 502, kind: .api, message: "backend has no \(path) (404)",
                 shouldRetry: false)
         }
         return ClientError(

@@ -85,7 +85,7 @@ public struct MessagesReply: Sendable {
             composer.reserve(bytes.count)
             decoder.append(bytes)
             while wantsMore, let frame = decoder.next() { read(frame) }
-            if !streaming, composer.writer.output.count > Self.documentLimit { fail(Self.tooLarge) }
+            if !streaming, composer.writer.output.count > Self.documentLimit { fail(.answerTooLarge) }
         case .document: collect(bytes, limit: Self.documentLimit)
         case .failure:
             // The rest of a long page says nothing more.
@@ -179,14 +179,14 @@ public struct MessagesReply: Sendable {
     }
 
     private mutating func collect(_ bytes: Span<UInt8>, limit: Int) {
-        guard bytes.count <= limit - document.count else { return fail(Self.tooLarge) }
+        guard bytes.count <= limit - document.count else { return fail(.answerTooLarge) }
         bytes.withUnsafeBufferPointer { document.append(contentsOf: $0) }
     }
 
     private mutating func read(_ frame: SSEDecoder.Frame) {
         let bytes = frame.isJoined ? decoder.joined[frame.range] : decoder.buffer[frame.range]
         switch frame.kind {
-        case .tooLarge: return fail(Self.tooLarge)
+        case .tooLarge: return fail(.answerTooLarge)
         case .namedError, .errorField: return fail(UpstreamFailure.named(data: bytes))
         case .data, .unframed: break
         }
@@ -282,10 +282,6 @@ public struct MessagesReply: Sendable {
         }
         phase = .ended(outcome ?? .upstreamFailed(error))
     }
-
-    private static let tooLarge = ClientError(
-        status: 502, kind: .api, message: "the backend's answer is larger than this gateway reads",
-        shouldRetry: false)
 }
 
 extension Delta {

@@ -14,6 +14,11 @@ public struct MessagesRequest: Sendable {
     /// What the client gets when it does not say; the API itself wants it said.
     static let defaultMaxTokens = 4096
 
+    /// What of the request's head concerns a backend of this API.
+    public var head = MessagesHead()
+
+    /// The body as received, for backends of this API; nil until it is parsed.
+    var root: JSONNode?
     /// Size of the body, for buffers.
     var receivedBytes = 0
     var maxTokens = MessagesRequest.defaultMaxTokens
@@ -53,6 +58,7 @@ public struct MessagesRequest: Sendable {
         let root: JSONNode
         do { root = try JSONDocument(parsing: body).root } catch { throw ClientError(error) }
         guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
+        self.root = root
         receivedBytes = body.count
         var reader = try RequestReader(root)
         try reader.read(into: &self, isCount: isCount)

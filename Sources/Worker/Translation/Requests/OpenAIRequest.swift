@@ -7,6 +7,7 @@ extension MessagesRequest {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        if target.profile.dialect == .anthropic { return try relayed(to: target) }
         var converter = try OpenAIRequest(self, target)
         return try converter.convert()
     }

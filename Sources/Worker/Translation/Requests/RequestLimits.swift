@@ -12,14 +12,10 @@ struct Length {
 
     init(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
         var asked = max(request.maxTokens, 1)
+        let input = try request.fitting(target)
         guard let window = target.contextWindow, window > 0 else {
             maxTokens = asked
             return
-        }
-        let input = request.estimate(for: target).tokens
-        // Nine tenths, since the estimate is no count: only what surely overflows is refused here.
-        guard input * 9 / 10 <= window else {
-            throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")
         }
         let room = max(window - input - Self.margin, min(Self.least, window))
         if asked > room {
@@ -28,6 +24,20 @@ struct Length {
                 Omission(path: "max_tokens", reason: "lowered to \(room): the context window is \(window)"))
         }
         maxTokens = asked
+    }
+}
+
+extension MessagesRequest {
+    /// The estimate of the prompt's tokens.
+    /// - Throws: 400 when it surely overflows the target's window, where that is known.
+    func fitting(_ target: UpstreamTarget) throws(ClientError) -> Int {
+        let input = estimate(for: target).tokens
+        guard let window = target.contextWindow, window > 0 else { return input }
+        // Nine tenths, since the estimate is no count: only what surely overflows is refused here.
+        guard input * 9 / 10 <= window else {
+            throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")
+        }
+        return input
     }
 }
 

@@ -1,0 +1,101 @@
+// A request for a backend that speaks the client's own API: the bytes as received, but for the model's name.
+// Of the head goes along what is part of that API; credentials, cookies and what clients say of themselves
+// stay here.
+
+import JSON
+
+/// The fields of a Messages request that stand in its head.
+public struct MessagesHead: Sendable, Equatable {
+    /// `anthropic-version`; nil = none was sent.
+    public var version: String?
+    /// `anthropic-beta`, every line of it.
+    public var betas: [String]
+    /// The path was asked for with `?beta=true`.
+    public var isBeta: Bool
+
+    public init(version: String? = nil, betas: [String] = [], isBeta: Bool = false) {
+        self.version = version
+        self.betas = betas
+        self.isBeta = isBeta
+    }
+
+    /// The version sent for clients that name none.
+    public static let defaultVersion = "2023-06-01"
+
+    func headers(accept: String) -> [UpstreamCall.Header] {
+        var headers: [UpstreamCall.Header] = [
+            .init(name: "accept", value: accept),
+            .init(name: "anthropic-version", value: version ?? Self.defaultVersion),
+        ]
+        if !betas.isEmpty {
+            headers.append(.init(name: "anthropic-beta", value: betas.joined(separator: ",")))
+        }
+        return headers
+    }
+
+    func path(_ path: String) -> String { isBeta ? path + "?beta=true" : path }
+}
+
+extension MessagesRequest {
+    /// The request as received, for a backend that speaks the Messages API.
+    /// - Throws: 400 when the prompt is surely too long; nothing is lowered in bytes that only pass.
+    func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        _ = try fitting(target)
+        var call = try call(head.path("/v1/messages"), target)
+        call.headers = head.headers(accept: stream ? "text/event-stream" : "application/json")
+        return call
+    }
+
+    /// The question for the number of tokens, as received, for a backend that speaks the Messages API.
+    public func relayedCount(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        var call = try call(head.path("/v1/messages/count_tokens"), target)
+        call.headers = head.headers(accept: "application/json")
+        return call
+    }
+
+    private func call(_ path: String, _ target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        // What was parsed has a root; a request made by hand has none.
+        guard let root else { throw .invalid("the request cannot be handed on") }
+        var plan = ReplyPlan()
+        plan.isRelayed = true
+        plan.dialect = .anthropic
+        plan.streamRequested = stream
+        plan.maxTokens = maxTokens
+        plan.contextWindow = target.contextWindow
+        return UpstreamCall(
+            path: path, body: root.replacingModel(with: target.model), omissions: [], plan: plan)
+    }
+}
+
+extension CountTokensReply {
+    /// The count in a backend's answer; nil when there is none in it.
+    public static func count(in body: [UInt8]) -> Int? {
+        OpenAIUsage.integer((try? JSONDocument(parsing: body))?.root["input_tokens"])
+    }
+}
+
+extension JSONNode {
+    /// The text of this root with another value for its member `model`; every other byte stays, but for
+    /// surrogates without partner, which the backend would refuse.
+    func replacingModel(with model: String) -> [UInt8] {
+        if hasLoneSurrogate {
+            var mended: [UInt8] = []
+            mended.append(raw: self)
+            if let root = (try? JSONDocument(parsing: mended))?.root {
+                return root.replacingModel(with: model)
+            }
+        }
+        let text = bytes
+        var out: [UInt8] = []
+        out.reserveCapacity(text.count &+ model.utf8.count)
+        var copied = 0
+        for member in members where member.name.stringEquals("model") {
+            let range = member.value.rawRange
+            out.append(contentsOf: text[copied..<range.lowerBound])
+            out.appendJSON(model)
+            copied = range.upperBound
+        }
+        out.append(contentsOf: text[copied...])
+        return out
+    }
+}
