@@ -50,22 +50,23 @@ extension ConfigurationReader {
     }
 
     private mutating func dialect(_ section: Section, _ backend: inout Configuration.Backend) {
-        if let type = choice("type", in: section, of: Configuration.BackendType.self) {
-            backend.type = type
-            if type == .anthropic {
-                mistake(
-                    section.path(of: "type"), section.values["type"]?.line,
-                    "expected another type (anthropic is not supported in this version), found anthropic")
-            }
+        if let type = choice("type", in: section, of: Configuration.BackendType.self) { backend.type = type }
+        guard let dialect = choice("dialect", in: section, of: Configuration.DialectSetting.self) else {
+            return
         }
-        if let dialect = choice("dialect", in: section, of: Configuration.DialectSetting.self) {
-            backend.dialect = dialect
-            if dialect == .ollama || dialect == .anthropic {
-                mistake(
-                    section.path(of: "dialect"), section.values["dialect"]?.line,
-                    "expected auto or openai (\(dialect.rawValue) is not supported in this version), "
-                        + "found \(dialect.rawValue)")
-            }
+        backend.dialect = dialect
+        let known = backend.type.dialects
+        let path = section.path(of: "dialect")
+        let line = section.values["dialect"]?.line
+        if dialect == .ollama {
+            mistake(
+                path, line,
+                "expected auto or openai (ollama is not supported in this version), found ollama")
+        } else if !known.contains(dialect) {
+            mistake(
+                path, line,
+                "expected \(known.map(\.rawValue).joined(separator: " or ")) with type "
+                    + "\(backend.type.rawValue), found \(dialect.rawValue)")
         }
     }
 
@@ -145,5 +146,18 @@ extension ConfigurationReader {
 
     static func modelName(_ text: String) -> String? {
         (1...256).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f } ? text : nil
+    }
+}
+
+extension Configuration.BackendType {
+    /// What servers of this type are known to speak.
+    fileprivate var dialects: [Configuration.DialectSetting] {
+        switch self {
+        case .anthropic: [.auto, .anthropic]
+        case .ollama, .vllm, .llamacpp, .lmstudio, .sglang, .openaiCompatible, .auto:
+            [.auto, .openai, .anthropic]
+        case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini:
+            [.auto, .openai]
+        }
     }
 }

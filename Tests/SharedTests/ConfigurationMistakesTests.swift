@@ -201,16 +201,16 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             "f:1: backends[0].type: expected one of ollama, vllm, llamacpp, lmstudio, sglang, openai, openrouter, deepseek, groq, together, fireworks, mistral, gemini, anthropic, openai-compatible, auto (nearest: vllm), found vlm"
         ),
         (
-            "\(row), type: anthropic}]\n",
-            "f:1: backends[0].type: expected another type (anthropic is not supported in this version), found anthropic"
-        ),
-        (
             "\(row), dialect: ollama}]\n",
             "f:1: backends[0].dialect: expected auto or openai (ollama is not supported in this version), found ollama"
         ),
         (
-            "\(row), dialect: anthropic}]\n",
-            "f:1: backends[0].dialect: expected auto or openai (anthropic is not supported in this version), found anthropic"
+            "\(row), type: gemini, dialect: anthropic}]\n",
+            "f:1: backends[0].dialect: expected auto or openai with type gemini, found anthropic"
+        ),
+        (
+            "\(row), type: anthropic, dialect: openai}]\n",
+            "f:1: backends[0].dialect: expected auto or anthropic with type anthropic, found openai"
         ),
         (
             "\(row), weight: 2}]\n",

@@ -22,6 +22,8 @@ struct CatalogueEntry {
 
     /// What it turned out to be.
     var foundType: Configuration.BackendType?
+    /// What it turned out to speak, when that is not what its type says.
+    var foundDialect: Dialect?
     var models: [ModelFacts]?
     var health = BackendHealth()
     /// When a probe last found it away.
@@ -63,7 +65,11 @@ struct CatalogueEntry {
     }
 
     /// How to speak to it.
-    var profile: Profile { Profile.named(type.rawValue) ?? .openaiCompatible }
+    var profile: Profile {
+        var profile = Profile.named(type.rawValue) ?? .openaiCompatible
+        if let dialect = Dialect(configuredDialect) ?? foundDialect { profile.dialect = dialect }
+        return profile
+    }
 
     func facts(at now: Instant) -> BackendFacts {
         BackendFacts(name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now))
@@ -100,7 +106,29 @@ extension CatalogueEntry {
         target.tokenRatio = lessons.tokenRatio(place)
         return BackendAccess(
             index: index, name: name, url: url, target: target,
-            headers: key.map { [$0.revealed { .init("authorization", "Bearer \($0)") }] } ?? [],
+            headers: key.map { [.init(key: $0, for: type)] } ?? [],
             holdStatus: holdStatus, maxConcurrent: maxConcurrent)
+    }
+}
+
+extension UpstreamRequest.Header {
+    /// The backend's own key, as its API wants it.
+    init(key: SecretValue, for type: Configuration.BackendType) {
+        self =
+            type == .anthropic
+            ? key.revealed { .init("x-api-key", $0) }
+            : key.revealed { .init("authorization", "Bearer \($0)") }
+    }
+}
+
+extension Dialect {
+    /// nil = the type's own.
+    init?(_ setting: Configuration.DialectSetting) {
+        switch setting {
+        case .auto: return nil
+        case .openai: self = .openAI
+        case .ollama: self = .ollama
+        case .anthropic: self = .anthropic
+        }
     }
 }

@@ -65,6 +65,8 @@ final class Attempt {
     var usage: Usage { reply.usage }
     var reportedInput: Int? { reply.reportedInput }
     var repairs: [String] { reply.repairs }
+    /// How the backend calls this exchange.
+    private(set) var upstreamID: String?
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
     /// The backend could not be reached, and not for the first time.
@@ -127,6 +129,7 @@ final class Attempt {
         if !headSeen, let head = transfer.head {
             headSeen = true
             server.catalogue?.succeeded(backend)
+            upstreamID = head.requestID
             reply.receive(head: UpstreamHead(head))
         }
         let waiting = connection.socket.waiting
@@ -199,7 +202,7 @@ extension UpstreamHead {
     init(_ head: TransferHead) {
         self.init(
             status: head.status, contentType: head.contentType, retryAfter: head.retryAfter,
-            rateLimitReset: head.rateLimitReset, receivedAt: Int(time(nil)))
+            rateLimitReset: head.rateLimitReset, shouldRetry: head.shouldRetry, receivedAt: Int(time(nil)))
     }
 }
 

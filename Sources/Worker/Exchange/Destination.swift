@@ -26,6 +26,14 @@ enum Destination: Sendable {
         }
     }
 
+    /// Whether a request of this door passes there as it is.
+    func relays(_ door: FrontDoor) -> Bool {
+        switch self {
+        case .backend(let access): door == .messages && access.target.profile.dialect == .anthropic
+        case .demo: false
+        }
+    }
+
     /// The backend's own, if it has one.
     var holdStatus: Duration? {
         switch self {
@@ -38,10 +46,10 @@ enum Destination: Sendable {
     static let longestDropped = 1024
 
     /// What the client is told of where its request went.
-    func fields(omissions: [String]) -> [ResponseHead.Field] {
+    func fields(omissions: [String], isRelayed: Bool = false) -> [ResponseHead.Field] {
         var fields: [ResponseHead.Field] = [
             .init("x-dragoman-backend", name), .init("x-dragoman-model", model),
-            .init("x-dragoman-mode", "translated"),
+            .init("x-dragoman-mode", isRelayed ? "passthrough" : "translated"),
         ]
         guard !omissions.isEmpty else { return fields }
         var seen = Set<String>()
@@ -63,7 +71,7 @@ extension BackendAccess {
     func request(for call: UpstreamCall, _ timeouts: Configuration.Timeouts) -> UpstreamRequest {
         UpstreamRequest(
             url: url + call.path, method: .post(body: call.body),
-            headers: headers + [
+            headers: headers + call.headers.map { .init($0.name, $0.value) } + [
                 .init("content-type", "application/json"), .init("user-agent", "dragoman/\(dragomanVersion)"),
             ],
             limits: TransferLimits(

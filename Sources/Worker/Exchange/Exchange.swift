@@ -55,13 +55,14 @@ final class Exchange {
 
     // MARK: Steps
 
-    /// Bytes to a typed request; answers what no backend has to see.
+    /// Bytes to a typed request.
     private func parse() -> ExchangeRecord.Ending? {
         do throws(ClientError) {
-            let message = ClientRequest.messages(try MessagesRequest(parsing: request.body))
+            var parsed = try MessagesRequest(parsing: request.body)
+            parsed.head = MessagesHead(request.head)
+            let message = ClientRequest.messages(parsed)
             record.requestedModel = message.model
             record.streaming = message.stream
-            if let local = message.localAnswer { return answer(local, message) }
             self.message = message
             return nil
         } catch {
@@ -69,15 +70,18 @@ final class Exchange {
         }
     }
 
-    /// The model's name to the backends to try.
+    /// The model's name to the backends to try; answers what no backend has to see.
     private func route() async -> ExchangeRecord.Ending? {
         guard let catalogue = server.catalogue, let message else { return refuse(Self.notReady) }
         do throws(RoutingFailure) {
             routes = try await catalogue.routes(for: message.model)[...]
-            return nil
         } catch {
-            return refuse(error.clientError)
+            return message.localAnswer.map { answer($0, message) } ?? refuse(error.clientError)
         }
+        guard let local = message.localAnswer else { return nil }
+        // A backend that speaks the client's API decides itself.
+        let isRelayed = routes.first.flatMap(destination)?.relays(message.door) == true
+        return isRelayed ? nil : answer(local, message)
     }
 
     private enum Next {
@@ -107,7 +111,8 @@ final class Exchange {
         record.model = destination.model
         let call = try message.converted(for: destination.target)
         record.omissions = call.omissions.map(\.path)
-        answer.fields = destination.fields(omissions: record.omissions)
+        answer.fields = destination.fields(
+            omissions: record.omissions, isRelayed: call.plan.isRelayed)
         let reply = ClientReply(
             to: message, call, messageID: RequestIdentity.message(), requestID: answer.requestID)
         let timeouts = server.configuration.timeouts
@@ -150,6 +155,7 @@ final class Exchange {
         record.usage = attempt.usage
         record.repairs = attempt.repairs
         record.cause = attempt.cause
+        record.upstreamID = attempt.upstreamID
         if outcome == .completed { learn(attempt.reportedInput) }
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
         let this = FailedAttempt(
@@ -217,5 +223,15 @@ final class Exchange {
         } else {
             server.log.info(.exchange, fields)
         }
+    }
+}
+
+extension MessagesHead {
+    /// What of a request's head a backend of the same API gets to see.
+    init(_ head: RequestHead) {
+        let isBeta = head.query?.split(separator: "&").contains("beta=true") == true
+        self.init(
+            version: head.fieldText("anthropic-version"), betas: head.fieldTexts("anthropic-beta"),
+            isBeta: isBeta)
     }
 }

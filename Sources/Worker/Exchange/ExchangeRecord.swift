@@ -66,6 +66,8 @@ struct ExchangeRecord {
     var repairs: [String] = []
     /// How the transport to the backend failed, in words of libcurl and the system.
     var cause: String?
+    /// How the backend calls this exchange.
+    var upstreamID: String?
 
     init(requestID: String, begun: Instant) {
         self.requestID = requestID
@@ -85,6 +87,7 @@ struct ExchangeRecord {
         if attempts > 1 { fields.append("attempts", attempts) }
         if let problem = ending.problem { fields.append("error", problem) }
         if let cause, ending.problem != nil { fields.append("cause", Self.short(cause)) }
+        if let upstreamID { fields.append("upstream_request_id", Self.short(upstreamID)) }
         if !omissions.isEmpty { fields.append("omitted", Self.short(omissions.joined(separator: ","))) }
         if !repairs.isEmpty { fields.append("repaired", Self.short(repairs.joined(separator: ","))) }
         return fields

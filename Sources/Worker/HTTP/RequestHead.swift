@@ -65,6 +65,14 @@ public struct RequestHead: Sendable {
         return nil
     }
 
+    /// Every field of this lower-case name as text, in order.
+    public func fieldTexts(_ name: StaticString) -> [String] {
+        fields.compactMap { field in
+            guard bytes.span.matches(name, from: Int(field.name), to: Int(field.nameEnd)) else { return nil }
+            return String(decoding: bytes[Int(field.value)..<Int(field.valueEnd)], as: UTF8.self)
+        }
+    }
+
     public func hasField(_ name: StaticString) -> Bool { field(name) != nil }
 
     /// The first field of this lower-case name as text; bytes that are not UTF-8 are replaced.

@@ -4,6 +4,8 @@
 struct HeadReader {
     /// Bytes of all header lines of one answer, informational ones and trailers included.
     static let sizeLimit = 64 << 10
+    /// Bytes of a backend's request id that are kept.
+    static let longestID = 128
 
     enum Step: Equatable {
         case more
@@ -48,16 +50,33 @@ struct HeadReader {
             let type = mediaType(value)
             current?.contentType = type
         case UInt8(ascii: "r"):
-            guard let value = value(line, end: end, of: "retry-after") else { return }
-            current?.retryAfter = String(decoding: value, as: UTF8.self)
-        case UInt8(ascii: "x"):
-            guard current?.rateLimitReset == nil else { return }
-            let value =
-                value(line, end: end, of: "x-ratelimit-reset-requests")
-                ?? value(line, end: end, of: "x-ratelimit-reset-tokens")
-            if let value { current?.rateLimitReset = String(decoding: value, as: UTF8.self) }
+            if let value = value(line, end: end, of: "retry-after") {
+                current?.retryAfter = String(decoding: value, as: UTF8.self)
+            } else if let value = value(line, end: end, of: "request-id") {
+                readID(value)
+            }
+        case UInt8(ascii: "x"): readExtension(line, end: end)
         default: return
         }
+    }
+
+    private mutating func readExtension(_ line: Span<UInt8>, end: Int) {
+        if let value = value(line, end: end, of: "x-should-retry") {
+            current?.shouldRetry = value.elementsEqual("true".utf8)
+            return
+        }
+        if let value = value(line, end: end, of: "x-request-id") { return readID(value) }
+        guard current?.rateLimitReset == nil else { return }
+        let value =
+            value(line, end: end, of: "x-ratelimit-reset-requests")
+            ?? value(line, end: end, of: "x-ratelimit-reset-tokens")
+        if let value { current?.rateLimitReset = String(decoding: value, as: UTF8.self) }
+    }
+
+    /// Of several the first: whoever stands nearest to the model has said it.
+    private mutating func readID(_ value: [UInt8]) {
+        guard current?.requestID == nil, !value.isEmpty else { return }
+        current?.requestID = String(decoding: value.prefix(Self.longestID), as: UTF8.self)
     }
 
     private func contentEnd(of line: Span<UInt8>) -> Int {

@@ -64,14 +64,21 @@ public struct TransferHead: Sendable, Equatable {
     public var retryAfter: String?
     /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, whichever came first.
     public var rateLimitReset: String?
+    /// `x-should-retry`: what the backend advises its clients.
+    public var shouldRetry: Bool?
+    /// `request-id` or `x-request-id`: how the backend calls this exchange; at most `HeadReader.longestID` bytes.
+    public var requestID: String?
 
     public init(
-        status: Int, contentType: String, retryAfter: String? = nil, rateLimitReset: String? = nil
+        status: Int, contentType: String, retryAfter: String? = nil, rateLimitReset: String? = nil,
+        shouldRetry: Bool? = nil, requestID: String? = nil
     ) {
         self.status = status
         self.contentType = contentType
         self.retryAfter = retryAfter
         self.rateLimitReset = rateLimitReset
+        self.shouldRetry = shouldRetry
+        self.requestID = requestID
     }
 }
 
