@@ -27,12 +27,38 @@ enum UpstreamFailure {
     static func inside(_ root: JSONNode) -> ClientError? {
         if root.isObject {
             guard root["choices"]?.first == nil || root["error"] != nil else { return nil }
+            if let failure = status(root["base_resp"]) { return failure }
             let isNamed = root["error"] != nil || root["object"]?.stringEquals("error") == true
-            guard isNamed || root["detail"] != nil || root["type"]?.stringEquals("error") == true else {
-                return nil
-            }
+            guard
+                isNamed || root["detail"] != nil || root["type"]?.stringEquals("error") == true
+                    || saysOnlyThat(root)
+            else { return nil }
         }
         return FailureText(json: root).map { named($0) }
+    }
+
+    /// A message beside a code or `success: false`, and nothing of an answer.
+    private static func saysOnlyThat(_ root: JSONNode) -> Bool {
+        guard root["choices"] == nil, root["usage"] == nil else { return false }
+        let isFailure = root["code"] != nil || root["status_code"] != nil || root["success"]?.bool == false
+        return root["errors"]?.first != nil || isFailure && root["message"]?.isString == true
+    }
+
+    /// MiniMax puts a code of its own into an answer of 200; 0 is none.
+    private static func status(_ node: JSONNode?) -> ClientError? {
+        guard let node, let code = OpenAIUsage.integer(node["status_code"]), code != 0 else { return nil }
+        var said = FailureText(body: [])
+        said.message = node["status_msg"]?.string ?? "status_code \(code)"
+        let status =
+            switch code {
+            case 1002, 1039, 1041, 2045: 429
+            case 1004, 2049: 401
+            case 1008, 2056: 402
+            case 1001: 504
+            case 1026, 1027, 1042, 1043, 2013: 400
+            default: 500
+            }
+        return error(status: status, said, UpstreamHead(status: 200, contentType: ""))
     }
 
     /// The text with calls that the backend could not read: Groq shows it (`tool_use_failed`).
@@ -179,6 +205,7 @@ enum UpstreamFailure {
     private static let statuses = [
         ("overloaded", 503), ("unavailable", 503), ("rate_limit", 429), ("insufficient_quota", 429),
         ("invalid_request", 400), ("badrequest", 400), ("bad_request", 400), ("tool_use_failed", 400),
-        ("authentication", 401), ("permission", 403), ("not_found", 404), ("notfound", 404), ("timeout", 504),
+        ("invalidparameter", 400), ("invalid_parameter", 400), ("throttling", 429), ("authentication", 401),
+        ("permission", 403), ("not_found", 404), ("notfound", 404), ("timeout", 504),
     ]
 }

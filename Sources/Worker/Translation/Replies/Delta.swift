@@ -28,6 +28,26 @@ public struct JSONText: Sendable, Equatable {
 
     public var isEmpty: Bool { bytes.isEmpty }
 
+    /// Where the object at the start of `text` ends, told by its brackets alone.
+    static func objectEnd(_ text: ArraySlice<UInt8>) -> Int? {
+        var depth = 0
+        var inString = false
+        var isEscaped = false
+        for at in text.indices {
+            switch text[at] {
+            case _ where isEscaped: isEscaped = false
+            case UInt8(ascii: "\\"): isEscaped = inString
+            case UInt8(ascii: "\""): inString.toggle()
+            case UInt8(ascii: "{") where !inString: depth &+= 1
+            case UInt8(ascii: "}") where !inString:
+                depth &-= 1
+                if depth == 0 { return at + 1 }
+            default: break
+            }
+        }
+        return nil
+    }
+
     /// The text itself.
     var plain: [UInt8] {
         var quoted: [UInt8] = [UInt8(ascii: "\"")]

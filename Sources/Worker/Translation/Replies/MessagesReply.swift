@@ -106,7 +106,7 @@ public struct MessagesReply: Sendable {
         switch body {
         case .events:
             while wantsMore, let frame = decoder.last() { read(frame) }
-        case .document where end == .complete: readDocument()
+        case .document where end == .complete: isLines ? readLines() : readDocument()
         case .failure: readFailure()
         case .unknown, .document: break
         }
@@ -223,6 +223,14 @@ public struct MessagesReply: Sendable {
         guard hadChunk else {
             return fail(UpstreamFailure.transport(.complete, hadBytes: true), as: .truncated)
         }
+        finishUnsaid()
+    }
+
+    /// The end of a reply whose backend did not say that the model had stopped.
+    private mutating func finishUnsaid() {
+        guard !composer.endsInsideCall else {
+            return fail(UpstreamFailure.transport(.complete, hadBytes: true), as: .truncated)
+        }
         composer.note("no-finish-reason")
         finish()
     }
@@ -241,6 +249,23 @@ public struct MessagesReply: Sendable {
         return true
     }
 
+    /// Whether the body is a JSON text with others, or junk, on lines behind it.
+    private var isLines: Bool {
+        guard let end = document.firstIndex(of: Ascii.lineFeed), end > 1,
+            !document[end...].allSatisfy(Ascii.isSpace)
+        else { return false }
+        return (try? JSONDocument(parsing: Array(document[..<end])))?.root.isObject == true
+    }
+
+    /// Chunks on lines of their own, without a field name.
+    private mutating func readLines() {
+        let lines = document
+        document = []
+        decoder.append(lines.span)
+        while wantsMore, let frame = decoder.next() { read(frame) }
+        while wantsMore, let frame = decoder.last() { read(frame) }
+    }
+
     private mutating func readDocument() {
         let parsed =
             (try? JSONDocument(parsing: document))
@@ -257,8 +282,7 @@ public struct MessagesReply: Sendable {
         guard isAnswer || composer.stop != nil else {
             return fail(ClientError(status: 502, kind: .api, message: "the backend's answer has no choices"))
         }
-        if composer.stop == nil { composer.note("no-finish-reason") }
-        finish()
+        composer.stop == nil ? finishUnsaid() : finish()
     }
 
     // MARK: the end

@@ -68,8 +68,24 @@ struct OpenAIChunkReader: Sendable {
         let text = frame.drop(while: Ascii.isSpace)
         if text.isEmpty { return .read }
         if text.starts(with: "[DONE]".utf8) { return .done }
-        guard let node = try? parser.parse(Mending.mended(text)[...]) else { return .malformed }
-        return read(node, into: &deltas) ? .read : .malformed
+        if let node = try? parser.parse(Mending.mended(text)[...]) {
+            return read(node, into: &deltas) ? .read : .malformed
+        }
+        return readSeveral(text, into: &deltas)
+    }
+
+    /// Several chunks on one line, one behind the other.
+    private mutating func readSeveral(_ text: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Reading {
+        var rest = text
+        var reading = Reading.malformed
+        while let first = rest.first, first == UInt8(ascii: "{"), let end = JSONText.objectEnd(rest),
+            let node = try? parser.parse(rest[..<end])
+        {
+            guard read(node, into: &deltas) else { return reading }
+            reading = .read
+            rest = rest[end...].drop(while: Ascii.isSpace)
+        }
+        return reading
     }
 
     private mutating func read(choice: JSONNode, _ root: JSONNode, into deltas: inout [Delta]) {
@@ -78,7 +94,7 @@ struct OpenAIChunkReader: Sendable {
             if !delta.isEmpty { hasSeenDelta = true }
             read(message: delta, isLast: verdict != nil, into: &deltas)
         } else if let message = choice["message"], message.isObject, !hasSeenDelta {
-            read(message: message, isLast: false, into: &deltas)
+            read(message: message, isLast: false, isWhole: true, into: &deltas)
         } else if let text = choice["text"], text.isString {
             append(text, as: Delta.text, into: &deltas)
         }
@@ -91,15 +107,22 @@ struct OpenAIChunkReader: Sendable {
         }
     }
 
-    private mutating func read(message: JSONNode, isLast: Bool, into deltas: inout [Delta]) {
+    /// - Parameter isWhole: each call in it is one of its own.
+    private mutating func read(
+        message: JSONNode, isLast: Bool, isWhole: Bool = false, into deltas: inout [Delta]
+    ) {
         readReasoning(message, into: &deltas)
         if let content = message["content"] { readContent(content, into: &deltas) }
         if let refusal = message["refusal"], refusal.isString, !refusal.stringRange.isEmpty {
             append(refusal, as: Delta.text, into: &deltas)
             hasRefused = true
         }
-        if let elements = message["tool_calls"]?.elements {
-            for element in elements { calls.read(element, isLast: isLast, into: &deltas) }
+        if let found = message["tool_calls"] {
+            if found.isObject { calls.read(found, isLast: isLast, into: &deltas) }
+            for element in found.elements {
+                if isWhole { calls.endCall() }
+                calls.read(element, isLast: isLast, into: &deltas)
+            }
         }
         if let legacy = message["function_call"], legacy.isObject {
             calls.read(legacy, isLast: isLast, into: &deltas)
@@ -108,9 +131,9 @@ struct OpenAIChunkReader: Sendable {
 
     /// One of the fields: servers that send several send the same text in each.
     private func readReasoning(_ message: JSONNode, into deltas: inout [Delta]) {
-        if let text = message["reasoning_content"], text.isString, !text.stringRange.isEmpty {
-            append(text, as: Delta.reasoning, into: &deltas)
-        } else if let text = message["reasoning"], text.isString, !text.stringRange.isEmpty {
+        if let text = Self.text(message["reasoning_content"]) ?? Self.text(message["reasoning"])
+            ?? Self.text(message["reasoning_text"]) ?? Self.text(message["thinking"])
+        {
             append(text, as: Delta.reasoning, into: &deltas)
         } else if let details = message["reasoning_details"] {
             for detail in details.elements {
@@ -119,6 +142,12 @@ struct OpenAIChunkReader: Sendable {
                 }
             }
         }
+    }
+
+    /// A text that is not empty, also inside an object.
+    private static func text(_ node: JSONNode?) -> JSONNode? {
+        guard let node, let text = node.isObject ? node["content"] ?? node["text"] : node else { return nil }
+        return text.isString && !text.stringRange.isEmpty ? text : nil
     }
 
     private func readContent(_ content: JSONNode, into deltas: inout [Delta]) {

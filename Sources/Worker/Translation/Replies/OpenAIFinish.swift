@@ -17,11 +17,17 @@ enum OpenAIFinish {
         if let native = choice["native_finish_reason"]?.string, refusals.contains(native.uppercased()) {
             return .stopped(.refusal)
         }
-        switch reason.lowercased() {
+        let word = String(reason.lowercased().map { $0 == "-" ? "_" : $0 })
+        if refusals.contains(word.uppercased()) { return .stopped(.refusal) }
+        switch word {
         case "tool_calls", "tool_call", "function_call", "tool_use": return .stopped(.toolUse)
-        case "length", "max_tokens", "model_length", "max_length": return .stopped(.maxTokens)
-        case "content_filter", "refusal", "safety": return .stopped(.refusal)
-        case "error", "abort", "cancelled":
+        case "length", "max_tokens", "model_length", "max_length", "max_output_tokens", "max_new_tokens":
+            return .stopped(.maxTokens)
+        case "model_context_window_exceeded", "context_window_exceeded", "context_length_exceeded":
+            return .stopped(.contextWindowExceeded)
+        case "content_filter", "refusal", "sensitive": return .stopped(.refusal)
+        case "error", "abort", "cancelled", "network_error", "insufficient_system_resource",
+            "malformed_function_call", "unexpected_tool_call", "server_error", "timeout":
             return .failed("the backend stopped with finish_reason \"\(reason)\"")
         default:
             let matched = [

@@ -27,8 +27,13 @@ struct OpenAIToolCalls: Sendable {
 
     private let declared: Set<String>
     private var calls: [Known] = []
+    /// Calls that nothing goes on with.
+    private var ended = 0
 
     init(declared: [String]) { self.declared = Set(declared) }
+
+    /// What comes next belongs to a call of its own, whatever its id and index.
+    mutating func endCall() { ended = calls.count }
 
     /// - Parameter isLast: the chunk that brings the piece also brings the finish reason.
     mutating func read(_ element: JSONNode, isLast: Bool, into deltas: inout [Delta]) {
@@ -50,7 +55,7 @@ struct OpenAIToolCalls: Sendable {
     private mutating func read(_ piece: Piece, isLast: Bool, into deltas: inout [Delta]) {
         guard piece.id != nil || piece.name != nil || piece.hasArguments || piece.index != nil else { return }
         let number: Int
-        if let owner = owner(of: piece, isLast: isLast) {
+        if let owner = owner(of: piece, isLast: isLast), owner >= ended {
             number = owner
         } else {
             guard calls.count < ToolCallBuffer.callLimit else { return }

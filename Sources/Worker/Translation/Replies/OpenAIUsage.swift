@@ -27,6 +27,12 @@ enum OpenAIUsage {
         result.input = max(0, (prompt ?? 0) &- cached &- written)
         result.output = completion ?? 0
         result.thinking = integer(thinking).flatMap { $0 > 0 ? $0 : nil }
+        // xAI counts reasoning beside the completion; the total tells.
+        if let prompt, let completion, let apart = result.thinking,
+            integer(usage["total_tokens"]) == prompt &+ completion &+ apart
+        {
+            result.output = completion &+ apart
+        }
         return result
     }
 

@@ -23,13 +23,16 @@ struct ReasoningTagSplitter: Sendable {
     private static let tags = [
         think, Tag("<thinking>", "</thinking>"), Tag("<thought>", "</thought>"),
         Tag("[THINK]", "[/THINK]"), Tag("<seed:think>", "</seed:think>"), Tag("◁think▷", "◁/think▷"),
-        Tag("<|channel|>analysis<|message|>", "<|end|>"),
+        Tag("<|channel|>analysis<|message|>", "<|end|>"), Tag("<|channel>thought", "<channel|>"),
     ]
     /// Space held back before it is known whether anything follows; the first bytes of a tag come on top.
     private static let spaceLimit = 4096
 
+    /// What counts at the start of the text.
+    private enum Expected { case openersAndClosers, openers, closers }
+
     private enum State {
-        case opening
+        case opening(Expected)
         case inside(Tag, isBlank: Bool)
         /// Behind the closer; this many line ends may still be dropped.
         case closed(lineEnds: Int)
@@ -42,7 +45,7 @@ struct ReasoningTagSplitter: Sendable {
     init(_ mode: ThinkTagMode) {
         state =
             switch mode {
-            case .auto: .opening
+            case .auto: .opening(.openersAndClosers)
             case .implicit: .inside(Self.think, isBlank: true)
             case .off: .plain
             }
@@ -58,7 +61,7 @@ struct ReasoningTagSplitter: Sendable {
         var isSettled = false
         while !isSettled {
             switch state {
-            case .opening: isSettled = open()
+            case .opening(let expected): isSettled = open(expected)
             case .inside(let tag, let isBlank): isSettled = readInside(tag, isBlank, &found)
             case .closed(let lineEnds): isSettled = skipLineEnds(lineEnds)
             case .plain:
@@ -69,9 +72,14 @@ struct ReasoningTagSplitter: Sendable {
         return found
     }
 
+    /// Whether reasoning in a field of its own came before and no text yet.
+    var isBehindField: Bool { if case .opening(.closers) = state { held.isEmpty } else { false } }
+
     /// The answer ends, goes on with something else, or marks its reasoning otherwise: tags mean nothing more.
-    mutating func flush() -> Split {
-        defer { state = .plain }
+    /// - Parameter isField: reasoning came in a field of its own; the closer alone may still leak into the text.
+    mutating func flush(isField: Bool = false) -> Split {
+        let isBeginning = if case .plain = state { false } else { isField }
+        defer { state = isBeginning ? .opening(.closers) : .plain }
         switch state {
         case .inside(_, let isBlank):
             let rest = take(held.count)
@@ -81,7 +89,7 @@ struct ReasoningTagSplitter: Sendable {
     }
 
     /// - Returns: whether more text is needed.
-    private mutating func open() -> Bool {
+    private mutating func open(_ expected: Expected) -> Bool {
         let start = Self.leadingSpace(held[...])
         let rest = held[start...]
         guard !rest.isEmpty else {
@@ -89,21 +97,23 @@ struct ReasoningTagSplitter: Sendable {
             return held.count <= Self.spaceLimit
         }
         for tag in Self.tags {
-            if rest.starts(with: tag.opener) {
+            if expected != .closers, rest.starts(with: tag.opener) {
                 held.removeFirst(start + tag.opener.count)
                 state = .inside(tag, isBlank: true)
                 return false
             }
             // A closer as the first word: the template opened the reasoning and it was empty.
-            if tag.closer != Array("<|end|>".utf8), rest.starts(with: tag.closer) {
+            if expected != .openers, tag.closer != Array("<|end|>".utf8), rest.starts(with: tag.closer) {
                 held.removeFirst(start + tag.closer.count)
                 state = .closed(lineEnds: 2)
                 return false
             }
         }
-        if Self.tags.contains(where: { $0.opener.starts(with: rest) || $0.closer.starts(with: rest) }) {
-            return true
+        let mayFollow = Self.tags.contains { tag in
+            expected != .closers && tag.opener.starts(with: rest)
+                || expected != .openers && tag.closer.starts(with: rest)
         }
+        if mayFollow { return true }
         state = .plain
         return false
     }
@@ -149,7 +159,8 @@ struct ReasoningTagSplitter: Sendable {
                 break
             }
         }
-        state = .plain
+        // Some think again, directly behind the first time.
+        state = .opening(.openers)
         return false
     }
 

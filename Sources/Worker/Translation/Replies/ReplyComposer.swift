@@ -88,7 +88,7 @@ struct ReplyComposer: Sendable {
         case .text(let text): receive(text: text)
         case .reasoning(let text):
             // Where reasoning has its own field, tags in the text are text.
-            endTags()
+            endTags(isField: true)
             if recovery.isHolding { show(recovery.finish(isCut: true)) }
             reason(text)
         case .toolCall(let number, let id, let name):
@@ -102,14 +102,38 @@ struct ReplyComposer: Sendable {
             show(recovery.release())
             try guarded { (calls) throws(ToolCallBuffer.Overflow) in try calls.append(number, text) }
         case .usage(let usage): reported = usage
-        case .finished(let reason): stop = reason
+        case .finished(let reason): stopped(reason)
         case .failed(let error): throw error
         }
     }
 
+    /// A reason that only says that it is over does not replace one that says more.
+    private mutating func stopped(_ reason: StopReason) {
+        switch (stop, reason) {
+        case (.maxTokens, .endTurn), (.maxTokens, .toolUse), (.refusal, .endTurn), (.refusal, .toolUse),
+            (.contextWindowExceeded, .endTurn), (.contextWindowExceeded, .toolUse), (.stopSequence, .endTurn):
+            break
+        default: stop = reason
+        }
+    }
+
+    /// Whether what the answer ends with may be half of what the model meant.
+    private var isCut: Bool {
+        switch stop {
+        case nil, .maxTokens, .contextWindowExceeded, .refusal: true
+        case .endTurn, .stopSequence, .toolUse: false
+        }
+    }
+
+    /// Whether the last call so far has arguments that do not end.
+    var endsInsideCall: Bool {
+        guard let last = calls.waiting.last, !last.arguments.isEmpty else { return false }
+        let text = JSONText(escaped: last.arguments[...]).plain
+        return ToolArguments.read(text, isCut: true, schema: nil) == .unreadable
+    }
+
     /// The end of a reply that is complete.
     mutating func finish() {
-        let isCut = stop == .maxTokens || stop == .contextWindowExceeded
         endTags()
         show(recovery.finish(isCut: isCut))
         endChannel()
@@ -260,11 +284,12 @@ struct ReplyComposer: Sendable {
         open = .none
     }
 
-    private mutating func endTags() {
+    private mutating func endTags(isField: Bool = false) {
         guard !splitter.isPlain || !echo.isSettled else { return }
+        if isField, splitter.isBehindField, echo.isSettled { return }
         let bytes = echo.flush()
         if !bytes.isEmpty { receive(held: bytes) }
-        let rest = splitter.flush()
+        let rest = splitter.flush(isField: isField)
         if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
         if !rest.text.isEmpty { show(text: rest.text) }
     }
@@ -295,6 +320,8 @@ struct ReplyComposer: Sendable {
     private mutating func show(_ call: ToolCallBuffer.Call, isCut: Bool) {
         if plan.disableParallelToolUse, callsShown > 0 { return note("parallel-call-dropped") }
         guard let (name, isRepaired) = names.resolve(call.names) else { return note("nameless-call-dropped") }
+        // Without a word about the end, a call without arguments may be whole.
+        let isCut = isCut && (stop != nil || !call.arguments.isEmpty)
         var input: [UInt8]
         switch ToolArguments.read(
             JSONText(escaped: call.arguments[...]).plain, isCut: isCut, schema: plan.toolSchemas[name],
