@@ -20,6 +20,11 @@ struct RepliesErrorsTests {
             if line.hasPrefix("content-type") { head.contentType = String(value) }
         }
         var upstream = ScriptedUpstream(head: head, body: golden.bytes("body") ?? [])
+        if let plan = golden.bytes("plan.json"), let json = try? JSONDocument(parsing: plan).root {
+            if json["dialect"]?.string == "ollama" { upstream.plan.dialect = .ollama }
+            upstream.plan.contextWindow = json["window"]?.int
+            upstream.plan.promptEstimate = json["estimate"]?.int ?? 0
+        }
         let shown = ScriptedUpstream.shown(upstream.run(streaming: true))
         try golden.expect(shown, is: "client.txt")
         #expect(ScriptedUpstream.shown(upstream.run(streaming: false)) == shown)

@@ -55,6 +55,14 @@ struct ScriptedUpstream: Sendable {
     init(_ golden: GoldenCase) throws {
         if let sse = golden.bytes("openai.sse") {
             body = sse
+        } else if let lines = golden.bytes("ollama.ndjson") {
+            body = lines
+            head.contentType = "application/x-ndjson"
+            plan.dialect = .ollama
+        } else if let whole = golden.bytes("ollama.json") {
+            body = whole
+            head.contentType = "application/json"
+            plan.dialect = .ollama
         } else {
             body = golden.bytes("openai.json") ?? []
             head.contentType = "application/json"
@@ -76,6 +84,11 @@ struct ScriptedUpstream: Sendable {
         plan.disableParallelToolUse = json["single"]?.bool ?? false
         plan.thinkingDisplayOmitted = json["omitted"]?.bool ?? false
         if json["echo"]?.bool == true { plan.reasoningEcho = .reasoningContent }
+        plan.contextWindow = json["window"]?.int
+        plan.loadedWindow = json["loaded"]?.int
+        plan.promptEstimate = json["estimate"]?.int ?? 0
+        plan.maxTokens = json["maxTokens"]?.int ?? 0
+        if json["dialect"]?.string == "ollama" { plan.dialect = .ollama }
         switch json["thinkTags"]?.string {
         case "implicit": plan.thinkTags = .implicit
         case "off": plan.thinkTags = .off

@@ -41,6 +41,16 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             case "vision": target.profile.vision = words[1] == "true"
             case "echo": target.profile.reasoningEcho = words[1] == "think-tags" ? .thinkTags : .none
             case "alternation": target.profile.strictAlternation = words[1] == "strict"
+            case "keep-alive":
+                target.keepAlive = Int(words[1]).map { .seconds($0) } ?? .time(words[1])
+            case "lacking":
+                target.lacking = Set(
+                    words[1].split(separator: " ").compactMap { Feature(rawValue: String($0)) })
+            case "cut":
+                let counts = words[1].split(separator: " ").compactMap { Int($0) }
+                if counts.count == 2 {
+                    target.promptCut = PromptCut(estimated: counts[0], evaluated: counts[1])
+                }
             default: Issue.record("profile.txt: unknown word \(words[0])")
             }
         }
@@ -54,7 +64,8 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             if let answer = request.localAnswer { return ["local.txt": "\(answer)\n"] }
             let call = try request.converted(for: target)
             let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
-            var files = ["openai.json": String(decoding: call.body, as: UTF8.self) + "\n"]
+            let name = target.profile.dialect == .ollama ? "ollama.json" : "openai.json"
+            var files = [name: String(decoding: call.body, as: UTF8.self) + "\n"]
             if !omissions.isEmpty { files["omissions.txt"] = omissions }
             return files
         } catch let error as ClientError {
@@ -71,7 +82,9 @@ extension [UInt8] {
 
 @Suite struct RequestsGoldenTests {
     private static let isRecording = ProcessInfo.processInfo.environment["GOLDEN"] == "record"
-    private static let expectations = ["openai.json", "omissions.txt", "error.txt", "local.txt"]
+    private static let expectations = [
+        "openai.json", "ollama.json", "omissions.txt", "error.txt", "local.txt",
+    ]
 
     @Test func thereAreCases() { #expect(GoldenRequest.all.count > 100) }
 

@@ -29,6 +29,8 @@ public struct Profile: Sendable {
     public var imageURLs = true
     /// Takes PDF as a `file` content part.
     public var pdfFiles = false
+    /// Images in what a tool gave back stay with it; elsewhere they become a message of the user.
+    public var imagesInResults = false
     /// Two messages of one role in a row are refused.
     public var strictAlternation = false
     /// A user message right after tool results is refused.
@@ -164,6 +166,8 @@ public enum ThinkingSwitch: Sendable {
     case reasoningObject
     /// `reasoning_effort: "none"` switches off, for these models; on is the backend's default.
     case effortNone(ModelPattern)
+    /// `think: true|false`, or a level for the models that take one.
+    case think
 }
 
 /// What becomes of `thinking.budget_tokens`.

@@ -8,8 +8,9 @@ extension Profile {
     /// By the configuration's word.
     public static let all: [String: Profile] = Dictionary(
         uniqueKeysWithValues: [
-            vllm, sglang, llamacpp, lmstudio, ollama, openai, openrouter, deepseek, groq, together, fireworks,
-            mistral, gemini, anthropic, openaiCompatible,
+            vllm, sglang, llamacpp, lmstudio, ollama, ollamaNative, openai, openrouter, deepseek, groq,
+            together,
+            fireworks, mistral, gemini, anthropic, openaiCompatible,
         ].map { ($0.name, $0) })
 
     public static let vllm = Profile("vllm") {
@@ -59,6 +60,30 @@ extension Profile {
         $0.effort?.models = gptOSS
         $0.imageURLs = false
         $0.schema = llamacpp.schema
+    }
+
+    /// Ollama through `/api/chat`, which takes what its `/v1` cannot: the context window, `top_k`, levels of
+    /// thinking.
+    public static let ollamaNative = Profile("ollama-native") {
+        $0.dialect = .ollama
+        $0.chatPath = "/api/chat"
+        $0.topK = true
+        $0.imageURLs = false
+        $0.imagesInResults = true
+        $0.contentOfCalls = .emptyString
+        $0.toolChoice = .ignored
+        $0.toolNames.maxLength = 128
+        $0.reasoningEcho = .thinking
+        $0.thinkingSwitch = .think
+        $0.thinkingOffByDefault = true
+        $0.effort = EffortSupport()
+        $0.effort?.max = "max"
+        $0.effort?.models = gptOSS
+        // What its parser of schemas does not know, it drops.
+        $0.schema.inlineReferences = true
+        $0.schema.plainUnions = true
+        $0.schema.plainTop = true
+        $0.schema.noEmptySchemas = true
     }
 
     /// Ollama through its `/v1`.

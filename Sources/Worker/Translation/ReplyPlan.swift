@@ -33,6 +33,10 @@ public struct ReplyPlan: Sendable {
     public var maxTokens = 0
     /// The backend's context window, when known.
     public var contextWindow: Int?
+    /// The window that the model is loaded with, where that is told apart.
+    public var loadedWindow: Int?
+    /// Tokens of the prompt by our estimate; 0 = not estimated.
+    public var promptEstimate = 0
 
     public init() {}
 }
@@ -46,4 +50,6 @@ public enum ReasoningEcho: Sendable, Equatable {
     case reasoning
     /// `<think>…</think>` before the text
     case thinkTags
+    /// `thinking`
+    case thinking
 }

@@ -72,6 +72,12 @@ public struct UpstreamTarget: Sendable {
     public var lacking: Set<Feature> = []
     /// How this model's counts of tokens compare with our estimates.
     public var tokenRatio = TokenRatio.unknown
+    /// How long Ollama keeps the model in memory after the answer; nil = as it is set there.
+    public var keepAlive: KeepAlive?
+    /// The window that Ollama has the model loaded with now, when known; it need not be what is asked for.
+    public var loadedWindow: Int?
+    /// A prompt that this model of this backend was sent and did not read whole.
+    public var promptCut: PromptCut?
 
     public init(model: String, profile: Profile, contextWindow: Int? = nil, thinkTags: ThinkTagMode = .auto) {
         self.model = model
@@ -79,6 +85,14 @@ public struct UpstreamTarget: Sendable {
         self.contextWindow = contextWindow
         self.thinkTags = thinkTags
     }
+}
+
+/// Ollama's `keep_alive`.
+public enum KeepAlive: Sendable, Equatable {
+    /// Whole seconds; negative = for ever.
+    case seconds(Int)
+    /// In the notation of Go, such as `10m`.
+    case time(String)
 }
 
 public enum ThinkTagMode: Sendable {

@@ -72,7 +72,7 @@ enum UpstreamFailure {
     /// An event that is an error by its name, whatever its data.
     static func named(data: ArraySlice<UInt8>) -> ClientError { named(FailureText(body: Array(data))) }
 
-    private static func named(_ said: FailureText) -> ClientError {
+    static func named(_ said: FailureText) -> ClientError {
         error(status: said.status ?? status(of: said), said, UpstreamHead(status: 200, contentType: ""))
     }
 

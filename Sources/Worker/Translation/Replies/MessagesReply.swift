@@ -17,6 +17,8 @@ public struct MessagesReply: Sendable {
         /// Nothing but space came yet.
         case unknown
         case events
+        /// Ollama's.
+        case lines
         /// One JSON text.
         case document
         /// Not an answer: an error's text.
@@ -41,6 +43,8 @@ public struct MessagesReply: Sendable {
     private var decoder = SSEDecoder()
     private var document: [UInt8] = []
     private var reader: OpenAIChunkReader
+    /// In place of `decoder` and `reader` where the backend speaks Ollama's dialect.
+    private var ollama: OllamaLines?
     private var composer: ReplyComposer
     private var deltas: [Delta] = []
     private var hadChunk = false
@@ -53,6 +57,7 @@ public struct MessagesReply: Sendable {
         self.requestID = requestID
         self.requestedModel = requestedModel
         reader = OpenAIChunkReader(plan: plan)
+        if plan.dialect == .ollama { ollama = OllamaLines(plan: plan, model: requestedModel) }
         composer = ReplyComposer(
             plan: plan, form: streaming ? .events : .message, messageID: messageID, model: requestedModel,
             inputEstimate: inputEstimate)
@@ -86,6 +91,11 @@ public struct MessagesReply: Sendable {
             decoder.append(bytes)
             while wantsMore, let frame = decoder.next() { read(frame) }
             if !streaming, composer.writer.output.count > Self.documentLimit { fail(.answerTooLarge) }
+        case .lines:
+            composer.reserve(bytes.count)
+            ollama?.append(bytes)
+            readOllama(atEnd: false)
+            if !streaming, composer.writer.output.count > Self.documentLimit { fail(.answerTooLarge) }
         case .document: collect(bytes, limit: Self.documentLimit)
         case .failure:
             // The rest of a long page says nothing more.
@@ -106,7 +116,10 @@ public struct MessagesReply: Sendable {
         switch body {
         case .events:
             while wantsMore, let frame = decoder.last() { read(frame) }
-        case .document where end == .complete: isLines ? readLines() : readDocument()
+        case .lines:
+            readOllama(atEnd: true)
+            if case .document = body, end == .complete { readDocument() }
+        case .document where end == .complete: ollama == nil && isLines ? readLines() : readDocument()
         case .failure: readFailure()
         case .unknown, .document: break
         }
@@ -157,6 +170,9 @@ public struct MessagesReply: Sendable {
     /// Tokens of the prompt as the backend itself counted them; nil where it did not.
     public var reportedInput: Int? { composer.reportedInput }
 
+    /// The backend did not read the whole prompt.
+    public var promptCut: PromptCut? { ollama?.reader.promptCut }
+
     /// What was put right in this reply, by name.
     public var repairs: [String] { composer.repairs }
 
@@ -171,9 +187,11 @@ public struct MessagesReply: Sendable {
         while at < bytes.count, Ascii.isSpace(bytes[at]) { at += 1 }
         guard at < bytes.count else { return at }
         switch bytes[at] {
+        case UInt8(ascii: "{") where ollama != nil: body = .lines
         case UInt8(ascii: "{"), UInt8(ascii: "["): body = .document
         case UInt8(ascii: "<"): body = .failure
-        default: body = head.contentType == "text/html" ? .failure : .events
+        default:
+            body = head.contentType == "text/html" ? .failure : ollama == nil ? .events : .lines
         }
         return at
     }
@@ -199,6 +217,24 @@ public struct MessagesReply: Sendable {
             applyDeltas()
         }
         deltas.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func readOllama(atEnd: Bool) {
+        while wantsMore, let step = ollama?.next(atEnd: atEnd, into: &deltas) {
+            switch step {
+            case .waiting: return
+            case .tooLarge: return fail(.answerTooLarge)
+            case .malformed: composer.note("malformed-chunk")
+            case .document(let beginning):
+                body = .document
+                return collect(beginning.span, limit: Self.documentLimit)
+            case .read:
+                hadChunk = true
+                applyDeltas()
+                if ollama?.reader.isDone == true, wantsMore { finish() }
+            }
+            deltas.removeAll(keepingCapacity: true)
+        }
     }
 
     private mutating func applyDeltas() {
@@ -238,7 +274,9 @@ public struct MessagesReply: Sendable {
     private mutating func readFailure() {
         let root = (try? JSONDocument(parsing: document))?.root
         if let text = root.flatMap(UpstreamFailure.unparsedCalls), recovers(text) { return }
-        fail(UpstreamFailure.answer(head: head, body: document, model: requestedModel))
+        fail(
+            ollama?.failure(head, document)
+                ?? UpstreamFailure.answer(head: head, body: document, model: requestedModel))
     }
 
     /// Whether calls that the backend could not read can be read here; then they end the reply.
@@ -270,11 +308,13 @@ public struct MessagesReply: Sendable {
         let parsed =
             (try? JSONDocument(parsing: document))
             ?? (try? JSONDocument(parsing: Mending.mended(document[...])))
-        guard let root = parsed?.root, reader.read(root, into: &deltas) else {
+        guard let root = parsed?.root,
+            ollama?.read(whole: root, into: &deltas) ?? reader.read(root, into: &deltas)
+        else {
             // Not quoted: half an answer belongs in no error message.
             return fail(ClientError(status: 502, kind: .api, message: "the backend's answer is not readable"))
         }
-        let isAnswer = root["choices"]?.first != nil
+        let isAnswer = root["choices"]?.first != nil || ollama != nil
         if isAnswer { hadChunk = true }
         applyDeltas()
         deltas.removeAll()
@@ -293,6 +333,7 @@ public struct MessagesReply: Sendable {
     }
 
     private mutating func finish() {
+        if let cut = promptCut { composer.note("prompt-cut(\(cut.estimated)>\(cut.evaluated))") }
         composer.finish()
         phase = .ended(.completed)
     }

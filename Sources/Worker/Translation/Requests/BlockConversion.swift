@@ -101,7 +101,9 @@ struct BlockConversion {
             }
         }
         if content.isEmpty, images.isEmpty, !result.blocks.isEmpty { content = .unsupported }
-        if content.isEmpty, !images.isEmpty { content = Text("[see the next message]" as StaticString) }
+        if content.isEmpty, !images.isEmpty, !profile.imagesInResults {
+            content = Text("[see the next message]" as StaticString)
+        }
         if result.isError, !content.starts(withAnyCase: "error") { content.prepend("Error: ") }
         return (content, images)
     }

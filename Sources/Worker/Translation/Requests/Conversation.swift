@@ -120,6 +120,10 @@ enum Part: Sendable {
     case text(Text)
     case image(ImageSource)
     case pdf(data: JSONNode, title: JSONNode?)
+
+    var image: ImageSource? {
+        if case .image(let source) = self { source } else { nil }
+    }
 }
 
 struct AssistantTurn: Sendable {
@@ -134,6 +138,6 @@ enum ChatMessage: Sendable {
     case system(Text)
     case user([Part])
     case assistant(AssistantTurn)
-    /// The result of the call with this id.
-    case tool(call: ToolUse, Text)
+    /// The result of the call with this id; with images only where a backend takes them here.
+    case tool(call: ToolUse, Text, images: [ImageSource] = [])
 }

@@ -140,6 +140,10 @@ struct ConversationBuilder {
                 continue
             }
             let (text, pictures) = conversion.result(result, message, block)
+            guard !profile.imagesInResults else {
+                push(.tool(call: call, text, images: pictures.compactMap(\.image)))
+                continue
+            }
             push(.tool(call: call, text))
             if !pictures.isEmpty {
                 images.append(.text(Text("[image from tool \(call.name)]")))
@@ -194,9 +198,9 @@ struct ConversationBuilder {
         guard !additions.isEmpty else { return }
         switch messages.popLast() {
         case .user(let before)?: messages.append(.user(before + additions))
-        case .tool(let call, var text)?:
+        case .tool(let call, var text, let images)?:
             for case .text(let more) in additions { text.add(more, boundary: "\n\n") }
-            messages.append(.tool(call: call, text))
+            messages.append(.tool(call: call, text, images: images))
         case let other?: messages += [other, .user(additions)]
         case nil: messages.append(.user(additions))
         }

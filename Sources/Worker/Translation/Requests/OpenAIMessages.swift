@@ -23,7 +23,7 @@ extension OpenAIRequest {
                     writer.value(parts)
                 }
             }
-        case .tool(let call, let text):
+        case .tool(let call, let text, _):
             writer.beginObject()
             writer.name("role")
             writer.value("tool")

@@ -3,16 +3,6 @@
 
 import JSON
 
-extension MessagesRequest {
-    /// The request for one backend. Pure: the same request and target give the same bytes.
-    /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        if target.profile.dialect == .anthropic { return try relayed(to: target) }
-        var converter = try OpenAIRequest(self, target)
-        return try converter.convert()
-    }
-}
-
 struct OpenAIRequest {
     let request: MessagesRequest
     let target: UpstreamTarget
@@ -38,7 +28,7 @@ struct OpenAIRequest {
         var builder = ConversationBuilder(request, profile)
         var system = try builder.build(request)
         if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
-        if let words = schemaWords { system.add(words, boundary: "\n\n") }
+        if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
         let prefill = try Ending(builder.messages, profile)
         guard !prefill.messages.isEmpty || prefill.prefill != nil else {
             // Blocks that turned out to hold nothing: no backend answers an empty conversation.
@@ -64,7 +54,7 @@ struct OpenAIRequest {
         writer.endObject()
         return UpstreamCall(
             path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
-            plan: plan(length.maxTokens, prefill.prefill))
+            plan: ReplyPlan(request, target, tools, names, length, prefill))
     }
 
     // MARK: Parameters
@@ -112,16 +102,6 @@ struct OpenAIRequest {
         }
     }
 
-    /// The schema of the answer in the prompt, for backends that only know "some object".
-    private var schemaWords: Text? {
-        guard let schema = request.outputSchema else { return nil }
-        if case .schema = profile.structuredOutput { return nil }
-        return Text([
-            .words("Answer with one JSON object and nothing else. It must follow this JSON Schema:\n"),
-            .json(schema),
-        ])
-    }
-
     private mutating func writeOutputFormat() {
         guard let schema = request.outputSchema else { return }
         switch profile.structuredOutput {
@@ -163,30 +143,5 @@ struct OpenAIRequest {
 
     private mutating func omit(_ path: String, _ reason: String) {
         omissions.append(Omission(path: path, reason: reason))
-    }
-
-    // MARK: Plan
-
-    private func plan(_ maxTokens: Int, _ prefill: AssistantTurn?) -> ReplyPlan {
-        var plan = ReplyPlan()
-        plan.dialect = profile.dialect
-        plan.toolNames = tools.tools.map(\.name)
-        plan.renamedTools = names.renamed
-        for tool in tools.tools { plan.toolSchemas[tool.name] = tool.schemaBytes }
-        plan.stopSequences = request.stopSequences.compactMap(\.string)
-        plan.thinkingRequested = request.thinking.isOn
-        plan.thinkingDisplayOmitted = request.thinkingDisplayOmitted
-        plan.thinkTags = target.thinkTags
-        plan.disableParallelToolUse = request.disableParallelToolUse
-        plan.streamRequested = request.stream
-        plan.reasoningEcho = profile.reasoningEcho
-        plan.maxTokens = maxTokens
-        plan.contextWindow = target.contextWindow
-        if let prefill {
-            var writer = JSONWriter()
-            writer.value(prefill.text)
-            plan.prefill = (try? JSONDocument(parsing: writer.bytes))?.root.string
-        }
-        return plan
     }
 }

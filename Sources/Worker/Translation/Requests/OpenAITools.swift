@@ -5,34 +5,7 @@ import JSON
 extension OpenAIRequest {
     mutating func writeTools() {
         guard !tools.tools.isEmpty else { return }
-        writer.name("tools")
-        writer.beginArray()
-        for tool in tools.tools {
-            writer.beginObject()
-            writer.name("type")
-            writer.value("function")
-            writer.name("function")
-            writer.beginObject()
-            writer.name("name")
-            writer.value(names.upstream(tool.name))
-            writer.name("description")
-            if let description = tool.description {
-                writer.raw(description)
-            } else if case .client(let client) = tool.kind {
-                writer.value(Text(client.description))
-            } else {
-                writer.value("")
-            }
-            writer.name("parameters")
-            tool.writeSchema(profile.schema, to: &writer)
-            if profile.strictTools, tool.canBeStrict {
-                writer.name("strict")
-                writer.value(true)
-            }
-            writer.endObject()
-            writer.endObject()
-        }
-        writer.endArray()
+        writer.functions(tools.tools, &names, profile)
         writeChoice()
         if request.disableParallelToolUse, profile.parallelToolCalls {
             writer.name("parallel_tool_calls")
@@ -63,5 +36,39 @@ extension OpenAIRequest {
             writer.endObject()
             writer.endObject()
         }
+    }
+}
+
+extension JSONWriter {
+    /// `tools`, in the shape that OpenAI's and Ollama's dialects share.
+    mutating func functions(_ tools: [Tool], _ names: inout UpstreamToolNames, _ profile: Profile) {
+        name("tools")
+        beginArray()
+        for tool in tools {
+            beginObject()
+            name("type")
+            value("function")
+            name("function")
+            beginObject()
+            name("name")
+            value(names.upstream(tool.name))
+            name("description")
+            if let description = tool.description {
+                raw(description)
+            } else if case .client(let client) = tool.kind {
+                value(Text(client.description))
+            } else {
+                value("")
+            }
+            name("parameters")
+            tool.writeSchema(profile.schema, to: &self)
+            if profile.strictTools, tool.canBeStrict {
+                name("strict")
+                value(true)
+            }
+            endObject()
+            endObject()
+        }
+        endArray()
     }
 }

@@ -47,12 +47,14 @@ struct ThinkingWords {
     consuming func write(to writer: inout JSONWriter) -> [Omission] {
         var omissions = omissions
         let level = level(&omissions)
-        if let level {
+        if case .think = profile.thinkingSwitch {
+            writeThink(level, &writer)
+        } else if let level {
             writer.name("reasoning_effort")
             writer.value(Text(level))
         }
         switch profile.thinkingSwitch {
-        case .none: break
+        case .none, .think: break
         case .templateArgument: writeTemplateArguments(level, &writer)
         case .thinkingType:
             if let isOn {
@@ -74,7 +76,10 @@ struct ThinkingWords {
     private func level(_ omissions: inout [Omission]) -> StaticString? {
         guard let effort, thinking != .disabled else { return nil }
         if case .reasoningObject = profile.thinkingSwitch { return nil }
-        if case .thinkingType = profile.thinkingSwitch, isOn == false { return nil }
+        switch profile.thinkingSwitch {
+        case .thinkingType where isOn == false, .think where isOn == false: return nil
+        default: break
+        }
         guard let support = profile.effort, support.models.matches(model) else {
             if request.effort != nil {
                 omissions.append(Omission(path: "output_config.effort", reason: "the model takes no level"))
@@ -82,6 +87,12 @@ struct ThinkingWords {
             return nil
         }
         return support.word(effort)
+    }
+
+    private func writeThink(_ level: StaticString?, _ writer: inout JSONWriter) {
+        guard let isOn else { return }
+        writer.name("think")
+        if isOn, let level { writer.value(Text(level)) } else { writer.value(isOn) }
     }
 
     private func writeTemplateArguments(_ level: StaticString?, _ writer: inout JSONWriter) {

@@ -46,7 +46,15 @@ struct SentTools {
     var nudge: Text?
     private(set) var omissions: [Omission] = []
 
-    init(_ request: MessagesRequest, _ profile: Profile) throws(ClientError) {
+    init(
+        _ request: MessagesRequest, _ profile: Profile, lacking: Set<Feature> = []
+    ) throws(ClientError) {
+        guard !lacking.contains(.tools) else {
+            if !request.tools.isEmpty {
+                omissions.append(Omission(path: "tools", reason: "the model takes no tools"))
+            }
+            return
+        }
         tools = ToolAvailability(request).offered(request.tools)
         choice = request.toolChoice
         if case .tool(let name)? = choice, !tools.contains(where: { $0.name == name }) {

@@ -1,0 +1,132 @@
+// The canonical request in the words of Ollama's /api/chat. What Ollama would do unasked is said each time:
+// how much of the prompt it keeps, whether it thinks, whether it streams.
+// Holds: `num_ctx` is always there, and the same for a model, since another value loads the model anew; what
+// does not fit is refused, never cut.
+
+import JSON
+
+struct OllamaRequest {
+    let request: MessagesRequest
+    let target: UpstreamTarget
+    let profile: Profile
+    var tools: SentTools
+    var names: UpstreamToolNames
+    var writer: JSONWriter
+    var omissions: [Omission]
+
+    /// What a model of which nothing is known is asked for, in tokens.
+    static let unknownWindow = 32_768
+
+    init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
+        self.request = request
+        var target = asked
+        target.contextWindow = target.contextWindow ?? Self.unknownWindow
+        target.profile = target.profile.without(target.lacking)
+        self.target = target
+        profile = target.profile
+        tools = try SentTools(request, profile, lacking: target.lacking)
+        names = UpstreamToolNames(profile.toolNames)
+        omissions = request.omissions
+        writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
+    }
+
+    mutating func convert() throws(ClientError) -> UpstreamCall {
+        let length = try Length(request, target)
+        if let cut = target.promptCut { try cut.refuse(request.estimate(for: target).tokens) }
+        omissions += length.omissions + tools.omissions
+        var builder = ConversationBuilder(request, profile)
+        var system = try builder.build(request)
+        if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
+        if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
+        let ending = try Ending(builder.messages, profile)
+        guard !ending.messages.isEmpty || ending.prefill != nil else {
+            throw .invalid("messages: text content blocks must be non-empty")
+        }
+        omissions += builder.conversion.omissions
+
+        writer.beginObject()
+        writer.name("model")
+        writer.value(target.model)
+        writer.name("messages")
+        writer.beginArray()
+        if !system.isEmpty { writeMessage("system", system) }
+        for message in ending.messages { write(message) }
+        if let last = ending.prefill { write(.assistant(last)) }
+        writer.endArray()
+        if !tools.tools.isEmpty { writer.functions(tools.tools, &names, profile) }
+        writeThink(hasPrefill: ending.prefill != nil)
+        writeFormat()
+        writeOptions(length.maxTokens)
+        writeKeepAlive()
+        // Both are true when they are not said: the front of a long prompt, with its system prompt and tools,
+        // would be thrown away in silence (ollama#3839).
+        writer.name("truncate")
+        writer.value(false)
+        writer.name("shift")
+        writer.value(false)
+        writer.name("stream")
+        writer.value(request.stream)
+        writer.endObject()
+        return UpstreamCall(
+            path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
+            plan: ReplyPlan(request, target, tools, names, length, ending))
+    }
+
+    // MARK: Parameters
+
+    private mutating func writeThink(hasPrefill: Bool) {
+        omissions += ThinkingWords(request, target, hasPrefill: hasPrefill).write(to: &writer)
+        if request.thinking.isOn, target.lacking.contains(.thinking) {
+            omit("thinking", "the model cannot think")
+        }
+    }
+
+    private mutating func writeOptions(_ maxTokens: Int) {
+        writer.name("options")
+        writer.beginObject()
+        if let window = target.contextWindow {
+            writer.name("num_ctx")
+            writer.value(window)
+        }
+        writer.name("num_predict")
+        // 0 and below have other meanings.
+        writer.value(max(maxTokens, 1))
+        let sampling: [(StaticString, JSONNode?)] = [
+            ("temperature", request.temperature), ("top_p", request.topP), ("top_k", request.topK),
+        ]
+        for (name, value) in sampling {
+            guard let value else { continue }
+            writer.name(name)
+            writer.raw(value)
+        }
+        if !request.stopSequences.isEmpty {
+            writer.name("stop")
+            writer.beginArray()
+            for stop in request.stopSequences { writer.raw(stop) }
+            writer.endArray()
+        }
+        writer.endObject()
+    }
+
+    private mutating func writeFormat() {
+        guard let schema = request.outputSchema else { return }
+        guard case .schema = profile.structuredOutput else {
+            return omit("output_config.format", "the model takes no schema; asked in the prompt")
+        }
+        writer.name("format")
+        writer.raw(schema)
+    }
+
+    private mutating func writeKeepAlive() {
+        guard let keepAlive = target.keepAlive else { return }
+        writer.name("keep_alive")
+        switch keepAlive {
+        case .seconds(let count): writer.value(count)
+        case .time(let text): writer.value(text)
+        }
+    }
+
+    mutating func omit(_ path: String, _ reason: String) {
+        omissions.append(Omission(path: path, reason: reason))
+    }
+}

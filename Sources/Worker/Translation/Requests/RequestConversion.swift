@@ -1,0 +1,57 @@
+// From the canonical request to a backend's: which converter, and what all of them share.
+
+import JSON
+
+extension MessagesRequest {
+    /// The request for one backend. Pure: the same request and target give the same bytes.
+    /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
+    public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        switch target.profile.dialect {
+        case .ollama:
+            var converter = try OllamaRequest(self, target)
+            return try converter.convert()
+        case .anthropic: return try relayed(to: target)
+        case .openAI:
+            var converter = try OpenAIRequest(self, target)
+            return try converter.convert()
+        }
+    }
+
+    /// The schema of the answer in the prompt, for backends that only know "some object".
+    func schemaWords(for profile: Profile) -> Text? {
+        guard let outputSchema else { return nil }
+        if case .schema = profile.structuredOutput { return nil }
+        return Text([
+            .words("Answer with one JSON object and nothing else. It must follow this JSON Schema:\n"),
+            .json(outputSchema),
+        ])
+    }
+}
+
+extension ReplyPlan {
+    init(
+        _ request: MessagesRequest, _ target: UpstreamTarget, _ tools: SentTools, _ names: UpstreamToolNames,
+        _ length: Length, _ ending: Ending
+    ) {
+        dialect = target.profile.dialect
+        toolNames = tools.tools.map(\.name)
+        renamedTools = names.renamed
+        for tool in tools.tools { toolSchemas[tool.name] = tool.schemaBytes }
+        stopSequences = request.stopSequences.compactMap(\.string)
+        thinkingRequested = request.thinking.isOn
+        thinkingDisplayOmitted = request.thinkingDisplayOmitted
+        thinkTags = target.thinkTags
+        disableParallelToolUse = request.disableParallelToolUse
+        streamRequested = request.stream
+        reasoningEcho = target.profile.reasoningEcho
+        maxTokens = length.maxTokens
+        contextWindow = target.contextWindow
+        loadedWindow = target.loadedWindow
+        promptEstimate = request.estimate(for: target).tokens
+        if let turn = ending.prefill {
+            var writer = JSONWriter()
+            writer.value(turn.text)
+            prefill = (try? JSONDocument(parsing: writer.bytes))?.root.string
+        }
+    }
+}
