@@ -120,11 +120,30 @@ public struct Configuration: Sendable, Equatable {
         public var thinkTags: ThinkTags = .auto
         /// Overrides `timeouts.hold_status` for this backend.
         public var holdStatus: Duration?
+        /// The context window that Ollama is asked for.
+        public var contextWindow: ContextWindow = .auto
+        /// How long Ollama keeps a model in memory after an answer; nil = as it is set there.
+        public var keepAlive: KeepAlive?
 
         public init(name: String, url: String) {
             self.name = name
             self.url = url
         }
+    }
+
+    /// `num_ctx`.
+    public enum ContextWindow: Sendable, Equatable {
+        /// By what is known of the model.
+        case auto
+        case tokens(Int)
+    }
+
+    /// `keep_alive`, as Ollama's API takes it.
+    public enum KeepAlive: Sendable, Equatable {
+        /// -1 = for ever.
+        case seconds(Int)
+        /// Such as `10m`.
+        case time(String)
     }
 
     /// `match` is a glob (`*` any run, `?` any one character, case-insensitive); `use` is a model name,

@@ -10,7 +10,7 @@ extension ConfigurationReader {
     private mutating func backend(_ node: YAMLNode, at path: String) -> Configuration.Backend? {
         let keys = [
             "name", "url", "type", "priority", "weight", "max_concurrent", "key", "dialect", "think_tags",
-            "hold_status",
+            "hold_status", "num_ctx", "keep_alive",
         ]
         guard let section = section(node, path, keys: keys, what: "a mapping with name and url") else {
             return nil
@@ -24,6 +24,7 @@ extension ConfigurationReader {
         var backend = Configuration.Backend(name: name ?? "", url: url ?? "")
         settings(section, &backend)
         dialect(section, &backend)
+        ollama(section, &backend)
         gemini(&backend)
         return backend
     }
@@ -58,11 +59,7 @@ extension ConfigurationReader {
         let known = backend.type.dialects
         let path = section.path(of: "dialect")
         let line = section.values["dialect"]?.line
-        if dialect == .ollama {
-            mistake(
-                path, line,
-                "expected auto or openai (ollama is not supported in this version), found ollama")
-        } else if !known.contains(dialect) {
+        if !known.contains(dialect) {
             mistake(
                 path, line,
                 "expected \(known.map(\.rawValue).joined(separator: " or ")) with type "
@@ -154,8 +151,8 @@ extension Configuration.BackendType {
     fileprivate var dialects: [Configuration.DialectSetting] {
         switch self {
         case .anthropic: [.auto, .anthropic]
-        case .ollama, .vllm, .llamacpp, .lmstudio, .sglang, .openaiCompatible, .auto:
-            [.auto, .openai, .anthropic]
+        case .ollama, .openaiCompatible, .auto: [.auto, .openai, .ollama, .anthropic]
+        case .vllm, .llamacpp, .lmstudio, .sglang: [.auto, .openai, .anthropic]
         case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini:
             [.auto, .openai]
         }

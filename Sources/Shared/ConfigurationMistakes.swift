@@ -121,7 +121,7 @@ extension Configuration {
     /// What the operator should know although it is no mistake; for `check` and the log at start.
     public var notes: [String] {
         var notes: [String] = []
-        for backend in backends where backend.type == .ollama {
+        for backend in backends where backend.type == .ollama && backend.dialect == .openai {
             notes.append(Self.ollamaNote(backend.name))
         }
         if access == .open {
@@ -133,7 +133,7 @@ extension Configuration {
     /// Ollama cuts prompts beyond its context window without a word over `/v1`, and the window cannot be
     /// set per request there (ollama#3839).
     public static func ollamaNote(_ name: String) -> String {
-        "backend \(name): Ollama silently cuts prompts that exceed its context window; set "
-            + "OLLAMA_CONTEXT_LENGTH there to what your tasks need (64k or more for Claude Code)"
+        "backend \(name): Ollama silently cuts prompts that exceed its context window, which its /v1 cannot set; "
+            + "leave `dialect` out, or set OLLAMA_CONTEXT_LENGTH there (64k or more for Claude Code)"
     }
 }

@@ -58,6 +58,18 @@ extension Configuration {
             "think_tags: \(quoted(backend.thinkTags.rawValue))",
         ]
         lines.append("hold_status: \(backend.holdStatus.map(TimeWord.written) ?? "null")")
+        // Said only where they can be: for others they would be mistakes.
+        if backend.mayBeOllama {
+            switch backend.contextWindow {
+            case .auto: lines.append("num_ctx: auto")
+            case .tokens(let count): lines.append("num_ctx: \(count)")
+            }
+            switch backend.keepAlive {
+            case .seconds(let count): lines.append("keep_alive: \(count)")
+            case .time(let text): lines.append("keep_alive: \(quoted(text))")
+            case nil: lines.append("keep_alive: null")
+            }
+        }
         return "  - " + lines.joined(separator: "\n    ") + "\n"
     }
 

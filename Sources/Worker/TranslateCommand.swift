@@ -15,7 +15,7 @@ struct TranslateArguments: Equatable {
     var isRaw = false
 
     static let usage = """
-        usage: dragoman-worker translate --from anthropic --to openai [--profile NAME] [--model NAME] [--raw] [FILE|-]
+        usage: dragoman-worker translate --from anthropic --to openai|ollama [--profile NAME] [--model NAME] [--raw] [FILE|-]
         profiles: \(profiles.joined(separator: " "))
         """
 
@@ -28,10 +28,11 @@ struct TranslateArguments: Equatable {
         var words = words[...]
         var dialects: [String: String] = [:]
         var files: [String] = []
+        var named: String?
         while let word = words.popFirst() {
             switch word {
             case "--from", "--to": dialects[word] = try Self.value(of: word, &words)
-            case "--profile": profile = try Self.value(of: word, &words)
+            case "--profile": named = try Self.value(of: word, &words)
             case "--model": model = try Self.value(of: word, &words)
             case "--raw": isRaw = true
             case "-": files.append(word)
@@ -40,12 +41,20 @@ struct TranslateArguments: Equatable {
             }
         }
         guard dialects["--from"] == "anthropic" else { throw TranslateMistake("expected --from anthropic") }
-        switch dialects["--to"] {
-        case "openai": break
-        case "ollama": throw TranslateMistake("--to ollama is not supported in this version")
-        default: throw TranslateMistake("expected --to openai")
+        guard let to = dialects["--to"].flatMap(Dialect.init), to != .anthropic else {
+            throw TranslateMistake("expected --to openai or --to ollama")
         }
-        guard Self.profiles.contains(profile) else { throw TranslateMistake("unknown profile \(profile)") }
+        if let named {
+            guard Self.profiles.contains(named), let found = Profile.named(named) else {
+                throw TranslateMistake("unknown profile \(named)")
+            }
+            guard found.dialect == to else {
+                throw TranslateMistake("profile \(named) does not speak \(to.rawValue)")
+            }
+            profile = named
+        } else if to == .ollama {
+            profile = Profile.ollamaNative.name
+        }
         guard model != "" else { throw TranslateMistake("--model is empty") }
         guard files.count < 2 else { throw TranslateMistake("expected one file, found \(files.count)") }
         file = files.first == "-" ? nil : files.first

@@ -41,7 +41,8 @@ def test_a_bad_request_is_refused_in_the_words_that_a_client_reads() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--from", "anthropic", "--to", "ollama"], 64, "--to ollama is not supported in this version"),
+        (["--from", "anthropic", "--to", "anthropic"], 64, "expected --to openai or --to ollama"),
+        (["--from", "anthropic", "--to", "ollama", "--profile", "vllm"], 64, "profile vllm does not speak ollama"),
         (["--from", "anthropic", "--to", "openai", "--profile", "none"], 64, "unknown profile none"),
         ([], 64, "usage: dragoman-worker translate"),
         (["--from", "anthropic", "--to", "openai", "/does/not/exist"], 66, "/does/not/exist: No such file"),

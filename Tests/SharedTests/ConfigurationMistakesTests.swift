@@ -201,8 +201,32 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             "f:1: backends[0].type: expected one of ollama, vllm, llamacpp, lmstudio, sglang, openai, openrouter, deepseek, groq, together, fireworks, mistral, gemini, anthropic, openai-compatible, auto (nearest: vllm), found vlm"
         ),
         (
-            "\(row), dialect: ollama}]\n",
-            "f:1: backends[0].dialect: expected auto or openai (ollama is not supported in this version), found ollama"
+            "\(row), type: vllm, dialect: ollama}]\n",
+            "f:1: backends[0].dialect: expected auto or openai or anthropic with type vllm, found ollama"
+        ),
+        (
+            "\(row), type: ollama, num_ctx: 100}]\n",
+            "f:1: backends[0].num_ctx: expected auto or 512…16777216, found 100"
+        ),
+        (
+            "\(row), num_ctx: 64k}]\n",
+            "f:1: backends[0].num_ctx: expected auto or 512…16777216, found 64k"
+        ),
+        (
+            "\(row), type: llamacpp, num_ctx: auto}]\n",
+            "f:1: backends[0].num_ctx: expected nothing here (only Ollama's own dialect takes num_ctx), found auto"
+        ),
+        (
+            "\(row), type: ollama, dialect: openai, keep_alive: 10m}]\n",
+            "f:1: backends[0].keep_alive: expected nothing here (only Ollama's own dialect takes keep_alive), found 10m"
+        ),
+        (
+            "\(row), type: ollama, keep_alive: 1d}]\n",
+            "f:1: backends[0].keep_alive: expected a time such as 10m, seconds, -1 (for ever) or null, found 1d"
+        ),
+        (
+            "\(row), type: ollama, keep_alive: -2}]\n",
+            "f:1: backends[0].keep_alive: expected a time such as 10m, seconds, -1 (for ever) or null, found -2"
         ),
         (
             "\(row), type: gemini, dialect: anthropic}]\n",

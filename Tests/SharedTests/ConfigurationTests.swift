@@ -37,6 +37,9 @@ import Testing
             key: {env: ROUTER_KEY}
           - name: "6"
             url: http://[::1]:8080
+            num_ctx: 65536
+            keep_alive: -1
+          - {name: o, url: "http://h", type: openai-compatible, dialect: ollama, keep_alive: 1h30m}
         models:
           - match: "claude-*haiku*"
             use: gpu1/qwen3:4b
@@ -99,7 +102,14 @@ import Testing
         var second = Configuration.Backend(name: "far.2", url: "https://openrouter.ai/api")
         second.type = .openrouter
         second.key = .environment("ROUTER_KEY")
-        made.backends = [first, second, .init(name: "6", url: "http://[::1]:8080")]
+        var third = Configuration.Backend(name: "6", url: "http://[::1]:8080")
+        third.contextWindow = .tokens(65_536)
+        third.keepAlive = .seconds(-1)
+        var fourth = Configuration.Backend(name: "o", url: "http://h")
+        fourth.type = .openaiCompatible
+        fourth.dialect = .ollama
+        fourth.keepAlive = .time("1h30m")
+        made.backends = [first, second, third, fourth]
         made.models = [
             .init(match: "claude-*haiku*", use: "gpu1/qwen3:4b"),
             .init(match: "*\"ü", use: "Qwen/Qwen3-8B"), .init(match: "a\\b", use: "x"),
@@ -170,6 +180,8 @@ import Testing
                     dialect: auto
                     think_tags: "auto"
                     hold_status: null
+                    num_ctx: auto
+                    keep_alive: null
                 models:
                   - match: "c*"
                     use: "a/m"
@@ -214,7 +226,7 @@ import Testing
 
     @Test func notes() throws {
         let text =
-            "backends: [{name: o, url: 'http://h', type: ollama}, {name: v, url: 'http://h', type: vllm}]\n"
+            "backends: [{name: o, url: 'http://h', type: ollama, dialect: openai}, {name: v, url: 'http://h', type: ollama}]\n"
         let notes = try Self.good(text).notes
         #expect(notes.count == 1 && notes[0].hasPrefix("backend o: Ollama silently cuts"))
         #expect(Configuration().notes.isEmpty)

@@ -186,6 +186,34 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
                 models[1].contextWindow == 4096 && models[1].isLoaded == true && models[0].isLoaded == false)
         }
     }
+
+    @Test("Ollama by its own API alone; a model whose content changed is asked about again")
+    @Loop func tags() async {
+        func tags(_ digest: String) -> String { #"{"models":[{"model":"m:1","digest":"\#(digest)"}]}"# }
+        let answers = Answers()
+        answers.table["http://h"] = [
+            "/api/tags": tags("one"), "/api/version": #"{"version":"0.12.0"}"#, "/api/ps": #"{"models":[]}"#,
+            "/api/show": #"{"model_info":{"x.context_length":8192}}"#,
+        ]
+        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
+        guard case .up(.ollama, let found) = await prober.ask(.auto, strict: true) else {
+            Issue.record("not found")
+            return
+        }
+        #expect(found.map(\.id) == ["m:1"] && found.first?.limit == 8192)
+        for (digest, limit) in [("one", 8192), ("two", 4096), ("two", 4096)] {
+            answers.table["http://h"]?["/api/tags"] = tags(digest)
+            if limit == 4096 {
+                answers.table["http://h"]?["/api/show"] = #"{"model_info":{"x.context_length":4096}}"#
+            }
+            guard case .up(.ollama, let models) = await prober.ask(.ollama, strict: false) else {
+                Issue.record("not up")
+                return
+            }
+            #expect(models.first?.limit == limit && models.first?.isLoaded == false)
+        }
+        #expect(answers.asked.filter { $0.hasSuffix("/api/show") }.count == 2)
+    }
 }
 
 @Suite struct CatalogueTests {

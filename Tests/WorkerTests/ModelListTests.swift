@@ -122,6 +122,44 @@ import Testing
         #expect(Self.told([old]) == ["m - - - -"])
     }
 
+    @Test func ollamaShowsItsWindows() throws {
+        var model = ModelFacts(id: "m")
+        let show = """
+            {"parameters":"stop \\"x\\"\\nnum_ctx                        16384\\n","capabilities":["completion","thinking"],
+            "model_info":{"vision.context_length":77,"general.architecture":"qwen3","qwen3.context_length":40960}}
+            """
+        ModelDetails.show(try Self.root(show), into: &model)
+        #expect(model.limit == 40_960 && model.presetWindow == 16_384 && model.thinks == true)
+        #expect(!model.isRemote && model.contextWindow == nil)
+        var remote = ModelFacts(id: "m")
+        ModelDetails.show(
+            try Self.root(
+                #"{"remote_host":"https://ollama.com:443","model_info":{"gptoss.context_length":131072}}"#),
+            into: &remote)
+        #expect(remote.isRemote && remote.limit == 131_072 && remote.thinks == nil)
+        var odd = ModelFacts(id: "m")
+        ModelDetails.show(
+            try Self.root(
+                #"{"parameters":"num_ctx -1\nnum_ctx\nnum_ctx 9x","model_info":{"a.context_length":"9"}}"#),
+            into: &odd)
+        #expect(odd.limit == nil && odd.presetWindow == nil)
+    }
+
+    @Test func ollamaTags() throws {
+        let tags = """
+            {"models":[{"name":"a:1","model":"a:1","digest":"d1"},{"name":"b"},{"name":""},{"model":"a:1"},
+            {"model":"nomic-embed-text:latest"}]}
+            """
+        let list = try #require(ModelList.tags(try Self.root(tags)))
+        #expect(list.map(\.model.id) == ["a:1", "b", "nomic-embed-text:latest"])
+        #expect(list.map(\.digest) == ["d1", "", ""])
+        #expect(list.map(\.model.isChat) == [true, true, false])
+        #expect(ModelList.tags(try Self.root(#"{"models":[]}"#))?.isEmpty == true)
+        for other in [#"{"models":[{}]}"#, #"{"data":[]}"#, "[]", #"{"models":null}"#] {
+            #expect(ModelList.tags(try Self.root(other)) == nil)
+        }
+    }
+
     @Test func studio() throws {
         var models = [ModelFacts(id: "a"), ModelFacts(id: "b"), ModelFacts(id: "c"), ModelFacts(id: "d")]
         let list = """

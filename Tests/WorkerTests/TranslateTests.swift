@@ -24,8 +24,13 @@ import Translation
         "what is refused",
         arguments: [
             ([], "expected --from anthropic"), (["--from", "openai"], "expected --from anthropic"),
-            (["--from", "anthropic"], "expected --to openai"),
-            (["--from", "anthropic", "--to", "ollama"], "--to ollama is not supported in this version"),
+            (["--from", "anthropic"], "expected --to openai or --to ollama"),
+            (["--from", "anthropic", "--to", "anthropic"], "expected --to openai or --to ollama"),
+            (
+                ["--from", "anthropic", "--to", "ollama", "--profile", "vllm"],
+                "profile vllm does not speak ollama"
+            ),
+            (dialects + ["--profile", "ollama-native"], "profile ollama-native does not speak openai"),
             (dialects + ["--profile", "anthropic"], "unknown profile anthropic"),
             (dialects + ["--profile"], "--profile needs a value"),
             (dialects + ["--model", ""], "--model is empty"),
@@ -34,6 +39,17 @@ import Translation
         ])
     func refused(words: [String], text: String) {
         #expect(throws: TranslateMistake(text)) { try TranslateArguments(words) }
+    }
+
+    @Test func ollamasOwnDialect() throws {
+        let arguments = try TranslateArguments(["--from", "anthropic", "--to", "ollama"])
+        #expect(arguments.profile == "ollama-native")
+        let body = #"{"model":"m","max_tokens":5,"top_k":3,"messages":[{"role":"user","content":"a"}]}"#
+        let shown = TranslateOutcome(Array(body.utf8), arguments)
+        #expect(shown.notes == ["POST /api/chat"])
+        let options = try JSONDocument(parsing: shown.output).root["options"]
+        #expect(options?["top_k"]?.int == 3 && options?["num_predict"]?.int == 5)
+        #expect(options?["num_ctx"]?.int == 32_768)
     }
 
     static func outcome(_ body: String, _ words: [String] = []) throws -> TranslateOutcome {

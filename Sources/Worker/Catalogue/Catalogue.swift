@@ -20,7 +20,7 @@ final class Catalogue {
         var forgot: @Loop (_ backend: String, _ before: UInt64) -> Void = { _, _ in }
     }
 
-    private(set) var entries: [CatalogueEntry]
+    var entries: [CatalogueEntry]
     /// What exchanges have found out.
     var lessons = Lessons()
     private let map: ModelMap
@@ -170,6 +170,7 @@ final class Catalogue {
 
     /// Who it is, is asked again only after it was away: something else may listen there now.
     private func typeToAsk(_ entry: CatalogueEntry) -> Configuration.BackendType {
+        if entry.configuredDialect == .ollama { return .ollama }
         guard entry.configuredType == .auto else { return entry.configuredType }
         return entry.health.probe == .up ? entry.foundType ?? .auto : .auto
     }
@@ -247,7 +248,7 @@ final class Catalogue {
         switch finding {
         case .up(let type, let models):
             entries[index].foundType = type
-            entries[index].models = models
+            entries[index].list(models)
             entries[index].health.probed(.up)
         case .down(let reason), .stranger(let reason):
             entries[index].health.probed(.down(error: reason))
@@ -275,7 +276,7 @@ final class Catalogue {
                 if let window = model.contextWindow { fields.append("context", window) }
             }
             tell(.backendFound, fields, isGood: true)
-            if after.type == .ollama, after.configuredType == .auto, before.foundType != .ollama {
+            if after.cutsPrompts, before.foundType != .ollama {
                 tell(.ollamaCuts, place, isGood: false)
             }
         case (.down, .down): return

@@ -18,13 +18,20 @@ struct CatalogueEntry {
     let thinkTags: Configuration.ThinkTags
     let holdStatus: Duration?
     let maxConcurrent: Int?
+    /// As configured, for Ollama.
+    let contextWindow: Configuration.ContextWindow
+    let keepAlive: KeepAlive?
     let isDiscovered: Bool
 
     /// What it turned out to be.
     var foundType: Configuration.BackendType?
     /// What it turned out to speak, when that is not what its type says.
     var foundDialect: Dialect?
-    var models: [ModelFacts]?
+    private(set) var models: [ModelFacts]?
+    /// What `num_ctx` was decided on, by the model's name.
+    private var windows: [String: Int] = [:]
+    /// Prompts that it did not read whole, by the model's name: the smallest.
+    var promptCuts: [String: PromptCut] = [:]
     var health = BackendHealth()
     /// When a probe last found it away.
     var seenDownAt: Instant?
@@ -39,6 +46,8 @@ struct CatalogueEntry {
         thinkTags = backend.thinkTags
         holdStatus = backend.holdStatus
         maxConcurrent = backend.maxConcurrent
+        contextWindow = backend.contextWindow
+        keepAlive = backend.keepAlive.map(KeepAlive.init)
         isDiscovered = false
     }
 
@@ -52,6 +61,8 @@ struct CatalogueEntry {
         thinkTags = .auto
         holdStatus = nil
         maxConcurrent = nil
+        contextWindow = .auto
+        keepAlive = nil
         isDiscovered = true
     }
 
@@ -66,9 +77,54 @@ struct CatalogueEntry {
 
     /// How to speak to it.
     var profile: Profile {
+        let dialect = Dialect(configuredDialect) ?? foundDialect ?? (type == .ollama ? .ollama : nil)
+        if dialect == .ollama { return .ollamaNative }
         var profile = Profile.named(type.rawValue) ?? .openaiCompatible
-        if let dialect = Dialect(configuredDialect) ?? foundDialect { profile.dialect = dialect }
+        if let dialect { profile.dialect = dialect }
         return profile
+    }
+
+    /// Ollama through `/v1`, where no request can say how large a window it needs.
+    var cutsPrompts: Bool { type == .ollama && profile.dialect == .openAI }
+
+    /// Takes what the backend says of its models.
+    mutating func list(_ new: [ModelFacts]) {
+        guard profile.dialect == .ollama else { return models = new }
+        var decided: [String: Int] = [:]
+        models = new.map { model in
+            var model = model
+            let window = OllamaWindow.decided(contextWindow, model, before: windows[model.id])
+            if OllamaWindow.isFirm(model) { decided[model.id] = window }
+            model.contextWindow = window
+            return model
+        }
+        windows = decided
+    }
+
+    /// Models of which such a prompt is remembered.
+    private static let cutsLimit = 256
+
+    /// Remembers the smallest prompt of a model that was cut.
+    mutating func remember(_ cut: PromptCut, of model: String) {
+        if let known = promptCuts[model], known.estimated <= cut.estimated { return }
+        if promptCuts.count >= Self.cutsLimit { promptCuts = [:] }
+        promptCuts[model] = cut
+    }
+
+    /// The window of a model that the backend does not list.
+    private var unlistedWindow: Int? {
+        guard profile.dialect == .ollama, case .tokens(let count) = contextWindow else { return nil }
+        return count
+    }
+
+    /// What the backend itself says that a model cannot do. Asked nevertheless, Ollama refuses.
+    private func lacking(_ model: ModelFacts?) -> Set<Feature> {
+        guard type == .ollama || profile.dialect == .ollama, let model else { return [] }
+        var lacking: Set<Feature> = []
+        if model.thinks == false { lacking.insert(.thinking) }
+        if model.usesTools == false { lacking.insert(.tools) }
+        if model.seesImages == false { lacking.insert(.images) }
+        return lacking
     }
 
     func facts(at now: Instant) -> BackendFacts {
@@ -100,9 +156,14 @@ extension CatalogueEntry {
             case .off: .off
             }
         var target = UpstreamTarget(
-            model: route.model, profile: profile, contextWindow: route.contextWindow, thinkTags: tags)
+            model: route.model, profile: profile, contextWindow: route.contextWindow ?? unlistedWindow,
+            thinkTags: tags)
         let place = Lesson.Place(backend: name, model: route.model)
-        target.lacking = lessons.lacking(place, at: now)
+        let facts = models?.first { $0.id == route.model }
+        target.lacking = lessons.lacking(place, at: now).union(lacking(facts))
+        target.keepAlive = keepAlive
+        target.loadedWindow = facts?.loadedWindow
+        target.promptCut = promptCuts[route.model]
         target.tokenRatio = lessons.tokenRatio(place)
         return BackendAccess(
             index: index, name: name, url: url, target: target,
@@ -129,6 +190,15 @@ extension Dialect {
         case .openai: self = .openAI
         case .ollama: self = .ollama
         case .anthropic: self = .anthropic
+        }
+    }
+}
+
+extension KeepAlive {
+    fileprivate init(_ setting: Configuration.KeepAlive) {
+        switch setting {
+        case .seconds(let count): self = .seconds(count)
+        case .time(let text): self = .time(text)
         }
     }
 }

@@ -30,6 +30,19 @@ extension Catalogue {
         tell(lesson)
     }
 
+    /// The backend read only a part of a prompt, and said nothing: prompts of that size are refused from now on,
+    /// as it should have done.
+    func learn(_ index: Int, _ model: String, cut: PromptCut) {
+        guard entries.indices.contains(index) else { return }
+        log.notice(
+            .promptCut,
+            [
+                "backend": LogValue(entries[index].name), "model": LogValue(model),
+                "estimated_tokens": LogValue(cut.estimated), "evaluated_tokens": LogValue(cut.evaluated),
+            ])
+        entries[index].remember(cut, of: model)
+    }
+
     /// Another worker has learnt it.
     func learnt(_ lesson: Lesson) {
         if lessons.take(lesson) { refreshReport() }
@@ -44,6 +57,9 @@ extension Catalogue {
     func returned(_ entry: CatalogueEntry) {
         guard let moment = entry.seenDownAt?.nanoseconds else { return }
         if lessons.forgetVerdicts(of: entry.name, before: moment) { refreshReport() }
+        if let index = entries.firstIndex(where: { $0.name == entry.name }) {
+            entries[index].promptCuts = [:]
+        }
         outside.forgot(entry.name, moment)
     }
 
@@ -73,6 +89,9 @@ struct SentPrompt: Sendable {
 }
 
 extension LogEvent {
+    static let promptCut = LogEvent(
+        "backend read only a part of a prompt; prompts of its size are refused from now on",
+        id: "3b0c7f3b0a4e4a0f9d0e5b7a61c2d948")
     static let featureLacking = LogEvent(
         "model does not take a feature; it is asked without from now on",
         id: "d1c8c3a51f6b4b0c9a3de7c0b25f8e64")

@@ -15,7 +15,7 @@ extension LogEvent {
     static let demoServes = LogEvent(
         "no backend found; the demo answers", id: "450cca48126f43ae91d36eb5866539df")
     static let ollamaCuts = LogEvent(
-        "Ollama cuts prompts beyond its context window without a word; set OLLAMA_CONTEXT_LENGTH there",
+        "Ollama's /v1 cuts long prompts without a word; leave `dialect` out or set OLLAMA_CONTEXT_LENGTH",
         id: "651472bcd5604c8ab6bf53b67fd10031")
     static let strangerFound = LogEvent(
         "usual port is not a backend", id: "549043e963ab418f9c9f7121797325e6")

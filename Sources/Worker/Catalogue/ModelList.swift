@@ -32,6 +32,21 @@ enum ModelList {
         return answer.models.isEmpty && !list.isEmpty ? nil : answer
     }
 
+    /// Ollama's `/api/tags`; nil when this is none.
+    static func tags(_ root: JSONNode) -> [(model: ModelFacts, digest: String)]? {
+        guard let list = root["models"], list.isArray else { return nil }
+        var seen: Set<String> = []
+        var found: [(model: ModelFacts, digest: String)] = []
+        for item in list.elements.prefix(ProbeLimits.models) {
+            guard let id = (item["model"] ?? item["name"])?.string, isName(id), seen.insert(id).inserted
+            else { continue }
+            var facts = ModelFacts(id: id)
+            facts.isChat = isChat(item, id)
+            found.append((facts, item["digest"]?.string ?? ""))
+        }
+        return found.isEmpty && !list.isEmpty ? nil : found
+    }
+
     /// Some servers answer `"data": null` as long as nothing is installed.
     private static func isEmptyList(_ root: JSONNode, _ list: JSONNode) -> Bool {
         list.isNull && root["object"]?.string == "list"
@@ -114,8 +129,8 @@ enum ModelDetails {
         }
     }
 
-    /// Ollama's `/api/ps`: what is in memory, and the window it was loaded with. The model's own window says
-    /// nothing: what exceeds the loaded one is cut (ollama#3839).
+    /// Ollama's `/api/ps`: what is in memory, and the window it was loaded with. Through `/v1` that is all it will
+    /// have: what exceeds it is cut (ollama#3839).
     static func running(_ root: JSONNode, into models: inout [ModelFacts]) {
         guard let list = root["models"] else { return }
         var windows: [String: Int?] = [:]
@@ -127,15 +142,47 @@ enum ModelDetails {
             let window = windows[models[index].id] ?? windows[models[index].id + ":latest"]
             models[index].isLoaded = window != nil
             models[index].contextWindow = window ?? nil
+            models[index].loadedWindow = window ?? nil
         }
     }
 
     /// Ollama's `/api/show` of one model.
     static func show(_ root: JSONNode, into model: inout ModelFacts) {
+        model.limit = limit(root["model_info"])
+        model.presetWindow = root["parameters"]?.string.flatMap(preset)
+        model.isRemote = root["remote_host"]?.string.map { !$0.isEmpty } ?? false
         guard let list = root["capabilities"], list.isArray else { return }
         model.usesTools = list.elements.contains { $0.stringEquals("tools") }
+        model.thinks = list.elements.contains { $0.stringEquals("thinking") }
         model.seesImages = list.elements.contains { $0.stringEquals("vision") }
         model.isChat = list.elements.contains { $0.stringEquals("completion") }
+    }
+
+    /// `qwen3.context_length` and the like, of the model's own architecture first.
+    private static func limit(_ info: JSONNode?) -> Int? {
+        guard let info else { return nil }
+        let own = info["general.architecture"]?.string.map { $0 + ".context_length" }
+        var found: Int?
+        for member in info.members {
+            guard let name = member.name.string, name.hasSuffix(".context_length"),
+                let count = ModelList.tokens(member.value)
+            else { continue }
+            if name == own { return count }
+            found = found ?? count
+        }
+        return found
+    }
+
+    /// The parameters of a Modelfile, a line each.
+    private static func preset(_ parameters: String) -> Int? {
+        for line in parameters.split(whereSeparator: \.isNewline) {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard words.count == 2, words[0] == "num_ctx", let count = Int(words[1]), count > 0,
+                count <= 1 << 40
+            else { continue }
+            return count
+        }
+        return nil
     }
 
     /// Whether this is LM Studio's `/api/v0/models`: its models say whether they are loaded.

@@ -20,14 +20,25 @@ struct Prober {
     let url: String
     let key: SecretValue?
     let carrier: ProbeCarrier
-    /// What `/api/show` said of Ollama's models before; they do not change under one name often.
-    var shown: [String: ModelFacts] = [:]
+    /// What `/api/show` said of Ollama's models before, and of which content of that name; "" = not known.
+    private var shown: [String: (facts: ModelFacts, digest: String)] = [:]
+
+    init(url: String, key: SecretValue?, carrier: @escaping ProbeCarrier) {
+        self.url = url
+        self.key = key
+        self.carrier = carrier
+    }
 
     /// - Parameter type: `.auto` = ask who it is.
     /// - Parameter strict: what does not answer with a list of models is a stranger, not a backend
     ///   without a list.
     @Loop
     mutating func ask(_ type: Configuration.BackendType, strict: Bool) async -> ProbeFinding {
+        if type == .ollama {
+            let answer = await get("/api/tags")
+            if case .failed(let reason) = answer { return .down(reason) }
+            if let list = answer.json.flatMap(ModelList.tags) { return await ollama(list) }
+        }
         let path = Self.modelsPath(type)
         let answer = await get(
             path, time: Self.isRemote(type) ? ProbeLimits.remoteTime : ProbeLimits.localTime)
@@ -36,6 +47,12 @@ struct Prober {
             return .down(reason)
         }
         guard let list = answer.json.flatMap(ModelList.read) else {
+            // Somebody may let nothing but Ollama's own API through.
+            if type == .auto, (404...405).contains(status), await isOllama(),
+                let list = await get("/api/tags").json.flatMap(ModelList.tags)
+            {
+                return await ollama(list)
+            }
             return judge(status, path, type, strict: strict)
         }
         if strict, !list.saysSo { return .stranger("a list, but not of models") }
@@ -76,7 +93,7 @@ struct Prober {
             return .llamacpp
         }
         if let root = await get("/api/v0/models").json, ModelDetails.isStudio(root) { return .lmstudio }
-        if let root = await get("/api/version").json, root["version"]?.isString == true { return .ollama }
+        if await isOllama() { return .ollama }
         if let root = await get("/get_model_info").json, root["model_path"]?.isString == true {
             return .sglang
         }
@@ -87,7 +104,23 @@ struct Prober {
         return .openaiCompatible
     }
 
+    private func isOllama() async -> Bool {
+        await get("/api/version").json?["version"]?.isString == true
+    }
+
     // MARK: Details
+
+    @Loop
+    private mutating func ollama(_ list: [(model: ModelFacts, digest: String)]) async -> ProbeFinding {
+        for (model, digest) in list
+        where shown[model.id].map({ $0.digest != "" && $0.digest != digest }) == true {
+            shown[model.id] = nil
+        }
+        var models = list.map(\.model)
+        await details(.ollama, &models)
+        for (model, digest) in list { shown[model.id]?.digest = digest }
+        return .up(type: .ollama, models: models)
+    }
 
     private mutating func details(_ type: Configuration.BackendType, _ models: inout [ModelFacts]) async {
         switch type {
@@ -121,10 +154,14 @@ struct Prober {
                 if let root = answer.json {
                     var facts = ModelFacts(id: id)
                     ModelDetails.show(root, into: &facts)
-                    shown[id] = facts
+                    shown[id] = (facts, "")
                 }
             }
-            if let facts = shown[id] {
+            if let (facts, _) = shown[id] {
+                models[index].thinks = facts.thinks
+                models[index].limit = facts.limit
+                models[index].presetWindow = facts.presetWindow
+                models[index].isRemote = facts.isRemote
                 models[index].usesTools = facts.usesTools
                 models[index].seesImages = facts.seesImages
                 models[index].isChat = facts.isChat

@@ -67,6 +67,7 @@ final class Attempt {
     var repairs: [String] { reply.repairs }
     /// How the backend calls this exchange.
     private(set) var upstreamID: String?
+    var promptCut: PromptCut? { reply.promptCut }
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
     /// The backend could not be reached, and not for the first time.

@@ -138,9 +138,14 @@ final class Exchange {
         }
     }
 
-    private func learn(_ reported: Int?) {
-        guard let sentPrompt, let reported else { return }
-        server.catalogue?.learn(sentPrompt, reported: reported)
+    private func learn(from attempt: Attempt) {
+        guard let sentPrompt else { return }
+        // The count of a part says nothing of the whole.
+        if let cut = attempt.promptCut {
+            server.catalogue?.learn(sentPrompt.index, sentPrompt.model, cut: cut)
+        } else if let reported = attempt.reportedInput {
+            server.catalogue?.learn(sentPrompt, reported: reported)
+        }
     }
 
     private func destination(of route: Route) -> Destination? {
@@ -156,7 +161,7 @@ final class Exchange {
         record.repairs = attempt.repairs
         record.cause = attempt.cause
         record.upstreamID = attempt.upstreamID
-        if outcome == .completed { learn(attempt.reportedInput) }
+        if outcome == .completed { learn(from: attempt) }
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
         let this = FailedAttempt(
             failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)

@@ -12,6 +12,14 @@ struct ModelFacts: Sendable, Equatable {
     /// nil = unknown.
     var usesTools: Bool?
     var seesImages: Bool?
+    var thinks: Bool?
+    /// The window that the model could have at most, in tokens; of Ollama, where it is decided by the caller.
+    var limit: Int?
+    /// The window that it is loaded with now, and the one that its Modelfile asks for. Of Ollama.
+    var loadedWindow: Int?
+    var presetWindow: Int?
+    /// Ollama only passes requests on to another service.
+    var isRemote = false
     /// False for embedding, ranking and speech models, which `auto` passes over.
     var isChat = true
 

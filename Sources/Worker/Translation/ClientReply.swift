@@ -35,6 +35,8 @@ public struct ClientReply: Sendable {
     public var usage: Usage { translated?.usage ?? relayed?.usage ?? Usage() }
     /// Tokens of the prompt as the backend itself counted them; nil where it did not.
     public var reportedInput: Int? { translated?.reportedInput ?? relayed?.reportedInput }
+    /// The backend did not read the whole prompt.
+    public var promptCut: PromptCut? { translated?.promptCut }
     /// What was put right in this reply, by name.
     public var repairs: [String] { translated?.repairs ?? relayed?.repairs ?? [] }
 

@@ -5,6 +5,11 @@
 
 import JSON
 
+extension UpstreamTarget {
+    /// The window that a model of which nothing is known is asked for, in tokens.
+    public static let unknownOllamaWindow = 32_768
+}
+
 struct OllamaRequest {
     let request: MessagesRequest
     let target: UpstreamTarget
@@ -14,13 +19,10 @@ struct OllamaRequest {
     var writer: JSONWriter
     var omissions: [Omission]
 
-    /// What a model of which nothing is known is asked for, in tokens.
-    static let unknownWindow = 32_768
-
     init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
         self.request = request
         var target = asked
-        target.contextWindow = target.contextWindow ?? Self.unknownWindow
+        target.contextWindow = target.contextWindow ?? UpstreamTarget.unknownOllamaWindow
         target.profile = target.profile.without(target.lacking)
         self.target = target
         profile = target.profile
