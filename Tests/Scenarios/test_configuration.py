@@ -93,8 +93,6 @@ def test_the_example_is_good_and_so_is_every_line_that_it_offers(tmp_path: Path)
     "text",
     [
         "balance: round-robin\n",
-        "backends: [{name: a, url: 'http://a', type: anthropic}]\n",
-        "backends: [{name: a, url: 'http://a', dialect: anthropic}]\n",
         "backends: [{name: a, url: 'http://a', weight: 2}]\n",
     ],
 )
