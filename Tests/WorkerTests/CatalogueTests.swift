@@ -41,6 +41,10 @@ final class Answers {
         }
         let path = String(probe.url.dropFirst(base.count))
         if let status = statuses[base] { return .answered(status: status, body: []) }
+        if probe.isAnthropic { asked.append("as Anthropic's") }
+        if let status = statuses[probe.url] {
+            return .answered(status: status, body: Array((table[base]?[path] ?? "{}").utf8))
+        }
         guard let text = table[base]?[path] else { return .answered(status: 404, body: Array("{}".utf8)) }
         return .answered(status: 200, body: Array(text.utf8))
     }

@@ -4,6 +4,7 @@
 
 internal import EventLoop
 internal import Shared
+internal import Translation
 
 @Loop
 final class Catalogue {
@@ -161,6 +162,7 @@ final class Catalogue {
             let known = typeToAsk(entries[index])
             let finding = await prober.ask(known, strict: entry.isDiscovered)
             if isStopped { return }
+            if known == .auto { entries[index].foundDialect = prober.dialect }
             take(finding, index)
             if isFirst { endFirstRound() }
             isFirst = false
@@ -195,6 +197,7 @@ final class Catalogue {
                 alarms.append(alarm)
                 let index = entries.count - 1
                 meetReal()
+                entries[index].foundDialect = prober.dialect
                 take(finding, index)
                 if isFirst { endFirstRound() }
                 await pause(ProbePace.local, alarm)
@@ -270,6 +273,7 @@ final class Catalogue {
             tell(.backendChanged, fields, isGood: true)
         case (_, .up):
             fields.append("type", after.type.rawValue)
+            if after.profile.dialect != .openAI { fields.append("dialect", after.profile.dialect.rawValue) }
             fields.append("models", models.count)
             if let model = after.facts(at: Loop.now).automaticModel {
                 fields.append("default_model", model.id)

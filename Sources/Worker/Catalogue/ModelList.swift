@@ -11,6 +11,10 @@ enum ModelList {
         var owner: String?
         /// It says what it is a list of, as every server of this API does; others' lists have a `data` too.
         var saysSo = false
+        /// In the shape of Anthropic's API.
+        var isAnthropic = false
+        /// There are more models behind the last one.
+        var hasMore = false
     }
 
     /// nil when this is no list of models.
@@ -22,6 +26,13 @@ enum ModelList {
         answer.saysSo =
             root["object"]?.stringEquals("list") == true
             || list.first?["object"]?.stringEquals("model") == true
+        answer.isAnthropic =
+            root["object"] == nil
+            && (list.first?["type"]?.stringEquals("model") == true || root["has_more"]?.bool != nil)
+        if answer.isAnthropic {
+            answer.saysSo = true
+            answer.hasMore = root["has_more"]?.bool == true
+        }
         var seen: Set<String> = []
         for item in list.elements.prefix(ProbeLimits.models) {
             guard let facts = model(item), seen.insert(facts.id).inserted else { continue }
@@ -55,10 +66,10 @@ enum ModelList {
     private static func model(_ item: JSONNode) -> ModelFacts? {
         guard let id = item["id"]?.string, isName(id) else { return nil }
         var facts = ModelFacts(id: id)
-        // vLLM and SGLang; OpenRouter, Together and Fireworks; Groq; Mistral.
+        // vLLM and SGLang; OpenRouter, Together and Fireworks; Groq; Mistral; Anthropic.
         let windows = [
             item["max_model_len"], item["context_length"], item["context_window"],
-            item["max_context_length"],
+            item["max_context_length"], item["max_input_tokens"],
         ]
         facts.contextWindow = windows.lazy.compactMap { tokens($0) }.first
         // The provider behind OpenRouter may take less than the model could.
@@ -71,6 +82,7 @@ enum ModelList {
         facts.seesImages =
             contains(item["architecture"]?["input_modalities"], "image")
             ?? item["supports_image_input"]?.bool ?? item["capabilities"]?["vision"]?.bool
+            ?? item["capabilities"]?["image_input"]?["supported"]?.bool
         // llama.cpp with several models.
         if let status = item["status"]?["value"]?.string { facts.isLoaded = status == "loaded" }
         facts.isChat = isChat(item, id)

@@ -11,6 +11,8 @@ struct Probe: Sendable, Equatable {
     /// nil = GET.
     var body: [UInt8]?
     var key: SecretValue?
+    /// Asked as Anthropic's API wants it: the key in `x-api-key`, with a version.
+    var isAnthropic = false
     var time = ProbeLimits.localTime
 }
 
@@ -25,6 +27,8 @@ enum ProbeLimits {
     static let models = 4096
     /// Longest name of a model, in bytes; longer ones are left out.
     static let modelName = 256
+    /// Pages of a list that has pages, with up to 1000 models each.
+    static let pages = 4
     /// Models of one backend asked about one by one in one refresh.
     static let details = 16
 }

@@ -23,6 +23,9 @@ struct Prober {
     /// What `/api/show` said of Ollama's models before, and of which content of that name; "" = not known.
     private var shown: [String: (facts: ModelFacts, digest: String)] = [:]
 
+    /// What an unknown server was found to speak; nil = what its type speaks.
+    private(set) var dialect: Dialect?
+
     init(url: String, key: SecretValue?, carrier: @escaping ProbeCarrier) {
         self.url = url
         self.key = key
@@ -34,14 +37,17 @@ struct Prober {
     ///   without a list.
     @Loop
     mutating func ask(_ type: Configuration.BackendType, strict: Bool) async -> ProbeFinding {
+        if type == .auto { dialect = nil }
         if type == .ollama {
             let answer = await get("/api/tags")
             if case .failed(let reason) = answer { return .down(reason) }
             if let list = answer.json.flatMap(ModelList.tags) { return await ollama(list) }
         }
         let path = Self.modelsPath(type)
+        let isRemote = Self.isRemote(type)
         let answer = await get(
-            path, time: Self.isRemote(type) ? ProbeLimits.remoteTime : ProbeLimits.localTime)
+            type == .anthropic ? path + "?limit=1000" : path, isAnthropic: type == .anthropic,
+            time: isRemote ? ProbeLimits.remoteTime : ProbeLimits.localTime)
         guard case .answered(let status, _) = answer else {
             guard case .failed(let reason) = answer else { return .down("no answer") }
             return .down(reason)
@@ -53,13 +59,20 @@ struct Prober {
             {
                 return await ollama(list)
             }
+            if type == .auto, !strict, answer.isAnthropicError, status != 404 {
+                // It wants to be asked in another way.
+                let finding = await ask(.anthropic, strict: false)
+                if case .up = finding { return finding }
+            }
+            if type == .auto, !strict, status == 404 || status == 405 { await askPaths() }
             return judge(status, path, type, strict: strict)
         }
         if strict, !list.saysSo { return .stranger("a list, but not of models") }
         // Another gateway of our kind, or this one itself.
         if strict, list.owner == "dragoman" { return .stranger("a dragoman answers there") }
         var models = list.models
-        let found = type == .auto ? await identity(owner: list.owner, models: models) : type
+        if type == .anthropic { await turnPages(list, &models) }
+        let found = type == .auto ? await identity(list) : type
         await details(found, &models)
         return .up(type: found, models: models)
     }
@@ -82,8 +95,12 @@ struct Prober {
 
     // MARK: Who is it
 
-    private func identity(owner: String?, models: [ModelFacts]) async -> Configuration.BackendType {
-        switch owner {
+    private mutating func identity(_ list: ModelList.Answer) async -> Configuration.BackendType {
+        if list.isAnthropic {
+            dialect = .anthropic
+            return .openaiCompatible
+        }
+        switch list.owner {
         case "vllm": return .vllm
         case "sglang": return .sglang
         case "llamacpp": return .llamacpp
@@ -97,15 +114,29 @@ struct Prober {
         if let root = await get("/get_model_info").json, root["model_path"]?.isString == true {
             return .sglang
         }
-        let knowsLength = models.contains { $0.contextWindow != nil }
+        let knowsLength = list.models.contains { $0.contextWindow != nil }
         if knowsLength, let root = await get("/version").json, root["version"]?.isString == true {
             return .vllm
         }
+        await askPaths()
         return .openaiCompatible
     }
 
     private func isOllama() async -> Bool {
         await get("/api/version").json?["version"]?.isString == true
+    }
+
+    /// A server of which nothing is known speaks Anthropic's API if it takes messages and no chats.
+    private mutating func askPaths() async {
+        guard await takes("/v1/messages"), await !takes("/v1/chat/completions") else { return }
+        dialect = .anthropic
+    }
+
+    /// Whether an empty request is refused for what it lacks, and not for where it went.
+    private func takes(_ path: String) async -> Bool {
+        let answer = await carrier(Probe(url: url + path, body: Array("{}".utf8), key: key))
+        guard case .answered(let status, _) = answer else { return false }
+        return (400...499).contains(status) && ![404, 405, 410].contains(status)
     }
 
     // MARK: Details
@@ -171,8 +202,24 @@ struct Prober {
         shown = shown.filter { listed.contains($0.key) }
     }
 
-    private func get(_ path: String, time: Duration = ProbeLimits.localTime) async -> ProbeAnswer {
-        await carrier(Probe(url: url + path, key: key, time: time))
+    /// The pages behind the first one.
+    private func turnPages(_ first: ModelList.Answer, _ models: inout [ModelFacts]) async {
+        var page = first
+        for _ in 1..<ProbeLimits.pages {
+            guard page.hasMore, let last = page.models.last, models.count < ProbeLimits.models else { return }
+            let path = "/v1/models?limit=1000&after_id=\(last.id.percentEncoded)"
+            let answer = await get(path, isAnthropic: true, time: ProbeLimits.remoteTime)
+            guard let next = answer.json.flatMap(ModelList.read), !next.models.isEmpty else { return }
+            let known = Set(models.map(\.id))
+            models += next.models.filter { !known.contains($0.id) }.prefix(ProbeLimits.models - models.count)
+            page = next
+        }
+    }
+
+    private func get(
+        _ path: String, isAnthropic: Bool = false, time: Duration = ProbeLimits.localTime
+    ) async -> ProbeAnswer {
+        await carrier(Probe(url: url + path, key: key, isAnthropic: isAnthropic, time: time))
     }
 
     /// Beside the path that chats go to.
@@ -189,5 +236,33 @@ struct Prober {
             true
         case .ollama, .vllm, .llamacpp, .lmstudio, .sglang, .openaiCompatible, .auto: false
         }
+    }
+}
+
+extension ProbeAnswer {
+    /// An error in the shape of Anthropic's API.
+    fileprivate var isAnthropicError: Bool {
+        guard case .answered(400..., let body) = self, let root = (try? JSONDocument(parsing: body))?.root
+        else {
+            return false
+        }
+        return root["type"]?.stringEquals("error") == true && root["error"]?["type"]?.isString == true
+    }
+}
+
+extension String {
+    /// For a value in a query (RFC 3986 section 2.3).
+    fileprivate var percentEncoded: String {
+        var text = ""
+        for byte in utf8 {
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e:
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                text += digits.utf8.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return text
     }
 }

@@ -3,6 +3,7 @@
 
 internal import EventLoop
 internal import Shared
+internal import Translation
 internal import Upstream
 
 extension UpstreamClient {
@@ -42,7 +43,8 @@ extension Probe {
             UpstreamRequest.Header("user-agent", "dragoman/\(dragomanVersion)"),
         ]
         if body != nil { headers.append(.init("content-type", "application/json")) }
-        if let key { headers.append(.init("authorization", key.revealed { "Bearer \($0)" })) }
+        if isAnthropic { headers.append(.init("anthropic-version", MessagesHead.defaultVersion)) }
+        if let key { headers.append(.init(key: key, for: isAnthropic ? .anthropic : .auto)) }
         return UpstreamRequest(
             url: url, method: body.map { .post(body: $0) } ?? .get, headers: headers,
             limits: TransferLimits(connect: time, firstByte: time, idle: time))
