@@ -13,7 +13,8 @@ struct FuzzTarget: Sendable {
 
 let fuzzTargets: [FuzzTarget] = [
     FuzzTarget(name: "json", run: fuzzJSON), FuzzTarget(name: "sse", run: fuzzSSE),
-    FuzzTarget(name: "reply", run: fuzzReply), FuzzTarget(name: "arguments", run: fuzzArguments),
+    FuzzTarget(name: "reply", run: fuzzReply), FuzzTarget(name: "relay", run: fuzzRelay),
+    FuzzTarget(name: "arguments", run: fuzzArguments),
     FuzzTarget(name: "failure", run: fuzzFailure), FuzzTarget(name: "request", run: fuzzRequest),
     FuzzTarget(name: "carriers", run: fuzzCarriers),
     FuzzTarget(name: "head", run: fuzzHead), FuzzTarget(name: "chunked", run: fuzzChunked),

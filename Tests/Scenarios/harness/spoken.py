@@ -53,7 +53,8 @@ def call(name: str, *pieces: str, index: int = 0) -> list[bytes]:
 def end(reason: str = "end_turn", **usage: int) -> list[bytes]:
     """`message_delta` and `message_stop`."""
     delta = {"stop_reason": reason, "stop_sequence": None}
-    return [frame("message_delta", delta=delta, usage={"output_tokens": 15, **usage}), frame("message_stop")]
+    counts = {"input_tokens": 25, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 15, **usage}
+    return [frame("message_delta", delta=delta, usage=counts), frame("message_stop")]
 
 
 def error(kind: str = "overloaded_error", message: str = "Overloaded") -> Json:

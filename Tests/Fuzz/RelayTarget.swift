@@ -1,0 +1,106 @@
+// Replies that are handed through: the same bytes however they were cut, in whole frames, with one end, and
+// never an end that looks complete when it is none.
+
+import JSON
+
+@testable import Translation
+
+/// Whole replies of both APIs, streamed and not.
+func fuzzRelay(_ bytes: [UInt8], _ random: inout SeededRandom) {
+    let door: FrontDoor = Bool.random(using: &random) ? .messages : .chat
+    var head = UpstreamHead(
+        status: [200, 200, 200, 200, 400, 529].randomElement(using: &random) ?? 200, contentType: "")
+    head.contentType = ["text/event-stream", "text/html", ""].randomElement(using: &random) ?? ""
+    head.shouldRetry = [nil, true, false].randomElement(using: &random) ?? nil
+    let ends: [UpstreamEnd] = [.complete, .complete, .broken(detail: "reset"), .timedOut(limit: "idle")]
+    let script = RelayScript(
+        bytes: bytes, door: door, head: head, end: ends.randomElement(using: &random) ?? .complete)
+    let cuts = random.cuts(bytes.count)
+    for streaming in [true, false] {
+        let whole = ShownRelay(script, streaming: streaming, cuts: [])
+        let cut = ShownRelay(script, streaming: streaming, cuts: cuts)
+        expect(whole == cut, "the same reply when cut at \(cuts)")
+        whole.check(door, streaming: streaming)
+        guard streaming else { continue }
+        let early = ShownRelay(script, streaming: true, cuts: cuts, isEarly: true)
+        early.check(door, streaming: true)
+        expect(early.failure == nil && early.phase == whole.phase, "the status was sent")
+    }
+}
+
+private struct RelayScript {
+    var bytes: [UInt8]
+    var door: FrontDoor
+    var head: UpstreamHead
+    var end: UpstreamEnd
+}
+
+private struct ShownRelay: Equatable {
+    var output: [UInt8] = []
+    var phase: RelayedReply.Phase
+    var failure: ClientError?
+    var repairs: [String]
+    var usage: Usage
+
+    init(_ script: RelayScript, streaming: Bool, cuts: [Int], isEarly: Bool = false) {
+        var reply = RelayedReply(
+            door: script.door, streaming: streaming, requestID: "req_1", requestedModel: "claude \"x\"")
+        if isEarly { reply.commitEarly() }
+        reply.receive(head: script.head)
+        var start = 0
+        for cut in cuts + [script.bytes.count] {
+            reply.receive(script.bytes[start..<cut])
+            start = cut
+            let part = reply.takeOutput()
+            output += part
+            // A ping of ours may come next.
+            expect(!streaming || part.isEmpty || part.endsFrame, "no half frame: \(part.suffix(40))")
+        }
+        reply.end(script.end)
+        output += reply.takeOutput()
+        expect(!reply.wantsMore, "the reply has ended")
+        phase = reply.phase
+        failure = reply.failure
+        repairs = reply.repairs
+        usage = reply.usage
+        // Nothing follows the end.
+        reply.receive(Array("data: {\"type\":\"message_stop\"}\n\n".utf8))
+        reply.end(.complete)
+        reply.ping()
+        reply.commitEarly()
+        expect(reply.takeOutput().isEmpty && reply.phase == phase, "nothing after the end")
+    }
+
+    func check(_ door: FrontDoor, streaming: Bool) {
+        expect(usage.input >= 0 && usage.output >= 0 && usage.cacheRead >= 0, "counts are counts")
+        if let failure {
+            expect(output.isEmpty && phase != .ended(.completed), "an error or a reply, not both")
+            return expectSayable(failure)
+        }
+        expect(!output.isEmpty, "there is an answer")
+        let text = String(decoding: output, as: UTF8.self)
+        guard streaming else {
+            expect((try? JSONDocument(parsing: output))?.root.kind != nil, "the answer is JSON: \(text)")
+            return
+        }
+        guard phase != .ended(.completed) else { return }
+        // The last frame is the error, with our id where the API has one.
+        let last = text.unicodeScalars.split(separator: "\n").last.map(String.init) ?? ""
+        expect(
+            last.hasPrefix("data: {") && last.contains("\"error\":"), "the end says that it is none: \(last)")
+        expect(door == .chat || last.hasSuffix("\"request_id\":\"req_1\"}"), "with our id: \(last)")
+    }
+}
+
+extension [UInt8] {
+    /// Whether a blank line stands at the end.
+    fileprivate var endsFrame: Bool {
+        var ends = 0
+        var at = endIndex
+        while at > 0, ends < 2, self[at - 1] == 0x0A || self[at - 1] == 0x0D {
+            at -= self[at - 1] == 0x0A && at > 1 && self[at - 2] == 0x0D ? 2 : 1
+            ends += 1
+        }
+        return ends == 2 || at == 0
+    }
+}
