@@ -82,6 +82,7 @@ struct ScriptedUpstream: Sendable {
         }
         plan.prefill = json["prefill"]?.string
         plan.disableParallelToolUse = json["single"]?.bool ?? false
+        plan.thinkingRequested = json["thinking"]?.bool ?? true
         plan.thinkingDisplayOmitted = json["omitted"]?.bool ?? false
         if json["echo"]?.bool == true { plan.reasoningEcho = .reasoningContent }
         plan.contextWindow = json["window"]?.int

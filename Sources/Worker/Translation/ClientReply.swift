@@ -29,6 +29,12 @@ public struct ClientReply: Sendable {
     public var phase: Phase { translated?.phase ?? relayed?.phase ?? .undecided }
     /// The error, when the reply ended before anything was said to the client.
     public var failure: ClientError? { translated?.failure ?? relayed?.failure }
+    /// What the backend said that its model does not take, when it failed without having answered anything.
+    public var refused: Feature? { translated?.refused }
+    /// Something of an answer has come; what is handed through is not looked into.
+    public var hasBegun: Bool { translated?.hasBegun ?? false }
+    /// The model has stopped; only counts and the end of the framing can still come.
+    public var hasStopped: Bool { translated?.hasStopped ?? false }
     /// False once the reply has ended: the transfer may be ended too.
     public var wantsMore: Bool { translated?.wantsMore ?? relayed?.wantsMore ?? false }
     public var hasOutput: Bool { translated?.hasOutput ?? relayed?.hasOutput ?? false }

@@ -42,6 +42,10 @@ public struct Profile: Sendable {
 
     // Tools
 
+    /// Takes function definitions, calls and their results at all.
+    public var tools = true
+    /// Takes them for every model, also for those whose template knows none.
+    public var emulatesTools = false
     public var toolChoice: ToolChoiceSupport = .full(any: "required")
     public var parallelToolCalls = false
     public var toolNames = ToolNameRule()

@@ -43,6 +43,7 @@ extension Profile {
         $0.thinkingBudget = .budgetTokens
         $0.effort = EffortSupport()
         $0.effort?.inTemplate = true
+        $0.emulatesTools = true
         $0.imageURLs = false
         // Schemas become a GBNF grammar.
         $0.schema.dropped = ["$schema", "$id", "$comment", "examples", "deprecated", "readOnly"]
@@ -58,6 +59,7 @@ extension Profile {
         $0.reasoningEcho = .reasoningContent
         $0.effort = EffortSupport()
         $0.effort?.models = gptOSS
+        $0.emulatesTools = true
         $0.imageURLs = false
         $0.schema = llamacpp.schema
     }

@@ -14,8 +14,9 @@ public struct ReplyPlan: Sendable {
     public var toolSchemas: [String: [UInt8]] = [:]
     /// Stop sequences as the client asked for them, also those that the backend was not sent.
     public var stopSequences: [String] = []
-    /// The client asked for thinking; without it reasoning is not shown as thinking blocks.
-    public var thinkingRequested = false
+    /// The client asked for thinking. Without it the API shows none, so reasoning that comes nevertheless is
+    /// kept back; only when nothing else comes, it is the answer.
+    public var thinkingRequested = true
     /// `thinking.display` is `omitted`: blocks appear, their text does not.
     public var thinkingDisplayOmitted = false
     public var thinkTags: ThinkTagMode = .auto
@@ -37,6 +38,8 @@ public struct ReplyPlan: Sendable {
     public var loadedWindow: Int?
     /// Tokens of the prompt by our estimate; 0 = not estimated.
     public var promptEstimate = 0
+    /// What the call asks of the backend that a model may not take; a refusal is about one of these.
+    public var features: Set<Feature> = []
 
     public init() {}
 }

@@ -134,6 +134,8 @@ public struct UpstreamHead: Sendable {
     public var status: Int
     /// Lower-cased media type without parameters, or "".
     public var contentType: String
+    /// Lower-cased `content-encoding`, or "".
+    public var contentEncoding = ""
     public var retryAfter: String?
     /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, such as `6m0s`.
     public var rateLimitReset: String?
@@ -153,6 +155,9 @@ public struct UpstreamHead: Sendable {
         self.shouldRetry = shouldRetry
         self.receivedAt = receivedAt
     }
+
+    /// Whether the body is what it is, and not compressed.
+    var isReadable: Bool { contentEncoding.isEmpty || contentEncoding == "identity" }
 }
 
 /// How the upstream's answer ended, as the transport saw it.

@@ -37,6 +37,14 @@ extension ClientError {
         out.append(UInt8(ascii: "}"))
     }
 
+    static func compressed(_ head: UpstreamHead) -> ClientError {
+        ClientError(
+            status: 502, kind: .api,
+            message:
+                "the backend's answer is compressed (\(Quoted.shown(head.contentEncoding))), which was not asked for",
+            shouldRetry: false)
+    }
+
     static let answerTooLarge = ClientError(
         status: 502, kind: .api, message: "the backend's answer is larger than this gateway reads",
         shouldRetry: false)

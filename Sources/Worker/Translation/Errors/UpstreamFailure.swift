@@ -148,7 +148,10 @@ enum UpstreamFailure {
     private static func notFound(
         _ said: FailureText, _ message: String, _ model: String?, _ path: StaticString
     ) -> ClientError {
-        guard said.message.lowercased().contains("model") || said.code.contains("model") else {
+        let words = said.message.lowercased()
+        // The latter is OpenRouter's: the model is there, but not for such a request.
+        guard words.contains("model") || said.code.contains("model") || words.contains("no endpoints found")
+        else {
             return ClientError(
                 status: 502, kind: .api, message: "backend has no \(path) (404)",
                 shouldRetry: false)

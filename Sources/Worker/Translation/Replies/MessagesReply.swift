@@ -33,7 +33,10 @@ public struct MessagesReply: Sendable {
     public private(set) var phase = Phase.undecided
     /// The error, when the reply ended before anything was said to the client.
     public private(set) var failure: ClientError?
+    /// What the backend said that its model does not take, when it failed without having answered anything.
+    public private(set) var refused: Feature?
 
+    private let features: Set<Feature>
     private let streaming: Bool
     private let requestID: String
     private let requestedModel: String
@@ -56,6 +59,7 @@ public struct MessagesReply: Sendable {
         self.streaming = streaming
         self.requestID = requestID
         self.requestedModel = requestedModel
+        features = plan.features
         reader = OpenAIChunkReader(plan: plan)
         if plan.dialect == .ollama { ollama = OllamaLines(plan: plan, model: requestedModel) }
         composer = ReplyComposer(
@@ -67,7 +71,8 @@ public struct MessagesReply: Sendable {
 
     public mutating func receive(head: UpstreamHead) {
         self.head = head
-        if !(200...299).contains(head.status) { body = .failure }
+        let isFailure = !(200...299).contains(head.status)
+        if isFailure { body = .failure } else if !head.isReadable { fail(.compressed(head)) }
     }
 
     public mutating func receive(_ bytes: [UInt8]) { receive(bytes.span) }
@@ -98,6 +103,7 @@ public struct MessagesReply: Sendable {
             if !streaming, composer.writer.output.count > Self.documentLimit { fail(.answerTooLarge) }
         case .document: collect(bytes, limit: Self.documentLimit)
         case .failure:
+            guard head.isReadable else { return }
             // The rest of a long page says nothing more.
             let room = Self.failureLimit - document.count
             collect(bytes.extracting(first: min(room, bytes.count)), limit: Self.failureLimit)
@@ -175,6 +181,12 @@ public struct MessagesReply: Sendable {
 
     /// What was put right in this reply, by name.
     public var repairs: [String] { composer.repairs }
+
+    /// Something of an answer has come.
+    public var hasBegun: Bool { !composer.isBlank }
+
+    /// The model has stopped; only counts and the end of the framing can still come.
+    public var hasStopped: Bool { wantsMore && composer.stop != nil }
 
     /// False once the reply has ended: the transfer may be ended too.
     public var wantsMore: Bool { if case .ended = phase { false } else { true } }
@@ -274,9 +286,13 @@ public struct MessagesReply: Sendable {
     private mutating func readFailure() {
         let root = (try? JSONDocument(parsing: document))?.root
         if let text = root.flatMap(UpstreamFailure.unparsedCalls), recovers(text) { return }
-        fail(
+        let error =
             ollama?.failure(head, document)
-                ?? UpstreamFailure.answer(head: head, body: document, model: requestedModel))
+            ?? UpstreamFailure.answer(head: head, body: document, model: requestedModel)
+        // By all of its words: those for the client may be fewer.
+        refused = FeatureRefusal.feature(
+            FailureText(body: document).message, status: head.status, in: features)
+        fail(error)
     }
 
     /// Whether calls that the backend could not read can be read here; then they end the reply.
@@ -339,6 +355,9 @@ public struct MessagesReply: Sendable {
     }
 
     private mutating func fail(_ error: ClientError, as outcome: Outcome? = nil) {
+        if refused == nil, composer.isBlank {
+            refused = FeatureRefusal.feature(error.message, status: error.status, in: features)
+        }
         if phase == .streaming {
             composer.fail(error, requestID: requestID)
         } else {

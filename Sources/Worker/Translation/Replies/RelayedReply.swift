@@ -67,7 +67,8 @@ public struct RelayedReply: Sendable {
 
     public mutating func receive(head: UpstreamHead) {
         self.head = head
-        if !(200...299).contains(head.status) { body = .failure }
+        let isFailure = !(200...299).contains(head.status)
+        if isFailure { body = .failure } else if !head.isReadable { fail(.compressed(head)) }
     }
 
     public mutating func receive(_ bytes: [UInt8]) { receive(bytes.span) }
@@ -110,6 +111,7 @@ public struct RelayedReply: Sendable {
             }
             bytes.withUnsafeBufferPointer { document.append(contentsOf: $0) }
         case .failure:
+            guard head.isReadable else { return }
             // The rest of a long page says nothing more.
             let room = MessagesReply.failureLimit - document.count
             bytes.extracting(first: min(room, bytes.count)).withUnsafeBufferPointer {

@@ -9,6 +9,8 @@ struct ReplyComposer: Sendable {
     private static let repairLimit = 32
     /// White space held back before it is known whether text follows.
     private static let gapLimit = 4096
+    /// Reasoning kept back in case that it turns out to be the answer, in bytes; more than that is none.
+    private static let hiddenLimit = 1 << 20
     /// A token is about this many bytes, when a backend does not count.
     private static let bytesPerToken = 4
 
@@ -30,6 +32,10 @@ struct ReplyComposer: Sendable {
     private var calls = ToolCallBuffer()
     private var callsShown = 0
     private var shownIDs: Set<String> = []
+
+    /// Reasoning that the client did not ask for.
+    private var hidden: [UInt8] = []
+    private var isHiddenLost = false
 
     private(set) var stop: StopReason?
     private var reported: Usage?
@@ -72,6 +78,9 @@ struct ReplyComposer: Sendable {
         let input = reported.input &+ reported.cacheRead &+ reported.cacheCreation
         return input > 0 ? input : nil
     }
+
+    /// Nothing of an answer has come.
+    var isBlank: Bool { outputBytes == 0 && calls.isEmpty && stop == nil }
 
     mutating func start() {
         var usage = usage
@@ -136,6 +145,7 @@ struct ReplyComposer: Sendable {
     mutating func finish() {
         endTags()
         show(recovery.finish(isCut: isCut))
+        showHidden()
         endChannel()
         while let call = calls.next() { show(call, isCut: isCut && calls.isEmpty) }
         writer.finish(reason(), usage)
@@ -254,8 +264,34 @@ struct ReplyComposer: Sendable {
     private mutating func emit(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
         guard !bytes.isEmpty else { return }
         outputBytes &+= bytes.count
+        if channel == .reasoning, !plan.thinkingRequested { return hide(bytes) }
         if open != channel { return begin(channel, bytes) }
         channel == .text ? writer.text(bytes) : writer.thinking(bytes)
+    }
+
+    private mutating func hide(_ bytes: ArraySlice<UInt8>) {
+        guard !isHiddenLost, hidden.count + bytes.count <= Self.hiddenLimit else {
+            isHiddenLost = true
+            hidden = []
+            return
+        }
+        hidden.append(contentsOf: bytes)
+    }
+
+    /// Servers whose reasoning parser waits for a tag that never comes, since thinking was switched off, give the
+    /// whole answer as reasoning.
+    private mutating func showHidden() {
+        guard !hidden.isEmpty else { return }
+        let answer = hidden
+        hidden = []
+        switch stop {
+        case .maxTokens, .contextWindowExceeded, .refusal: return
+        case .endTurn, .stopSequence, .toolUse, nil: break
+        }
+        guard writer.blocks == 0, calls.isEmpty else { return }
+        note("reasoning-as-answer")
+        outputBytes &-= answer.count
+        emit(answer[...], .text)
     }
 
     /// A block that is not open yet waits for something other than space.

@@ -57,6 +57,7 @@ struct ConversationBuilder {
         }
         endTurn()
         extendLast()
+        if !profile.tools { messages = Self.withoutCalls(messages) }
         return system
     }
 

@@ -63,6 +63,7 @@ extension OllamaRequest {
 
     private mutating func write(_ images: [TextSlice]) {
         guard !images.isEmpty else { return }
+        features.insert(.images)
         writer.name("images")
         writer.beginArray()
         for image in images { writer.value(Text(image)) }
@@ -70,24 +71,18 @@ extension OllamaRequest {
     }
 
     private mutating func write(_ turn: AssistantTurn) {
-        var text = turn.text
-        if !canCall {
-            for call in turn.calls {
-                var told: [Text.Piece] = [.words("[called "), .plain(call.name)]
-                if let input = call.input { told += [.words(" "), .json(input)] }
-                text.add(Text(told + [.words("]")]), boundary: "\n")
-            }
-        }
-        beginMessage("assistant", text)
+        beginMessage("assistant", turn.text)
         if profile.reasoningEcho == .thinking, !turn.reasoning.isEmpty {
+            features.insert(.thinking)
             writer.name("thinking")
             writer.value(turn.reasoning)
         }
-        if canCall, !turn.calls.isEmpty { write(turn.calls) }
+        if !turn.calls.isEmpty { write(turn.calls) }
         writer.endObject()
     }
 
     private mutating func write(_ calls: [ToolUse]) {
+        features.insert(.tools)
         writer.name("tool_calls")
         writer.beginArray()
         for call in calls {
@@ -109,27 +104,13 @@ extension OllamaRequest {
     private mutating func write(resultOf call: ToolUse, _ text: Text, _ pictures: [ImageSource]) {
         var content = text
         var images: [TextSlice] = []
-        if !canCall { content = Text("[result of \(call.name)]\n").adding(text) }
         for picture in pictures { gather(.image(picture), &content, &images) }
-        beginMessage(canCall ? "tool" : "user", content)
+        beginMessage("tool", content)
         write(images)
-        if canCall {
-            writer.name("tool_name")
-            writer.value(names.upstream(call.name))
-            writer.name("tool_call_id")
-            writer.value(ToolIdentifier.forUpstream(call.id))
-        }
+        writer.name("tool_name")
+        writer.value(names.upstream(call.name))
+        writer.name("tool_call_id")
+        writer.value(ToolIdentifier.forUpstream(call.id))
         writer.endObject()
-    }
-
-    /// Templates of models without tools pass over calls and results; to those they are told as text.
-    private var canCall: Bool { !target.lacking.contains(.tools) }
-}
-
-extension Text {
-    fileprivate func adding(_ other: Text) -> Text {
-        var whole = self
-        whole.add(other, boundary: "")
-        return whole
     }
 }

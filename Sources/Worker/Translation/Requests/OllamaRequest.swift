@@ -18,17 +18,19 @@ struct OllamaRequest {
     var names: UpstreamToolNames
     var writer: JSONWriter
     var omissions: [Omission]
+    /// What was written that a model may not take.
+    var features: Set<Feature> = []
 
     init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
         self.request = request
         var target = asked
         target.contextWindow = target.contextWindow ?? UpstreamTarget.unknownOllamaWindow
-        target.profile = target.profile.without(target.lacking)
+        target.profile = asked.usableProfile
         self.target = target
         profile = target.profile
-        tools = try SentTools(request, profile, lacking: target.lacking)
+        tools = try SentTools(request, profile)
         names = UpstreamToolNames(profile.toolNames)
-        omissions = request.omissions
+        omissions = request.omissions + request.omissions(lacking: target.lacking)
         writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
     }
 
@@ -55,7 +57,10 @@ struct OllamaRequest {
         for message in ending.messages { write(message) }
         if let last = ending.prefill { write(.assistant(last)) }
         writer.endArray()
-        if !tools.tools.isEmpty { writer.functions(tools.tools, &names, profile) }
+        if !tools.tools.isEmpty {
+            features.formUnion([.tools, .schemaKeywords])
+            writer.functions(tools.tools, &names, profile)
+        }
         writeThink(hasPrefill: ending.prefill != nil)
         writeFormat()
         writeOptions(length.maxTokens)
@@ -71,16 +76,16 @@ struct OllamaRequest {
         writer.endObject()
         return UpstreamCall(
             path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
-            plan: ReplyPlan(request, target, tools, names, length, ending))
+            plan: ReplyPlan(request, target, tools, names, length, ending, features))
     }
 
     // MARK: Parameters
 
     private mutating func writeThink(hasPrefill: Bool) {
+        if hasPrefill { features.insert(.prefill) }
+        let before = writer.bytes.count
         omissions += ThinkingWords(request, target, hasPrefill: hasPrefill).write(to: &writer)
-        if request.thinking.isOn, target.lacking.contains(.thinking) {
-            omit("thinking", "the model cannot think")
-        }
+        if writer.bytes.count > before { features.insert(.thinking) }
     }
 
     private mutating func writeOptions(_ maxTokens: Int) {
@@ -115,8 +120,10 @@ struct OllamaRequest {
         guard case .schema = profile.structuredOutput else {
             return omit("output_config.format", "the model takes no schema; asked in the prompt")
         }
+        features.formUnion([.structuredOutput, .schemaKeywords])
         writer.name("format")
-        writer.raw(schema)
+        var schemas = SchemaWriter(profile.schema)
+        schemas.write(schema, to: &writer)
     }
 
     private mutating func writeKeepAlive() {

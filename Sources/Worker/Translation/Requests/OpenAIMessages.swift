@@ -23,6 +23,8 @@ extension OpenAIRequest {
                     writer.value(parts)
                 }
             }
+            let hasImage = parts.contains { if case .image = $0 { true } else { false } }
+            if hasImage { features.insert(.images) }
         case .tool(let call, let text, _):
             writer.beginObject()
             writer.name("role")
@@ -54,6 +56,7 @@ extension OpenAIRequest {
         } else {
             writer.value(text)
         }
+        if profile.reasoningEcho != .none, !turn.reasoning.isEmpty { features.insert(.thinking) }
         switch profile.reasoningEcho {
         case .reasoningContent where !turn.reasoning.isEmpty:
             writer.name("reasoning_content")
@@ -72,6 +75,7 @@ extension OpenAIRequest {
     }
 
     private mutating func write(_ calls: [ToolUse]) {
+        features.insert(.tools)
         writer.name("tool_calls")
         writer.beginArray()
         for call in calls {

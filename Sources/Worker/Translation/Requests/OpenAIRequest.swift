@@ -11,14 +11,18 @@ struct OpenAIRequest {
     var names: UpstreamToolNames
     var writer: JSONWriter
     private var omissions: [Omission]
+    /// What was written that a model may not take.
+    var features: Set<Feature> = []
 
-    init(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
+    init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
         self.request = request
+        var target = asked
+        target.profile = asked.usableProfile
         self.target = target
         profile = target.profile
         tools = try SentTools(request, profile)
         names = UpstreamToolNames(profile.toolNames)
-        omissions = request.omissions
+        omissions = request.omissions + request.omissions(lacking: target.lacking)
         writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
     }
 
@@ -49,12 +53,14 @@ struct OpenAIRequest {
         writeLength(length.maxTokens)
         writeSampling()
         writeOutputFormat()
+        let beforeThinking = writer.bytes.count
         omissions += ThinkingWords(request, target, hasPrefill: prefill.prefill != nil).write(to: &writer)
+        if writer.bytes.count > beforeThinking { features.insert(.thinking) }
         writeEnd(hasPrefill: prefill.prefill != nil)
         writer.endObject()
         return UpstreamCall(
             path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
-            plan: ReplyPlan(request, target, tools, names, length, prefill))
+            plan: ReplyPlan(request, target, tools, names, length, prefill, features))
     }
 
     // MARK: Parameters
@@ -115,12 +121,15 @@ struct OpenAIRequest {
             writer.name("name")
             writer.value("output")
             writer.name("schema")
-            writer.raw(schema)
+            var schemas = SchemaWriter(profile.schema)
+            schemas.write(schema, to: &writer)
             writer.endObject()
             writer.endObject()
+            features.formUnion([.structuredOutput, .schemaKeywords])
         case .objectOnly:
             writer.name("response_format")
             writer.raw(#"{"type":"json_object"}"#)
+            features.insert(.structuredOutput)
             omit("output_config.format", "the backend takes no schema; asked in the prompt")
         case .unsupported:
             omit("output_config.format", "the backend takes no schema; asked in the prompt")
@@ -128,6 +137,7 @@ struct OpenAIRequest {
     }
 
     private mutating func writeEnd(hasPrefill: Bool) {
+        if hasPrefill { features.insert(.prefill) }
         if hasPrefill, case .continueFinalMessage = profile.prefill {
             writer.name("add_generation_prompt")
             writer.value(false)
@@ -139,6 +149,7 @@ struct OpenAIRequest {
         guard request.stream, profile.streamOptions else { return }
         writer.name("stream_options")
         writer.raw(#"{"include_usage":true}"#)
+        features.insert(.streamOptions)
     }
 
     private mutating func omit(_ path: String, _ reason: String) {

@@ -5,9 +5,11 @@ import JSON
 extension OpenAIRequest {
     mutating func writeTools() {
         guard !tools.tools.isEmpty else { return }
+        features.formUnion([.tools, .schemaKeywords])
         writer.functions(tools.tools, &names, profile)
         writeChoice()
         if request.disableParallelToolUse, profile.parallelToolCalls {
+            features.insert(.parallelToolCalls)
             writer.name("parallel_tool_calls")
             writer.value(false)
         }
@@ -15,6 +17,7 @@ extension OpenAIRequest {
 
     private mutating func writeChoice() {
         guard let choice = tools.choice else { return }
+        features.insert(.toolChoice)
         writer.name("tool_choice")
         switch choice {
         case .auto: writer.value("auto")

@@ -35,6 +35,9 @@ struct PromptTally: Sendable {
     var pictures = 0
     /// Reasoning of earlier turns, which not every backend gets.
     var thinking = 0
+    /// Of the text: definitions of tools. Of the pictures: images, but no pages. Not every model gets them.
+    var tools = 0
+    var images = 0
 
     /// Anthropic's own figure for a picture of 1.15 megapixels.
     static let image = 1500
@@ -46,7 +49,9 @@ struct PromptTally: Sendable {
     init(_ request: MessagesRequest) {
         text = 8
         for slice in request.system { text += TextTokens.estimate(slice.bytes) + 2 }
+        let before = text
         for tool in ToolAvailability(request).offered(request.tools) { add(tool) }
+        tools = text - before
         for message in request.messages {
             text += Self.perMessage
             for block in message.blocks { add(block) }
@@ -71,7 +76,7 @@ struct PromptTally: Sendable {
     private mutating func add(_ block: Block) {
         switch block {
         case .text(let node), .summary(let node): add(node)
-        case .image: pictures += Self.image
+        case .image: add(images: 1)
         case .document(let document): add(document)
         case .searchResult(let title, let source, let content):
             text += 4
@@ -95,8 +100,13 @@ struct PromptTally: Sendable {
         }
     }
 
+    private mutating func add(images count: Int) {
+        images += count * Self.image
+        pictures += count * Self.image
+    }
+
     private mutating func add(_ document: Document) {
-        pictures += document.images.count * Self.image
+        add(images: document.images.count)
         switch document.source {
         case .text(let texts):
             text += 8
@@ -115,9 +125,10 @@ extension MessagesRequest {
     /// How many tokens the prompt probably has for this backend and model.
     public func estimate(for target: UpstreamTarget) -> PromptEstimate {
         var estimate = PromptEstimate()
-        let thinking = target.profile.reasoningEcho == .none ? 0 : tally.thinking
-        estimate.text = tally.text + thinking
-        estimate.pictures = tally.pictures
+        let profile = target.usableProfile
+        let thinking = profile.reasoningEcho == .none ? 0 : tally.thinking
+        estimate.text = tally.text - (profile.tools ? 0 : tally.tools) + thinking
+        estimate.pictures = tally.pictures - (profile.vision ? 0 : tally.images)
         estimate.ratio = target.tokenRatio
         // Templates may drop earlier reasoning, edits leave results out, pictures count differently everywhere.
         estimate.isTelling = contextEdits.isEmpty && tally.pictures == 0 && thinking < tally.text / 10

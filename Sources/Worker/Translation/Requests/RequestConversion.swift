@@ -31,7 +31,7 @@ extension MessagesRequest {
 extension ReplyPlan {
     init(
         _ request: MessagesRequest, _ target: UpstreamTarget, _ tools: SentTools, _ names: UpstreamToolNames,
-        _ length: Length, _ ending: Ending
+        _ length: Length, _ ending: Ending, _ asked: Set<Feature>
     ) {
         dialect = target.profile.dialect
         toolNames = tools.tools.map(\.name)
@@ -47,6 +47,8 @@ extension ReplyPlan {
         maxTokens = length.maxTokens
         contextWindow = target.contextWindow
         loadedWindow = target.loadedWindow
+        // Simplified once, a schema has nothing more to give up.
+        features = asked.subtracting(target.lacking)
         promptEstimate = request.estimate(for: target).tokens
         if let turn = ending.prefill {
             var writer = JSONWriter()

@@ -50,6 +50,12 @@ struct SchemaWriter {
         writer.endObject()
     }
 
+    /// The schema of an answer, which may be of any type.
+    mutating func write(_ schema: JSONNode, to writer: inout JSONWriter) {
+        guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
+        writeSchema(schema, Context(root: schema, start: writer.bytes.count), 0, &writer)
+    }
+
     private static let unions: Set<String> = ["anyOf", "oneOf", "allOf", "not", "enum"]
 
     /// The properties of all alternatives, each name once; none of them is required.

@@ -12,7 +12,7 @@ struct ThinkingWords {
 
     init(_ request: MessagesRequest, _ target: UpstreamTarget, hasPrefill: Bool) {
         self.request = request
-        profile = target.profile
+        profile = target.usableProfile
         model = target.model
         var thinking = request.thinking
         if hasPrefill, thinking.isOn, case .passedWithoutThinking = profile.prefill {

@@ -46,14 +46,12 @@ struct SentTools {
     var nudge: Text?
     private(set) var omissions: [Omission] = []
 
-    init(
-        _ request: MessagesRequest, _ profile: Profile, lacking: Set<Feature> = []
-    ) throws(ClientError) {
-        guard !lacking.contains(.tools) else {
-            if !request.tools.isEmpty {
-                omissions.append(Omission(path: "tools", reason: "the model takes no tools"))
+    init(_ request: MessagesRequest, _ profile: Profile) throws(ClientError) {
+        guard profile.tools else {
+            switch request.toolChoice {
+            case .any, .tool: throw .invalid("tool_choice: the model does not take tools")
+            case .auto, .never, nil: return
             }
-            return
         }
         tools = ToolAvailability(request).offered(request.tools)
         choice = request.toolChoice

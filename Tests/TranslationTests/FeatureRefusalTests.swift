@@ -1,0 +1,324 @@
+// Which feature a refusal is about: the wordings of real backends, and texts that sound alike and are not.
+
+import JSON
+import Testing
+
+@testable import Translation
+
+@Suite("feature refusals")
+struct FeatureRefusalTests {
+    private static let every = Set(Feature.allCases)
+
+    @Test(
+        "what backends say",
+        arguments: [
+            // Ollama
+            (400, "\"qwen2.5:7b\" does not support thinking", Feature.thinking),
+            (400, "registry.ollama.ai/library/gemma3:4b does not support tools", .tools),
+            (500, "failed to parse grammar", .schemaKeywords),
+            (
+                400,
+                "json: cannot unmarshal array into Go struct field ChatRequest.tools.function.parameters.properties.type of type string",
+                .schemaKeywords
+            ),
+            (
+                400,
+                "think value \"low\" is not supported for this model: reasoning_effort must be one of none",
+                .thinking
+            ),
+            // llama.cpp
+            (500, "tools param requires --jinja flag", .tools),
+            (500, "tool_choice param requires --jinja flag", .tools),
+            (501, "This server does not support tools. Start it with `--jinja`", .tools),
+            (400, "Failed to initialize samplers: failed to parse grammar", .schemaKeywords),
+            (400, "JSON schema conversion failed:\nUnrecognized schema: {\"not\":{}}", .schemaKeywords),
+            (400, "Cannot use custom grammar constraints with tools.", .structuredOutput),
+            (400, "Assistant response prefill is incompatible with enable_thinking.", .prefill),
+            (
+                500,
+                "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+                .images
+            ),
+            (
+                400,
+                "This model does not support multimodal requests: unsupported content[].type 'image_url'",
+                .images
+            ),
+            // vLLM, SGLang
+            (
+                400,
+                "\"auto\" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set",
+                .tools
+            ),
+            (400, "At most 0 image(s) may be provided in one prompt.", .images),
+            (400, "google/gemma is not a multimodal model", .images),
+            (400, "The provided JSON schema contains features not supported by xgrammar.", .schemaKeywords),
+            (
+                400,
+                "[{'type': 'extra_forbidden', 'loc': ('body', 'stream_options'), 'msg': 'Extra inputs are not permitted', 'input': {}}]",
+                .streamOptions
+            ),
+            (422, "body.chat_template_kwargs: Extra inputs are not permitted", .thinking),
+            (422, "body.continue_final_message: Extra inputs are not permitted", .prefill),
+            (422, "body.reasoning_effort: Input should be 'low', 'medium' or 'high'", .thinking),
+            // LM Studio
+            (400, "'response_format.type' must be 'json_schema' or 'text'", .structuredOutput),
+            (
+                400,
+                "Error in iterating prediction stream: ValueError: Model does not support images. Please use a vision model",
+                .images
+            ),
+            // OpenAI, Azure
+            (400, "Unsupported parameter: 'reasoning_effort' is not supported with this model.", .thinking),
+            (400, "Unrecognized request argument supplied: stream_options", .streamOptions),
+            (
+                400, "Unsupported parameter: 'parallel_tool_calls' is not supported with this model.",
+                .parallelToolCalls
+            ),
+            (
+                400,
+                "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+                .structuredOutput
+            ),
+            (
+                400,
+                "Invalid schema for function 'Task': schema must have type 'object' and not have 'oneOf' at the top level.",
+                .schemaKeywords
+            ),
+            (
+                400, "Invalid schema for response_format 'output': In context=(), 'anyOf' is not permitted.",
+                .schemaKeywords
+            ),
+            (400, "Invalid content type. image_url is only supported by certain models.", .images),
+            (
+                404,
+                "tools is not supported in this model. For a list of supported models, refer to the documentation.",
+                .tools
+            ),
+            // OpenRouter
+            (
+                404,
+                "No endpoints found that support tool use. To learn more about provider routing, visit: https://openrouter.ai/docs",
+                .tools
+            ),
+            (404, "No endpoints found that support image input", .images),
+            (404, "No endpoints found that support the provided 'tool_choice' value.", .toolChoice),
+            (400, "Reasoning is mandatory for this endpoint and cannot be disabled.", .thinking),
+            // DeepSeek
+            (400, "Thinking mode does not support this tool_choice", .toolChoice),
+            (400, "deepseek-reasoner does not support this tool_choice", .toolChoice),
+            (400, "This response_format type is unavailable now", .structuredOutput),
+            (
+                400,
+                "Failed to deserialize the JSON body into the target type: messages[1]: unknown variant `image_url`, expected `text` at line 1 column 214",
+                .images
+            ),
+            // Groq
+            (
+                400,
+                "'messages.2' : for 'role:assistant' the following must be satisfied[('messages.2' : property 'reasoning_content' is unsupported)]",
+                .thinking
+            ),
+            (
+                400,
+                "'messages.1' : for 'role:user' the following must be satisfied[('messages.1.content' : value must be a string)]",
+                .images
+            ),
+            (400, "`tool calling` is not supported with this model", .tools),
+            (400, "json mode cannot be combined with tool/function calling", .structuredOutput),
+            (
+                400, "This model does not support response format `json_schema`. See supported models",
+                .structuredOutput
+            ),
+            (
+                400, "invalid JSON schema for tool Read, tools[0].function.parameters: `/$schema`: unknown",
+                .schemaKeywords
+            ),
+            // Mistral
+            (
+                400,
+                "Expected last role User or Tool (or Assistant with prefix True) for serving but got assistant",
+                .prefill
+            ),
+            (400, "Function calling is not enabled for this model", .tools),
+            (422, "body.stream_options: Extra inputs are not permitted", .streamOptions),
+            (422, "body.parallel_tool_calls: Extra inputs are not permitted", .parallelToolCalls),
+            // Gemini
+            (
+                400,
+                "Invalid JSON payload received. Unknown name \"$schema\" at 'tools[0].function_declarations[0].parameters': Cannot find field.",
+                .schemaKeywords
+            ),
+            (
+                400,
+                "* GenerateContentRequest.tools[0].function_declarations[3].parameters.properties[x].properties: should be non-empty for OBJECT type",
+                .schemaKeywords
+            ),
+            (
+                400, "Invalid JSON payload received. Unknown name \"stream_options\": Cannot find field.",
+                .streamOptions
+            ),
+            (
+                400, "Function calling with a response mime type: 'application/json' is unsupported",
+                .structuredOutput
+            ),
+            (400, "Function calling is not enabled for models/gemma-3-27b-it", .tools),
+            // others
+            (400, "adaptive thinking is not supported on this model", .thinking),
+            (
+                400,
+                "This model does not support assistant message prefill. The conversation must end with a user message.",
+                .prefill
+            ),
+            (400, "json: unknown field \"parallel_tool_calls\"", .parallelToolCalls),
+            (400, "property 'tools' is unsupported", .tools),
+        ] as [(Int, String, Feature)])
+    func named(_ status: Int, _ text: String, _ feature: Feature) {
+        #expect(FeatureRefusal.feature(text, status: status, in: Self.every) == feature)
+        // What the call did not contain it was not refused for.
+        #expect(FeatureRefusal.feature(text, status: status, in: Self.every.subtracting([feature])) == nil)
+        #expect(FeatureRefusal.feature(text, status: 401, in: Self.every) == nil)
+        #expect(FeatureRefusal.feature(text, status: 503, in: Self.every) == nil)
+    }
+
+    @Test(
+        "what sounds alike and is about something else",
+        arguments: [
+            "bad thing", "", "Invalid request", "Extra inputs are not permitted",
+            "messages with role 'tool' must be a response to a preceding message with 'tool_calls'.",
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'.",
+            "Invalid 'tools': array too long. Expected an array with maximum length 128, but got 140 instead.",
+            "Invalid 'messages[0].content[1].image_url.url'. Expected a base64-encoded data URL with an image MIME type, unsupported format",
+            "You uploaded an unsupported image. Please make sure your image is valid.",
+            "`max_tokens` must be greater than `thinking.budget_tokens`",
+            "Unexpected role 'user' after role 'tool'", "Conversation roles must alternate user/assistant",
+            "System message must be at the beginning.", "this model only supports single tool-calls at once!",
+            "model 'x' not found", "No endpoints found matching your data policy",
+            "temperature is not supported with this model", "Unsupported value: 'top_p'",
+            "the request exceeds the available context size: tools are not supported",
+        ])
+    func other(_ text: String) {
+        #expect(FeatureRefusal.feature(text, status: 400, in: Self.every) == nil)
+    }
+
+    @Test("a prompt that a validator repeats is not read for long")
+    func echo() {
+        let text = "Field required: " + String(repeating: "x", count: 5000) + " does not support tools"
+        #expect(FeatureRefusal.feature(text, status: 400, in: Self.every) == nil)
+    }
+
+    @Test("a model without tools is not refused for sending what it was not sent")
+    func nothing() {
+        #expect(FeatureRefusal.feature("m does not support tools", status: 400, in: []) == nil)
+    }
+}
+
+@Suite("what a call contains")
+struct CallFeaturesTests {
+    private func features(_ body: String, _ profile: Profile = .vllm, lacking: Set<Feature> = []) throws
+        -> Set<
+            Feature
+        >
+    {
+        var target = UpstreamTarget(model: "m", profile: profile)
+        target.lacking = lacking
+        return try MessagesRequest(parsing: Array(body.utf8)).converted(for: target).plan.features
+    }
+
+    private let everything = """
+        {"model":"x","max_tokens":9,"stream":true,"thinking":{"type":"adaptive"},
+        "tools":[{"name":"f","input_schema":{"type":"object","properties":{}}}],
+        "tool_choice":{"type":"any","disable_parallel_tool_use":true},
+        "output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}},
+        "messages":[{"role":"user","content":[{"type":"image","source":{"type":"base64","media_type":"image/png",
+        "data":"AA=="}}]},{"role":"assistant","content":"So"}]}
+        """
+
+    @Test("all that a call asks for is known")
+    func all() throws {
+        #expect(try features(everything) == Set(Feature.allCases))
+    }
+
+    @Test("a bare call contains nothing that could be refused")
+    func bare() throws {
+        let body = #"{"model":"x","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#
+        #expect(try features(body, .openaiCompatible) == [])
+        // Thinking is switched off in words that a backend may not know.
+        #expect(try features(body) == [.thinking])
+    }
+
+    @Test("what is lacking is not contained", arguments: Feature.allCases.filter { $0 != .prefill })
+    func without(_ feature: Feature) throws {
+        let body =
+            feature == .tools ? everything.replacing(#""type":"any","#, with: #""type":"auto","#) : everything
+        let rest = try features(body, lacking: [feature])
+        #expect(!rest.contains(feature) && rest.contains(.prefill))
+    }
+
+    @Test("earlier calls are tools, too, and earlier reasoning is thinking")
+    func history() throws {
+        let body = """
+            {"model":"x","max_tokens":9,"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":[
+            {"type":"thinking","thinking":"hm","signature":"s"},
+            {"type":"tool_use","id":"a","name":"f","input":{}}]},
+            {"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":"r"}]}]}
+            """
+        #expect(try features(body, .fireworks) == [.tools, .thinking])
+        #expect(try features(body, .fireworks, lacking: [.tools, .thinking]) == [])
+    }
+}
+
+@Suite("refused replies")
+struct RefusedReplyTests {
+    private func reply(_ features: Set<Feature> = [.tools, .thinking], streaming: Bool = true)
+        -> MessagesReply
+    {
+        var plan = ReplyPlan()
+        plan.features = features
+        return MessagesReply(
+            plan: plan, streaming: streaming, messageID: "msg_1", requestID: "req_1", requestedModel: "m",
+            inputEstimate: 1)
+    }
+
+    private let refusal = #"{"error":{"message":"m does not support tools","type":"api_error","code":400}}"#
+
+    @Test("by status, by a frame, by a document", arguments: [true, false])
+    func ways(streaming: Bool) {
+        for (status, type, body) in [
+            (400, "application/json", refusal), (200, "text/event-stream", "data: \(refusal)\n\n"),
+            (200, "application/json", refusal),
+        ] {
+            var reply = reply(streaming: streaming)
+            reply.receive(head: UpstreamHead(status: status, contentType: type))
+            reply.receive(Array(body.utf8))
+            reply.end(.complete)
+            #expect(reply.refused == .tools && reply.failure?.status == 400, "\(status) \(type)")
+        }
+    }
+
+    @Test("also when the status went out early, but not behind an answer's beginning")
+    func late() {
+        var early = reply()
+        early.commitEarly()
+        early.receive(head: UpstreamHead(status: 400, contentType: "application/json"))
+        early.receive(Array(refusal.utf8))
+        early.end(.complete)
+        #expect(early.refused == .tools && early.failure == nil)
+
+        var begun = reply()
+        begun.receive(head: UpstreamHead(status: 200, contentType: "text/event-stream"))
+        begun.receive(
+            Array("data: {\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: \(refusal)\n\n".utf8))
+        begun.end(.complete)
+        #expect(begun.refused == nil && begun.failure == nil)
+    }
+
+    @Test("other failures refuse nothing")
+    func others() {
+        for end in [UpstreamEnd.broken(detail: "tools are not supported"), .timedOut(limit: "idle")] {
+            var reply = reply()
+            reply.end(end)
+            #expect(reply.refused == nil && reply.failure != nil)
+        }
+    }
+}
