@@ -68,7 +68,7 @@ import Testing
         Fault("last chunk missing", "\(chunked)5\r\nfirst\r\n"),
         Fault("chunks reset", "\(chunked)5\r\nfirst\r\n", reset: true),
         Fault("not a chunk", "\(chunked)xyz\r\nfirst\r\n"),
-        Fault("not HTTP", "SSH-2.0-OpenSSH_9.2\r\n"),
+        Fault("not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", .misconfigured),
         Fault("one huge header", "\(okHead)X: \(String(repeating: "x", count: 70_000))\r\n\r\n"),
         Fault("too many headers", "\(okHead)\(String(repeating: "X: y\r\n", count: 12_000))\r\n"),
     ]

@@ -127,7 +127,7 @@ let okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
             connection.send(
                 "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nContent-Type: x/y\r\n\r\n")
             connection.send(
-                "HTTP/1.1 429 Slow\r\nRetry-After:  7 \r\nX-RateLimit-Reset-Tokens: 6m0s\r\nContent-TYPE: Text/Event-Stream; a=b\r\n"
+                "HTTP/1.1 429 Slow\r\nContent-Encoding: GZip\r\nRetry-After:  7 \r\nX-RateLimit-Reset-Tokens: 6m0s\r\nContent-TYPE: Text/Event-Stream; a=b\r\n"
             )
             connection.send("Transfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
             _ = connection.receive()
@@ -137,10 +137,10 @@ let okHead = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
         let exchange = try Exchange()
         let transfer = exchange.start(server.url)
         await exchange.until { transfer.hasBytes }
-        #expect(
-            transfer.head
-                == TransferHead(
-                    status: 429, contentType: "text/event-stream", retryAfter: "7", rateLimitReset: "6m0s"))
+        var head = TransferHead(
+            status: 429, contentType: "text/event-stream", retryAfter: "7", rateLimitReset: "6m0s")
+        head.contentEncoding = "gzip"
+        #expect(transfer.head == head)
         #expect(transfer.consume { String(decoding: $0, as: UTF8.self) } == "first")
         #expect(transfer.end == nil)
         #expect(!transfer.hasBytes)

@@ -68,6 +68,15 @@ REFUSALS = [
     pytest.param(
         said.failing(429, oops("no credit", code="insufficient_quota")), 402, "billing_error", "no credit", {"x-should-retry": "false"}, id="quota"
     ),
+    pytest.param(
+        said.failing(200, b"\x1f\x8b\x08", content_encoding="GZIP"), 502, "api_error", "compressed (gzip)", {"x-should-retry": "false"}, id="compressed"
+    ),
+    pytest.param(
+        said.failing(429, b"\x1f\x8b\x08", content_encoding="gzip", retry_after="3"), 429, "rate_limit_error", "429", {"retry-after": "3"}, id="429 compressed"
+    ),
+    pytest.param(
+        said.failing(200, oops("not so", code=400), content_encoding="identity"), 400, "invalid_request_error", "not so", {}, id="identity is no compression"
+    ),
     pytest.param(said.failing(500, oops("it broke")), 500, "api_error", "it broke", {}, id="500"),
     pytest.param(said.failing(502, HTML, "text/html"), 502, "api_error", "502 Bad Gateway", {}, id="502 in HTML"),
     pytest.param(
@@ -124,7 +133,7 @@ async def clean_end_without_a_word(turn: Turn) -> None:
     ("answer", "statuses"),
     [
         pytest.param(error_frame_first, {529}, id="an error as first frame"),
-        pytest.param(bytes_that_are_no_http, {502, 529}, id="no HTTP"),
+        pytest.param(bytes_that_are_no_http, {502}, id="no HTTP"),
         pytest.param(nothing_and_gone, {529, 502}, id="closed without an answer"),
         pytest.param(head_and_gone, {529, 502}, id="reset after the head"),
         pytest.param(clean_end_without_a_word, {502, 500}, id="an empty stream"),
@@ -218,6 +227,46 @@ def test_a_stream_that_breaks_ends_in_an_error_event_never_in_a_made_up_end(brea
         assert events[-1].data["request_id"] == stream.head.headers["request-id"]
         told = daemon.log.wait("request_id=" + stream.head.headers["request-id"])
         assert fields(told)["outcome"] in ("truncated", "upstream_failed", "timed_out"), told
+
+
+def test_a_backend_that_never_ends_after_its_finish_is_let_go_soon() -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.head()
+        await turn.event(said.text("all of it"), said.finish())
+        await turn.until("later")
+        await turn.event(said.chunk(usage=said.usage(5, 3)))
+        await turn.hang()
+
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        began = time.monotonic()
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        backend.turn(0).go("later")
+        events = stream.rest()
+        check_grammar(events)
+        assert 2 < time.monotonic() - began < 6
+        backend.turn(0).wait_gone()
+        assert events[-2].data["usage"]["input_tokens"] == 5
+        assert fields(daemon.log.wait(stream.head.headers["request-id"]))["outcome"] == "completed"
+
+
+def test_counts_that_come_late_are_waited_for() -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.head()
+        await turn.event(said.text("all of it"), said.finish())
+        turn.reached("finish")
+        await turn.until("count")
+        await turn.event(said.chunk(usage=said.usage(5, 3)))
+        await turn.done()
+
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        began = time.monotonic()
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        backend.turn(0).wait("finish")
+        backend.turn(0).go("count")
+        assert stream.rest()[-2].data["usage"]["output_tokens"] == 3
+        assert time.monotonic() - began < 2.5
 
 
 def test_a_pooled_connection_found_dead_is_tried_once_more_on_a_fresh_one() -> None:

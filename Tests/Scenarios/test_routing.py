@@ -220,3 +220,35 @@ def test_what_answers_on_a_usual_port_is_asked_who_it_is() -> None:
                 assert len(llama.turns) >= 1 and web.turns == []
                 (backend,) = daemon.status()["backends"]
                 assert backend["type"] == "llamacpp" and "8000" in backend["url"]
+
+
+SLOW_DOWN = {"error": {"message": "slow down", "type": "rate_limit_exceeded", "code": "rate_limit"}}
+NO_MODEL = {"error": {"message": "The model `test-model` does not exist.", "code": "model_not_found"}}
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize(("status", "body"), [(429, SLOW_DOWN), (404, NO_MODEL)], ids=["busy", "without the model"])
+def test_a_backend_that_is_busy_or_lacks_the_model_is_passed_over(status: int, body: dict[str, object], stream: bool) -> None:
+    with Backend(said.text_answer("from low")) as low, Backend(said.failing(status, body)) as high:
+        with Daemon(two(high.url, low.url)) as daemon:
+            response = daemon.client.message(stream=stream)
+            assert response.status == 200 and response.headers["x-dragoman-backend"] == "low"
+            assert fields(daemon.log.wait(response.headers["request-id"]))["attempts"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("high", "low", "told"),
+    [
+        pytest.param((429, SLOW_DOWN), (429, SLOW_DOWN), (429, "high"), id="all busy"),
+        pytest.param((404, NO_MODEL), (429, SLOW_DOWN), (429, "low"), id="busy where the model is"),
+        pytest.param((429, SLOW_DOWN), (404, NO_MODEL), (429, "high"), id="without the model where it is free"),
+        pytest.param((404, NO_MODEL), (404, NO_MODEL), (404, "high"), id="nobody has the model"),
+        pytest.param((400, {"error": {"message": "bad"}}), (429, SLOW_DOWN), (400, "high"), id="the client's own fault"),
+    ],
+)
+def test_the_best_of_several_failures_is_told(high: tuple[int, dict[str, object]], low: tuple[int, dict[str, object]], told: tuple[int, str]) -> None:
+    with Backend(said.failing(*low)) as second, Backend(said.failing(*high, retry_after="7")) as first:
+        with Daemon(two(first.url, second.url)) as daemon:
+            daemon.log.allow(".")
+            response = daemon.client.message()
+            assert (response.status, response.headers["x-dragoman-backend"]) == told

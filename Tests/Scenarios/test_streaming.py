@@ -94,7 +94,8 @@ def test_the_backends_bytes_may_be_cut_anywhere(size: int) -> None:
         await turn.done()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
-        thinking, text, tool = check_grammar(daemon.client.stream(tools=TOOLS).rest())
+        stream = daemon.client.stream(tools=TOOLS, thinking={"type": "adaptive"})
+        thinking, text, tool = check_grammar(stream.rest())
         assert (thinking["thinking"], text["text"], tool["input"]) == ("hm ☀", "a ☀", {"command": "ls ☀"})
 
 

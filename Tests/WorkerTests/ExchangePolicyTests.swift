@@ -50,6 +50,70 @@ struct FailoverTests {
     }
 }
 
+struct FailoverKindTests {
+    @Test(
+        "a backend that is busy or lacks the model is passed over; what the client did wrong is final",
+        arguments: [
+            (429, ClientError.Kind.rateLimit, true), (404, .notFound, true), (402, .billing, false),
+            (400, .invalidRequest, false), (413, .requestTooLarge, false), (409, .conflict, false),
+            (504, .timeout, false),
+        ])
+    func kinds(status: Int, kind: ClientError.Kind, expected: Bool) {
+        let failure = ClientError(status: status, kind: kind, message: "")
+        #expect(Failover.mayTryNext(failure, anythingSent: false) == expected)
+        #expect(!Failover.mayTryNext(failure, anythingSent: true))
+    }
+
+    @Test(
+        "a missing model says less than any other failure",
+        arguments: [
+            ([404, 429], 1), ([429, 404], 0), ([404, 0], 1), ([0, 404], 0), ([404, 404], 0), ([0, 429], 1),
+            ([404, 0, 500], 2),
+        ])
+    func worthTelling(statuses: [Int], expected: Int) {
+        // 0 = away.
+        let attempts = statuses.enumerated().map { index, status in
+            let kind: ClientError.Kind = status == 404 ? .notFound : status == 429 ? .rateLimit : .api
+            let failure = ClientError(status: status, kind: kind, message: "\(index)")
+            var record = ExchangeRecord(requestID: "r", begun: Instant(nanoseconds: 0))
+            record.cause = status == 0 ? "refused" : nil
+            return FailedAttempt(
+                failure, .upstreamFailed(failure), isPersistent: false, fields: [], record)
+        }
+        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.worthTelling($0, $1) }
+        #expect(told.failure.message == "\(expected)")
+    }
+}
+
+struct FeatureRetryTests {
+    @Test("a feature is left out once, four in an exchange, and anew for the next backend")
+    func limits() {
+        var retry = FeatureRetry()
+        func takes(_ features: Feature...) -> [Bool] { features.map { retry.takes($0) } }
+        #expect(takes(.tools, .thinking, .tools) == [true, true, false])
+        #expect(retry.withheld == [.tools, .thinking])
+        retry.beginsAnew()
+        #expect(retry.withheld.isEmpty && retry.all == [.tools, .thinking])
+        #expect(takes(.tools, .images, .prefill) == [true, true, false])
+        #expect(retry.withheld == [.tools, .images] && retry.all.count == FeatureRetry.limit)
+    }
+
+    @Test(
+        "what a model says of itself is known to be lacking; what it does not say is not",
+        arguments: [
+            (Profile.ollama, nil, nil, nil, []), (.ollama, true, true, true, []),
+            (.ollama, false, false, false, [.tools, .images, .thinking]),
+            (.openrouter, false, nil, nil, [.tools]), (.llamacpp, false, false, nil, [.images]),
+            (.lmstudio, false, true, nil, []),
+        ] as [(Profile, Bool?, Bool?, Bool?, Set<Feature>)])
+    func facts(profile: Profile, tools: Bool?, images: Bool?, thinks: Bool?, expected: Set<Feature>) {
+        var model = ModelFacts(id: "m", usesTools: tools)
+        model.seesImages = images
+        model.thinks = thinks
+        #expect(model.lacking(for: profile) == expected)
+    }
+}
+
 struct ToldTests {
     @Test(
         "of several failed backends the first that answered is told, else the first",

@@ -115,11 +115,14 @@ import Testing
         var model = ModelFacts(id: "m")
         ModelDetails.show(try Self.root(#"{"capabilities":["completion","tools","thinking"]}"#), into: &model)
         #expect(Self.told([model]) == ["m - - yes no"])
+        #expect(model.thinks == true)
         ModelDetails.show(try Self.root(#"{"capabilities":["embedding"]}"#), into: &model)
         #expect(Self.told([model]) == ["m - - no no nochat"])
+        #expect(model.thinks == false)
         var old = ModelFacts(id: "m")
         ModelDetails.show(try Self.root("{}"), into: &old)
         #expect(Self.told([old]) == ["m - - - -"])
+        #expect(old.thinks == nil)
     }
 
     @Test func ollamaShowsItsWindows() throws {

@@ -117,16 +117,6 @@ struct CatalogueEntry {
         return count
     }
 
-    /// What the backend itself says that a model cannot do. Asked nevertheless, Ollama refuses.
-    private func lacking(_ model: ModelFacts?) -> Set<Feature> {
-        guard type == .ollama || profile.dialect == .ollama, let model else { return [] }
-        var lacking: Set<Feature> = []
-        if model.thinks == false { lacking.insert(.thinking) }
-        if model.usesTools == false { lacking.insert(.tools) }
-        if model.seesImages == false { lacking.insert(.images) }
-        return lacking
-    }
-
     func facts(at now: Instant) -> BackendFacts {
         BackendFacts(name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now))
     }
@@ -138,7 +128,7 @@ struct BackendAccess: Sendable {
     let index: Int
     let name: String
     let url: String
-    let target: UpstreamTarget
+    var target: UpstreamTarget
     /// Credentials; nothing else.
     let headers: [UpstreamRequest.Header]
     /// Overrides `timeouts.hold_status`.
@@ -160,7 +150,7 @@ extension CatalogueEntry {
             thinkTags: tags)
         let place = Lesson.Place(backend: name, model: route.model)
         let facts = models?.first { $0.id == route.model }
-        target.lacking = lessons.lacking(place, at: now).union(lacking(facts))
+        target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
         target.keepAlive = keepAlive
         target.loadedWindow = facts?.loadedWindow
         target.promptCut = promptCuts[route.model]

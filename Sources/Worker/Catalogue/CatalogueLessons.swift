@@ -15,6 +15,7 @@ extension Catalogue {
             [
                 "backend": LogValue(place.backend), "model": LogValue(place.model),
                 "feature": LogValue(feature.rawValue),
+                "consequence": LogValue(feature.whenLacking),
             ])
         tell(lesson)
     }

@@ -165,8 +165,8 @@ enum ModelDetails {
         model.isRemote = root["remote_host"]?.string.map { !$0.isEmpty } ?? false
         guard let list = root["capabilities"], list.isArray else { return }
         model.usesTools = list.elements.contains { $0.stringEquals("tools") }
-        model.thinks = list.elements.contains { $0.stringEquals("thinking") }
         model.seesImages = list.elements.contains { $0.stringEquals("vision") }
+        model.thinks = list.elements.contains { $0.stringEquals("thinking") }
         model.isChat = list.elements.contains { $0.stringEquals("completion") }
     }
 

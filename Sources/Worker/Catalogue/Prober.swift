@@ -189,12 +189,12 @@ struct Prober {
                 }
             }
             if let (facts, _) = shown[id] {
-                models[index].thinks = facts.thinks
                 models[index].limit = facts.limit
                 models[index].presetWindow = facts.presetWindow
                 models[index].isRemote = facts.isRemote
                 models[index].usesTools = facts.usesTools
                 models[index].seesImages = facts.seesImages
+                models[index].thinks = facts.thinks
                 models[index].isChat = facts.isChat
             }
         }

@@ -34,6 +34,10 @@ final class Attempt {
     private var headSeen = false
     /// The client takes less than comes: the upstream waits.
     private var congested = false
+    /// When the model was seen to have stopped.
+    private var stoppedAt: Instant?
+    /// Called once the backend's answer has begun.
+    var began: (() -> Void)?
 
     /// - Parameter committed: called once the client has seen a byte.
     init(
@@ -68,6 +72,8 @@ final class Attempt {
     /// How the backend calls this exchange.
     private(set) var upstreamID: String?
     var promptCut: PromptCut? { reply.promptCut }
+    /// What the backend said that its model does not take.
+    var refused: Feature? { reply.refused }
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
     /// The backend could not be reached, and not for the first time.
@@ -94,6 +100,7 @@ final class Attempt {
         // First make room: it decides whether more may come.
         connection.socket.flush()
         advance()
+        partFromStopped()
         keepTime()
         guard case .ended(let outcome) = reply.phase else {
             write()
@@ -105,7 +112,8 @@ final class Attempt {
     }
 
     private var deadline: Instant {
-        let next = timing.deadline(timingStage)
+        var next = timing.deadline(timingStage)
+        if let farewell { next = min(next, farewell) }
         if case .playing(let playback) = stage { return min(next, playback.deadline) }
         return next
     }
@@ -141,6 +149,22 @@ final class Attempt {
             cause = end.cause
             reply.end(UpstreamEnd(end))
         }
+    }
+
+    /// When a backend whose model has stopped is no longer waited for. What a slow client holds up is not the
+    /// backend's silence.
+    private var farewell: Instant? {
+        congested ? nil : stoppedAt?.advanced(by: ServingLimits.stoppedFarewell)
+    }
+
+    /// Counts and the end of the framing may follow the model's stop for a while; without them the reply is
+    /// complete as well.
+    private func partFromStopped() {
+        guard reply.hasStopped, case .transferring(let transfer, _) = stage else { return }
+        if stoppedAt == nil { stoppedAt = Loop.now }
+        guard let farewell, farewell <= Loop.now else { return }
+        transfer.cancel()
+        reply.end(.complete)
     }
 
     /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment, so
@@ -180,6 +204,10 @@ final class Attempt {
 
     private func write() {
         guard reply.phase == .streaming, reply.hasOutput else { return }
+        if let began, reply.hasBegun {
+            began()
+            self.began = nil
+        }
         if answer.isOpen { committed() }
         answer.beginStream()
         answer.stream(reply.takeOutput())
@@ -204,6 +232,7 @@ extension UpstreamHead {
         self.init(
             status: head.status, contentType: head.contentType, retryAfter: head.retryAfter,
             rateLimitReset: head.rateLimitReset, shouldRetry: head.shouldRetry, receivedAt: Int(time(nil)))
+        contentEncoding = head.contentEncoding
     }
 }
 

@@ -18,6 +18,10 @@ final class Exchange {
     /// The parsed request, as long as another backend may still be tried with it.
     private var message: ClientRequest?
     private var routes: ArraySlice<Route> = []
+    /// The route in use, and whether its backend is to be asked once more.
+    private var route: Route?
+    private var asksAgain = false
+    private var retry = FeatureRetry()
     /// The failed attempt whose words the client gets when no other succeeds.
     private var failed: FailedAttempt?
     /// What the backend's count of the prompt will be compared with.
@@ -42,7 +46,7 @@ final class Exchange {
     // for as long as the stream lasts, thousands at a time.
     private func journey() async -> ExchangeRecord.Ending {
         if let ending = parse() { return ending }
-        if let ending = await route() { return ending }
+        if let ending = await findRoutes() { return ending }
         while true {
             switch nextAttempt() {
             case .refused(let error): return refuse(error)
@@ -71,7 +75,7 @@ final class Exchange {
     }
 
     /// The model's name to the backends to try; answers what no backend has to see.
-    private func route() async -> ExchangeRecord.Ending? {
+    private func findRoutes() async -> ExchangeRecord.Ending? {
         guard let catalogue = server.catalogue, let message else { return refuse(Self.notReady) }
         do throws(RoutingFailure) {
             routes = try await catalogue.routes(for: message.model)[...]
@@ -92,27 +96,42 @@ final class Exchange {
     /// The next backend, with the request in its words.
     private func nextAttempt() -> Next {
         guard let message else { return .refused(Self.notReady) }
-        while let route = routes.popFirst() {
+        while let route = nextRoute() {
             guard let destination = destination(of: route) else { continue }
             do throws(ClientError) {
                 return .attempt(try attempt(destination, message))
             } catch {
-                return .refused(error)
+                // It said what it lacks, and nothing can be asked without.
+                rememberVerdicts()
+                // Another backend's model may not lack it.
+                guard !destination.target.lacking.isEmpty, !routes.isEmpty else { return .refused(error) }
             }
         }
         return .refused(Self.notReady)
     }
 
+    private func nextRoute() -> Route? {
+        if asksAgain {
+            asksAgain = false
+            return route
+        }
+        retry.beginsAnew()
+        route = routes.popFirst()
+        if route != nil { record.attempts += 1 }
+        return route
+    }
+
     private func attempt(_ destination: Destination, _ message: ClientRequest) throws(ClientError)
         -> Attempt
     {
-        record.attempts += 1
         record.backend = destination.name
         record.model = destination.model
-        let call = try message.converted(for: destination.target)
+        var call = try message.converted(for: destination.target)
         record.omissions = call.omissions.map(\.path)
         answer.fields = destination.fields(
             omissions: record.omissions, isRelayed: call.plan.isRelayed)
+        // The demo thinks when its words ask for it.
+        if case .demo = destination { call.plan.thinkingRequested = true }
         let reply = ClientReply(
             to: message, call, messageID: RequestIdentity.message(), requestID: answer.requestID)
         let timeouts = server.configuration.timeouts
@@ -130,12 +149,20 @@ final class Exchange {
             source = .backend(
                 access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
         }
-        return Attempt(source, reply, timing, streaming: message.stream, answer, connection, server) {
+        let attempt = Attempt(source, reply, timing, streaming: message.stream, answer, connection, server) {
             // Nobody else will be asked: neither the bytes nor their tape are needed any more.
             [unowned self] in
             self.message = nil
             request.body = []
         }
+        if !retry.withheld.isEmpty { attempt.began = { [unowned self] in rememberVerdicts() } }
+        return attempt
+    }
+
+    /// The backend answers without what it had refused: it meant what it said.
+    private func rememberVerdicts() {
+        guard let route, case .backend(let index) = route.destination else { return }
+        for feature in retry.withheld { server.catalogue?.learn(index, route.model, lacks: feature) }
     }
 
     private func learn(from attempt: Attempt) {
@@ -151,7 +178,12 @@ final class Exchange {
     private func destination(of route: Route) -> Destination? {
         switch route.destination {
         case .demo: .demo
-        case .backend: server.catalogue?.access(route).map(Destination.backend)
+        case .backend:
+            server.catalogue?.access(route).map { access in
+                var access = access
+                access.target.lacking.formUnion(retry.withheld)
+                return .backend(access)
+            }
         }
     }
 
@@ -161,8 +193,16 @@ final class Exchange {
         record.repairs = attempt.repairs
         record.cause = attempt.cause
         record.upstreamID = attempt.upstreamID
-        if outcome == .completed { learn(from: attempt) }
+        if outcome == .completed {
+            learn(from: attempt)
+            rememberVerdicts()
+        }
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
+        if let refused = attempt.refused, retry.takes(refused) {
+            record.retriedWithout = retry.all.map(\.rawValue)
+            asksAgain = true
+            return nil
+        }
         let this = FailedAttempt(
             failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)
         guard Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else { return tell(this) }
@@ -175,9 +215,10 @@ final class Exchange {
     }
 
     private func tell(_ attempt: FailedAttempt) -> ExchangeRecord.Ending {
-        let attempts = record.attempts
+        let (attempts, retriedWithout) = (record.attempts, record.retriedWithout)
         record = attempt.record
         record.attempts = attempts
+        record.retriedWithout = retriedWithout
         answer.fields = attempt.fields
         let told = Failover.told(attempt.failure, isPersistent: attempt.isPersistent)
         answer.send(told)

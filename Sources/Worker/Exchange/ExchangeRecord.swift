@@ -64,6 +64,8 @@ struct ExchangeRecord {
     var usage = Usage()
     var omissions: [String] = []
     var repairs: [String] = []
+    /// What a backend was asked without after it had refused it.
+    var retriedWithout: [String] = []
     /// How the transport to the backend failed, in words of libcurl and the system.
     var cause: String?
     /// How the backend calls this exchange.
@@ -89,6 +91,9 @@ struct ExchangeRecord {
         if let cause, ending.problem != nil { fields.append("cause", Self.short(cause)) }
         if let upstreamID { fields.append("upstream_request_id", Self.short(upstreamID)) }
         if !omissions.isEmpty { fields.append("omitted", Self.short(omissions.joined(separator: ","))) }
+        if !retriedWithout.isEmpty {
+            fields.append("retried_without", retriedWithout.joined(separator: ","))
+        }
         if !repairs.isEmpty { fields.append("repaired", Self.short(repairs.joined(separator: ","))) }
         return fields
     }

@@ -31,14 +31,24 @@ struct FailedAttempt {
 enum Failover {
     static func mayTryNext(_ failure: ClientError, anythingSent: Bool) -> Bool {
         guard !anythingSent else { return false }
+        switch failure.kind {
+        // Busy, or without this model: another backend may not be.
+        case .rateLimit, .notFound: return true
+        default: break
+        }
         // 504 has used up the whole first-byte limit already; a second wait of that length helps nobody.
         return failure.status >= 500 && failure.status != 504
     }
 
     /// Which of two failures tells the client more: the backend that answered, else the one preferred to the
-    /// other. A backend that has been away for long says nothing of the one that was meant.
+    /// other. A backend that has been away for long says nothing of the one that was meant; one without the
+    /// model says even less, for where the model is it may be had later.
     static func worthTelling(_ earlier: FailedAttempt, _ later: FailedAttempt) -> FailedAttempt {
-        !earlier.hasAnswered && later.hasAnswered ? later : earlier
+        weight(later) > weight(earlier) ? later : earlier
+    }
+
+    private static func weight(_ attempt: FailedAttempt) -> Int {
+        attempt.failure.kind == .notFound ? 0 : attempt.hasAnswered ? 2 : 1
     }
 
     /// What the client is told in the end: a backend that is away once may be restarting, one that has been

@@ -18,8 +18,6 @@ struct Route: Sendable, Equatable {
     var model: String
     /// In tokens, when known.
     var contextWindow: Int?
-    var seesImages: Bool?
-    var usesTools: Bool?
 }
 
 struct ModelMap: Sendable {
@@ -99,12 +97,9 @@ struct ModelMap: Sendable {
     }
 
     static let demoName = "demo"
-    private static let demoRoute = Route(
-        destination: .demo, model: demoName, seesImages: true, usesTools: true)
+    private static let demoRoute = Route(destination: .demo, model: demoName)
 
     private static func route(_ index: Int, _ model: ModelFacts) -> Route {
-        Route(
-            destination: .backend(index), model: model.id, contextWindow: model.contextWindow,
-            seesImages: model.seesImages, usesTools: model.usesTools)
+        Route(destination: .backend(index), model: model.id, contextWindow: model.contextWindow)
     }
 }

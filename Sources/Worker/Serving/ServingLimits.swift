@@ -29,6 +29,8 @@ enum ServingLimits {
     /// After an answer is complete: how long the backend may take to end its framing, so that its connection
     /// can be used again.
     static let upstreamFarewell = Duration.seconds(1)
+    /// After the model has said that it stopped: how long the backend may take to count and to end its answer.
+    static let stoppedFarewell = Duration.seconds(3)
     /// Without an exchange for so long, unused memory goes back to the system.
     static let quietTime = Duration.seconds(5)
     /// Silence on a stream after which a `ping` event goes out.

@@ -19,7 +19,8 @@ extension TransferEnd {
         case _ where answered:
             self = .broken(detail: detail)
         case CURLE_UNSUPPORTED_PROTOCOL where connected, CURLE_WEIRD_SERVER_REPLY:
-            self = .broken(detail: detail)
+            // Something else listens there.
+            self = .misconfigured(detail: "its answer is not HTTP: \(detail)")
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_NOT_BUILT_IN,
             CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY, CURLE_BAD_FUNCTION_ARGUMENT,
             CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM,

@@ -46,9 +46,13 @@ struct HeadReader {
         guard end >= 12 else { return }
         switch line[0] | 0x20 {
         case UInt8(ascii: "c"):
-            guard let value = value(line, end: end, of: "content-type") else { return }
-            let type = mediaType(value)
-            current?.contentType = type
+            if let value = value(line, end: end, of: "content-type") {
+                let type = mediaType(value)
+                current?.contentType = type
+            } else if let value = value(line, end: end, of: "content-encoding") {
+                let encoding = mediaType(value)
+                current?.contentEncoding = encoding
+            }
         case UInt8(ascii: "r"):
             if let value = value(line, end: end, of: "retry-after") {
                 current?.retryAfter = String(decoding: value, as: UTF8.self)

@@ -61,6 +61,8 @@ public struct TransferHead: Sendable, Equatable {
     public var status: Int
     /// Lower-cased media type without parameters, or "".
     public var contentType: String
+    /// Lower-cased `content-encoding`, or "".
+    public var contentEncoding = ""
     public var retryAfter: String?
     /// `x-ratelimit-reset-requests` or `x-ratelimit-reset-tokens`, whichever came first.
     public var rateLimitReset: String?

@@ -1,0 +1,33 @@
+// What a backend's own description of a model already tells that it does not take, so that it need not refuse
+// it first; and in words what a verdict means from then on.
+
+internal import Translation
+
+extension ModelFacts {
+    /// Unknown is not lacking: then the first refusal tells.
+    func lacking(for profile: Profile) -> Set<Feature> {
+        var features: Set<Feature> = []
+        // Some servers bring tools to every model, whatever its template says.
+        if usesTools == false, !profile.emulatesTools { features.insert(.tools) }
+        if seesImages == false { features.insert(.images) }
+        if thinks == false { features.insert(.thinking) }
+        return features
+    }
+}
+
+extension Feature {
+    /// What becomes of requests that ask for it.
+    var whenLacking: String {
+        switch self {
+        case .thinking: "requests say nothing of thinking"
+        case .tools: "tools are left out, earlier calls are told as text"
+        case .toolChoice: "a choice of tools is asked for in the prompt"
+        case .parallelToolCalls: "only the first call of an answer is passed on"
+        case .streamOptions: "usage is an estimate"
+        case .structuredOutput: "schemas of answers stand in the prompt"
+        case .images: "images become placeholders"
+        case .schemaKeywords: "schemas are simplified"
+        case .prefill: "requests that continue an answer are refused"
+        }
+    }
+}
