@@ -19,7 +19,7 @@ struct ContextOverflow: Equatable {
         let isNamed = Self.codes.contains { codes.contains($0) }
         guard isNamed || Self.phrases.contains(where: { text.index(of: $0) != nil }) else { return nil }
         limit = window ?? text.first(after: Self.limitBehind) ?? text.first(before: Self.limitBefore)
-        output = text.first(before: Self.outputBefore)
+        output = text.first(before: Self.outputBefore) ?? text.first(after: Self.outputBehind)
         input =
             promptTokens ?? text.first(before: Self.inputBefore) ?? text.first(after: Self.inputBehind)
             ?? text.first(after: Self.totalBehind)
@@ -40,6 +40,10 @@ struct ContextOverflow: Equatable {
                 "input length and `max_tokens` exceed context limit: \(input) + \(output) > \(limit), "
                 + "decrease input length or `max_tokens` and try again"
         }
+        // A prompt that would fit says nothing about what is too long.
+        guard input >= limit else {
+            return "prompt is too long: capability_rejected: prompt_too_long: \(original)"
+        }
         return
             "prompt is too long: \(input) tokens > \(limit) maximum (capability_rejected: prompt_too_long)"
     }
@@ -58,6 +62,11 @@ struct ContextOverflow: Equatable {
         "exceeds max context window", "prompt is too long", "prompt too long",
         "input is too long for requested model", "exceed context limit", "context_length_exceeded",
         "exceeds the model's context", "context size has been exceeded", "exceeds context length",
+        "maximum prompt length is", "model token limit", "range of input length should be",
+        "prompt exceeds max length", "context window exceeds limit", "prompt token count of", "max_seq_len",
+        "longer than the maximum model length", "number of tokens in the prompt cannot exceed",
+        "model context window limit", "exceeds maximum context", "exceeds max_model_len",
+        "maximum input length",
     ]
 
     // What stands directly before or behind a number, the plainest wording first.
@@ -66,6 +75,10 @@ struct ContextOverflow: Equatable {
         "model's context length (", "available context size (", "max context size (",
         "max context window of ", "tokens allowed (", "while limit is ", "must be <= ", "context length of ",
         "context window of ", "maximum context limit of ", "tokens > ", "context size of ",
+        "maximum prompt length is ", "maximum context length: ", "token limit: ", "should be [1, ",
+        "exceeds the limit of ", "max_seq_len ", "maximum model length of ", "cannot exceed ",
+        "context window limit (", "maximum context of ", "max_model_len (", "maximum input length (",
+        "maximum input length of ",
     ]
     private static let limitBefore: [StaticString] = ["maximum context length"]
     private static let inputBefore: [StaticString] = [
@@ -76,11 +89,15 @@ struct ContextOverflow: Equatable {
     private static let inputBehind: [StaticString] = [
         "prompt contains at least ", "prompt contains ", "messages resulted in ", "input token count (",
         "the input (", "request (", "current length is ", "prompt is too long: ", "prompt too long: ",
-        "keep the first ", "input length of ",
+        "keep the first ", "input length of ", "request contains ", "prompt token count of ",
+        "requested tokens (", "prompt length ", "prompt (length ", "received ", "prompt of ",
+        "output tokens (",
+        "prompt length (",
     ]
     private static let totalBehind: [StaticString] = [
         "requested a total of ", "requested about ", "you requested ",
     ]
+    private static let outputBehind: [StaticString] = ["'max_completion_tokens' is too large: "]
     private static let outputBefore: [StaticString] = [
         "output tokens", "tokens for the completion", "in the completion", "in the output",
         "`max_new_tokens`.", "`max_new_tokens` tokens",

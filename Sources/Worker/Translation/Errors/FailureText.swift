@@ -14,6 +14,8 @@ struct FailureText: Sendable, Equatable {
     var status: Int?
     var promptTokens: Int?
     var window: Int?
+    /// How long to wait, as Google says it: `33.5s`.
+    var retryDelay: String?
 
     /// From an error body.
     init(body: [UInt8]) {
@@ -40,7 +42,11 @@ struct FailureText: Sendable, Equatable {
             if status == nil { status = Self.status(node["status"] ?? node["status_code"] ?? node["code"]) }
         } else if let detail = node["detail"] {
             read(detail: detail)
-        } else if node["message"]?.isString == true || node["errors"]?.isArray == true {
+        } else if let detail = node["message"]?["detail"] {
+            read(detail: detail)
+        } else if node["message"]?.isString == true || node["msg"]?.isString == true
+            || node["errors"]?.isArray == true
+        {
             _ = read(error: node["errors"]?.first ?? node)
         } else {
             return nil
@@ -80,6 +86,7 @@ struct FailureText: Sendable, Equatable {
             Self.status(error["code"]) ?? Self.status(error["status"]) ?? Self.status(error["status_code"])
         promptTokens = OpenAIUsage.integer(error["n_prompt_tokens"])
         window = OpenAIUsage.integer(error["n_ctx"])
+        retryDelay = error["details"]?.elements.lazy.compactMap { $0["retryDelay"]?.string }.first
     }
 
     /// FastAPI: a text, or a list of what is wrong where.

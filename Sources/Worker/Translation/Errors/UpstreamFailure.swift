@@ -118,6 +118,7 @@ enum UpstreamFailure {
         }
         let message = said.message.isEmpty ? "the backend answered with status \(status)" : said.message
         switch status {
+        case 400 where said.code == "model_not_found": return notFound(said, message, model, path)
         case 400, 422: return ClientError(status: 400, kind: .invalidRequest, message: message)
         case 401, 403:
             return ClientError(
@@ -167,12 +168,13 @@ enum UpstreamFailure {
         return ClientError(
             status: 429, kind: .rateLimit, message: message,
             retryAfter: RetryAfter.seconds(
-                header: head.retryAfter, reset: head.rateLimitReset, message: message, now: head.receivedAt))
+                header: head.retryAfter, reset: said.retryDelay ?? head.rateLimitReset, message: message,
+                now: head.receivedAt))
     }
 
     private static func busy(_ said: FailureText, _ message: String, _ head: UpstreamHead) -> ClientError {
         let seconds = RetryAfter.seconds(
-            header: head.retryAfter, reset: nil, message: message, now: head.receivedAt)
+            header: head.retryAfter, reset: said.retryDelay, message: message, now: head.receivedAt)
         return ClientError(
             status: 529, kind: .overloaded, message: said.firstLine.isEmpty ? message : said.firstLine,
             retryAfter: seconds ?? busyDelay, shouldRetry: true)
@@ -208,7 +210,9 @@ enum UpstreamFailure {
     private static let statuses = [
         ("overloaded", 503), ("unavailable", 503), ("rate_limit", 429), ("insufficient_quota", 429),
         ("invalid_request", 400), ("badrequest", 400), ("bad_request", 400), ("tool_use_failed", 400),
-        ("invalidparameter", 400), ("invalid_parameter", 400), ("throttling", 429), ("authentication", 401),
+        ("invalidparameter", 400), ("invalid_parameter", 400), ("throttling", 429),
+        ("resource_exhausted", 429),
+        ("authentication", 401),
         ("permission", 403), ("not_found", 404), ("notfound", 404), ("timeout", 504),
     ]
 }
