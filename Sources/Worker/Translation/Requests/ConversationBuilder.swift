@@ -168,7 +168,7 @@ struct ConversationBuilder {
         guard parts.isEmpty else { return parts }
         if message.hasUnsupported { return [.text(.unsupported)] }
         // Alternation matters more to templates than a message that says nothing.
-        if message.isEmpty, case .assistant? = messages.last {
+        if case .assistant? = messages.last {
             return [.text(Text("[empty message]" as StaticString))]
         }
         return []
