@@ -195,9 +195,14 @@ private struct Scribe {
                 open = message["tool_calls"]?.elements.compactMap { $0["id"]?.string } ?? []
                 if Set(open).count != open.count { faults.append("two calls of one id") }
                 for call in message["tool_calls"].map({ Array($0.elements) }) ?? [] {
-                    let arguments = call["function"]?["arguments"]?.string ?? ""
-                    if (try? JSONDocument(parsing: Array(arguments.utf8)))?.root.isObject != true {
-                        faults.append("arguments are no object: \(arguments)")
+                    // Ollama takes the object itself, others its text.
+                    let arguments = call["function"]?["arguments"]
+                    let text = arguments?.isObject == true ? nil : arguments?.string ?? "missing"
+                    let isObject = text.map {
+                        (try? JSONDocument(parsing: Array($0.utf8)))?.root.isObject == true
+                    }
+                    if isObject != (profile.dialect == .ollama ? nil : true) {
+                        faults.append("arguments are no object: \(text ?? "")")
                     }
                     let length = call["function"]?["name"]?.string?.utf8.count ?? 0
                     if length == 0 || length > 90 { faults.append("a name of \(length) bytes") }

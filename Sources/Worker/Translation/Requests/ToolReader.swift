@@ -87,6 +87,9 @@ struct ToolReader {
             tool.name = try fields.requiredNamed("name", path() / "custom")
             tool.kind = .custom(schema: try fields.object("input_schema"))
         }
+        if case .custom(let schema?) = tool.kind, let type = schema["type"]?.string, type != "object" {
+            throw .invalid("\(path() / "custom" / "input_schema" / "type"): Input should be 'object'")
+        }
         guard tool.name.utf8.count <= 128, !tool.name.isEmpty,
             tool.name.utf8.allSatisfy(UpstreamToolNames.isAllowed)
         else {
