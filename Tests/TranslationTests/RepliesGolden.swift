@@ -105,10 +105,12 @@ struct ScriptedUpstream: Sendable {
     }
 
     /// The reply, its upstream's bytes given in these pieces.
-    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (MessagesReply, output: [UInt8]) {
+    func run(
+        streaming: Bool, cuts: [Int] = [], early: Bool = false, chat: ChatStreamWriter.Head? = nil
+    ) -> (MessagesReply, output: [UInt8]) {
         var reply = MessagesReply(
             plan: plan, streaming: streaming, messageID: "msg_golden", requestID: "req_golden",
-            requestedModel: "claude-x", inputEstimate: 11)
+            requestedModel: "claude-x", inputEstimate: 11, chat: chat)
         var output: [UInt8] = []
         if early { reply.commitEarly() }
         reply.receive(head: head)
@@ -123,12 +125,12 @@ struct ScriptedUpstream: Sendable {
     }
 
     /// What the client gets: the bytes, or the status and body of an error.
-    static func shown(_ result: (MessagesReply, output: [UInt8])) -> [UInt8] {
+    static func shown(_ result: (MessagesReply, output: [UInt8]), at door: FrontDoor = .messages) -> [UInt8] {
         guard let failure = result.0.failure else { return result.output }
-        var text = "HTTP \(failure.status)\n"
+        var text = "HTTP \(failure.status(at: door))\n"
         if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
         if let retry = failure.shouldRetry { text += "x-should-retry: \(retry)\n" }
-        return Array(text.utf8) + failure.body(requestID: "req_golden") + [0x0A]
+        return Array(text.utf8) + failure.body(requestID: "req_golden", door: door) + [0x0A]
     }
 
     func cuts(_ random: inout SeededRandom) -> [Int] {

@@ -12,14 +12,15 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
     let folder: URL
     var testDescription: String { folder.lastPathComponent }
 
-    static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-        .appendingPathComponent("Golden/requests")
+    static let all = all(in: "requests")
 
-    static let all: [GoldenRequest] = {
+    static func all(in room: String) -> [GoldenRequest] {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("Golden").appendingPathComponent(room)
         let found = try? FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil)
         return (found ?? []).filter(\.hasDirectoryPath).map(GoldenRequest.init)
             .sorted { $0.testDescription < $1.testDescription }
-    }()
+    }
 
     func text(_ name: String) -> String? {
         try? String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)

@@ -10,8 +10,9 @@ public struct ClientReply: Sendable {
     /// - Parameters:
     ///   - messageID: the id that the client sees where the reply is translated.
     ///   - requestID: stands in errors.
+    ///   - created: when the reply was begun, in seconds since 1970.
     public init(
-        to request: ClientRequest, _ call: UpstreamCall, messageID: String, requestID: String
+        to request: ClientRequest, _ call: UpstreamCall, messageID: String, requestID: String, created: Int
     ) {
         guard !call.plan.isRelayed else {
             relayed = RelayedReply(
@@ -19,9 +20,15 @@ public struct ClientReply: Sendable {
                 requestedModel: request.model)
             return
         }
+        var chat: ChatStreamWriter.Head?
+        if case .chat(let request) = request {
+            chat = ChatStreamWriter.Head(
+                completionID: messageID, model: request.model, created: created,
+                includesUsage: request.includesUsage)
+        }
         translated = MessagesReply(
             plan: call.plan, streaming: request.stream, messageID: messageID, requestID: requestID,
-            requestedModel: request.model, inputEstimate: call.estimate.tokens)
+            requestedModel: request.model, inputEstimate: call.estimate.tokens, chat: chat)
     }
 
     public typealias Phase = MessagesReply.Phase

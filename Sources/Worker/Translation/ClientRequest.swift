@@ -3,17 +3,28 @@
 /// A parsed request of a client.
 public enum ClientRequest: Sendable {
     case messages(MessagesRequest)
+    case chat(ChatRequest)
+
+    /// - Throws: 400 in the words of the door's API, with the place of what is wrong.
+    public init(parsing body: [UInt8], at door: FrontDoor) throws(ClientError) {
+        switch door {
+        case .messages: self = .messages(try MessagesRequest(parsing: body))
+        case .chat: self = .chat(try ChatRequest(parsing: body))
+        }
+    }
 
     /// As requested.
     public var model: String {
         switch self {
         case .messages(let request): request.model
+        case .chat(let request): request.model
         }
     }
 
     public var stream: Bool {
         switch self {
         case .messages(let request): request.stream
+        case .chat(let request): request.stream
         }
     }
 
@@ -21,12 +32,14 @@ public enum ClientRequest: Sendable {
     public var estimatedInputTokens: Int {
         switch self {
         case .messages(let request): request.estimatedInputTokens
+        case .chat(let request): request.estimatedInputTokens
         }
     }
 
     public var door: FrontDoor {
         switch self {
         case .messages: .messages
+        case .chat: .chat
         }
     }
 
@@ -34,6 +47,7 @@ public enum ClientRequest: Sendable {
     public var localAnswer: LocalAnswer? {
         switch self {
         case .messages(let request): request.localAnswer
+        case .chat: nil
         }
     }
 
@@ -43,6 +57,7 @@ public enum ClientRequest: Sendable {
         var call =
             switch self {
             case .messages(let request): try request.converted(for: target)
+            case .chat(let request): try request.converted(for: target)
             }
         call.estimate = estimate(for: target)
         return call
@@ -52,6 +67,7 @@ public enum ClientRequest: Sendable {
     public func estimate(for target: UpstreamTarget) -> PromptEstimate {
         switch self {
         case .messages(let request): request.estimate(for: target)
+        case .chat(let request): request.estimate(for: target)
         }
     }
 }

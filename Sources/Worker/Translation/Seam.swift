@@ -35,6 +35,10 @@ public struct ClientError: Error, Sendable, Equatable {
     /// line; nil = `kind` and
     /// `message` say it all.
     public var verbatim: [UInt8]?
+    /// OpenAI's `param`: which field of the request is meant.
+    public var chatParameter: String?
+    /// OpenAI's `code`, where the kind alone does not say it.
+    public var chatCode: String?
 
     public init(
         status: Int, kind: Kind, message: String, retryAfter: Int? = nil, shouldRetry: Bool? = nil

@@ -9,27 +9,24 @@ extension ClientError {
         switch door {
         case .messages:
             out.append(ascii: "{\"type\":\"error\",\"error\":")
-            appendObject(to: &out, isChat: false)
+            appendObject(to: &out)
             out.append(ascii: ",\"request_id\":")
             out.appendJSON(requestID)
         case .chat:
             out.append(ascii: "{\"error\":")
-            appendObject(to: &out, isChat: true)
+            appendChatObject(to: &out)
         }
         out.append(UInt8(ascii: "}"))
         return out
     }
 
-    private func appendObject(to out: inout [UInt8], isChat: Bool) {
+    private func appendObject(to out: inout [UInt8]) {
         if let verbatim { return out.append(contentsOf: verbatim) }
-        out.append(ascii: isChat ? "{\"message\":" : "{\"type\":")
-        out.appendJSON(isChat ? message : kind.rawValue)
-        out.append(ascii: isChat ? ",\"type\":" : ",\"message\":")
-        out.appendJSON(isChat ? kind.rawValue : message)
-        if isChat {
-            out.append(ascii: ",\"param\":null,\"code\":")
-            if let code { out.appendJSON(code) } else { out.append(ascii: "null") }
-        } else if let code {
+        out.append(ascii: "{\"type\":")
+        out.appendJSON(kind.rawValue)
+        out.append(ascii: ",\"message\":")
+        out.appendJSON(message)
+        if let code {
             out.append(ascii: ",\"details\":{\"error_code\":")
             out.appendJSON(code)
             out.append(UInt8(ascii: "}"))

@@ -56,6 +56,16 @@ public struct MessagesReply: Sendable {
         plan: ReplyPlan, streaming: Bool, messageID: String, requestID: String, requestedModel: String,
         inputEstimate: Int
     ) {
+        self.init(
+            plan: plan, streaming: streaming, messageID: messageID, requestID: requestID,
+            requestedModel: requestedModel, inputEstimate: inputEstimate, chat: nil)
+    }
+
+    /// - Parameter chat: not nil for clients of OpenAI's API.
+    init(
+        plan: ReplyPlan, streaming: Bool, messageID: String, requestID: String, requestedModel: String,
+        inputEstimate: Int, chat: ChatStreamWriter.Head?
+    ) {
         self.streaming = streaming
         self.requestID = requestID
         self.requestedModel = requestedModel
@@ -64,7 +74,7 @@ public struct MessagesReply: Sendable {
         if plan.dialect == .ollama { ollama = OllamaLines(plan: plan, model: requestedModel) }
         composer = ReplyComposer(
             plan: plan, form: streaming ? .events : .message, messageID: messageID, model: requestedModel,
-            inputEstimate: inputEstimate)
+            inputEstimate: inputEstimate, chat: chat)
     }
 
     // MARK: what came
@@ -95,12 +105,12 @@ public struct MessagesReply: Sendable {
             composer.reserve(bytes.count)
             decoder.append(bytes)
             while wantsMore, let frame = decoder.next() { read(frame) }
-            if !streaming, composer.writer.output.count > Self.documentLimit { fail(.answerTooLarge) }
+            if !streaming, composer.writer.pending > Self.documentLimit { fail(.answerTooLarge) }
         case .lines:
             composer.reserve(bytes.count)
             ollama?.append(bytes)
             readOllama(atEnd: false)
-            if !streaming, composer.writer.output.count > Self.documentLimit { fail(.answerTooLarge) }
+            if !streaming, composer.writer.pending > Self.documentLimit { fail(.answerTooLarge) }
         case .document: collect(bytes, limit: Self.documentLimit)
         case .failure:
             guard head.isReadable else { return }
@@ -169,7 +179,7 @@ public struct MessagesReply: Sendable {
 
     public var hasOutput: Bool {
         if !streaming, wantsMore { return false }
-        return !composer.writer.output.isEmpty
+        return !composer.writer.isEmpty
     }
 
     public var usage: Usage { composer.usage }

@@ -14,7 +14,7 @@ struct ReplyComposer: Sendable {
     /// A token is about this many bytes, when a backend does not count.
     private static let bytesPerToken = 4
 
-    private(set) var writer: MessageStreamWriter
+    private(set) var writer: ReplyWriter
     private let plan: ReplyPlan
     private let names: ToolNames
     private let messageID: String
@@ -32,6 +32,8 @@ struct ReplyComposer: Sendable {
     private var calls = ToolCallBuffer()
     private var callsShown = 0
     private var shownIDs: Set<String> = []
+    /// Of ids for calls that came without one.
+    private let callPrefix: String
 
     /// Reasoning that the client did not ask for.
     private var hidden: [UInt8] = []
@@ -45,7 +47,8 @@ struct ReplyComposer: Sendable {
     private enum Channel { case none, text, reasoning }
 
     init(
-        plan: ReplyPlan, form: MessageStreamWriter.Form, messageID: String, model: String, inputEstimate: Int
+        plan: ReplyPlan, form: MessageStreamWriter.Form, messageID: String, model: String, inputEstimate: Int,
+        chat: ChatStreamWriter.Head? = nil
     ) {
         self.plan = plan
         self.messageID = messageID
@@ -54,11 +57,13 @@ struct ReplyComposer: Sendable {
         splitter = ReasoningTagSplitter(plan.thinkTags)
         echo = PrefillEcho(plan.prefill)
         recovery = TextCallRecovery(plan)
-        writer = MessageStreamWriter(
+        let messages = MessageStreamWriter(
             form: form,
             head: .init(
                 messageID: messageID, model: model, omitsThinking: plan.thinkingDisplayOmitted,
                 carriesThinking: plan.thinkingDisplayOmitted && plan.reasoningEcho != .none))
+        writer = ReplyWriter(messages, chat: chat)
+        callPrefix = chat == nil ? "toolu_" : "call_"
         // Nothing of the one message leaves before its end, and its counts stand at the end: it may begin.
         if form == .message { writer.start(Usage()) }
     }
@@ -391,7 +396,7 @@ struct ReplyComposer: Sendable {
             if shownIDs.insert(shown).inserted { return shown }
             note("repeated-call-id")
         }
-        let made = ToolCallID.generated(messageID: messageID, number: callsShown)
+        let made = ToolCallID.generated(callPrefix, messageID: messageID, number: callsShown)
         shownIDs.insert(made)
         return made
     }

@@ -10,8 +10,8 @@ enum ToolCallID {
     }
 
     /// An id for the `number`th call that came without one, the same whenever the message is the same.
-    static func generated(messageID: String, number: Int) -> String {
-        "toolu_" + letters(messageID, number &+ 1, count: 24)
+    static func generated(_ prefix: String = "toolu_", messageID: String, number: Int) -> String {
+        prefix + letters(messageID, number &+ 1, count: 24)
     }
 
     /// Numbers alone are no ids: servers that count calls begin anew with each turn.
