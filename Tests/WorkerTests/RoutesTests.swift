@@ -2,6 +2,7 @@
 
 import HTTP
 import Testing
+import Translation
 
 @testable import Worker
 
@@ -18,6 +19,37 @@ struct RoutesTests {
         #expect(Routes.decide(.get, path: path, anthropicVersion: false) == .wrongMethod(allow: "POST"))
         let counting = (path.hasSuffix("/") ? String(path.dropLast()) : path) + "/count_tokens"
         #expect(Routes.decide(.post, path: counting, anthropicVersion: false) == .endpoint(.countTokens))
+    }
+
+    @Test(
+        "paths and aliases of chat completions",
+        arguments: [
+            "/v1/chat/completions", "/chat/completions", "/v1/v1/chat/completions", "/v1/chat/completions/",
+            "/olla/openai/v1/chat/completions", "/olla/openai/chat/completions",
+            "/anthropic/v1/chat/completions",
+        ])
+    func chat(path: String) {
+        for version in [true, false] {
+            #expect(Routes.decide(.post, path: path, anthropicVersion: version) == .endpoint(.chat))
+            #expect(Routes.frontDoor(path, anthropicVersion: version) == .chat)
+        }
+        #expect(Routes.decide(.get, path: path, anthropicVersion: false) == .wrongMethod(allow: "POST"))
+    }
+
+    @Test(
+        "whose errors a client reads",
+        arguments: [
+            ("/v1/messages", false, FrontDoor.messages), ("/olla/openai/v1/messages", false, .messages),
+            ("/v1/messages/count_tokens", false, .messages), ("/v1/messages/batches", false, .messages),
+            ("/v1/models", true, .messages), ("/v1/models", false, .chat), ("/models/a%2Fb", false, .chat),
+            ("/anthropic/v1/models", false, .messages), ("/olla/openai/v1/models", true, .chat),
+            ("/v1/embeddings", false, .chat), ("/v1/responses/x", true, .chat),
+            ("/v1/completions", false, .chat),
+            ("/olla/openai/v1/nothing", false, .chat), ("/v1/nothing", false, .messages),
+            ("/", false, .messages), ("*", false, .messages), ("/health", false, .messages),
+        ])
+    func doors(path: String, version: Bool, door: FrontDoor) {
+        #expect(Routes.frontDoor(path, anthropicVersion: version) == door)
     }
 
     @Test(
@@ -67,8 +99,6 @@ struct RoutesTests {
             (.get, "*", .notFound), (.get, "/v1/models/%zz", .notFound),
             (.get, "/anthropicx/v1/messages", .notFound),
             (.post, "/v1/messages/batches", .notFound), (.get, "/v1/messagesx", .notFound),
-            (.post, "/v1/chat/completions", .notInThisVersion("POST /v1/chat/completions")),
-            (.post, "/olla/openai/v1/chat/completions", .notInThisVersion("POST /v1/chat/completions")),
             (.get, "/metrics", .notInThisVersion("GET /metrics")),
             (.get, "/status", .notInThisVersion("GET /status")),
             (.post, "/", .wrongMethod(allow: "HEAD")), (.post, "/health", .wrongMethod(allow: "GET, HEAD")),

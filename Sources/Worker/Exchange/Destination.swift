@@ -17,19 +17,26 @@ enum Destination: Sendable {
         }
     }
 
-    var model: String { target.model }
+    var model: String {
+        switch self {
+        case .backend(let access): access.target.model
+        case .demo: Demo.model
+        }
+    }
 
-    var target: UpstreamTarget {
+    /// The demo reads a Messages request, which for other clients is what one would be made of theirs.
+    func target(for door: FrontDoor) -> UpstreamTarget {
         switch self {
         case .backend(let access): access.target
-        case .demo: UpstreamTarget(model: Demo.model, profile: .openaiCompatible)
+        case .demo:
+            UpstreamTarget(model: Demo.model, profile: door == .chat ? .anthropic : .openaiCompatible)
         }
     }
 
     /// Whether a request of this door passes there as it is.
     func relays(_ door: FrontDoor) -> Bool {
         switch self {
-        case .backend(let access): door == .messages && access.target.profile.dialect == .anthropic
+        case .backend(let access): access.target.profile.dialect == (door == .chat ? .openAI : .anthropic)
         case .demo: false
         }
     }

@@ -1,8 +1,9 @@
-// The journey of one POST /v1/messages: parse, route, convert, send, translate back, answer, remember.
-// The only place that knows all steps; each step takes a value and gives one. Holds: exactly one answer
-// and one journal entry; the upstream is cancelled in the turn in which the client is seen gone.
+// The journey of one request for an answer, by either door: parse, route, convert, send, translate back,
+// answer, remember. The only place that knows all steps; each step takes a value and gives one. Holds: exactly
+// one answer and one journal entry; the upstream is cancelled in the turn in which the client is seen gone.
 
 internal import EventLoop
+internal import Glibc
 internal import HTTP
 internal import Shared
 internal import Translation
@@ -62,9 +63,8 @@ final class Exchange {
     /// Bytes to a typed request.
     private func parse() -> ExchangeRecord.Ending? {
         do throws(ClientError) {
-            var parsed = try MessagesRequest(parsing: request.body)
-            parsed.head = MessagesHead(request.head)
-            let message = ClientRequest.messages(parsed)
+            let message = try ClientRequest(
+                parsing: request.body, at: answer.door, head: MessagesHead(request.head))
             record.requestedModel = message.model
             record.streaming = message.stream
             self.message = message
@@ -126,14 +126,16 @@ final class Exchange {
     {
         record.backend = destination.name
         record.model = destination.model
-        var call = try message.converted(for: destination.target)
+        var call = try message.converted(for: destination.target(for: answer.door))
         record.omissions = call.omissions.map(\.path)
         answer.fields = destination.fields(
             omissions: record.omissions, isRelayed: call.plan.isRelayed)
         // The demo thinks when its words ask for it.
         if case .demo = destination { call.plan.thinkingRequested = true }
+        let messageID =
+            answer.door == .chat ? RequestIdentity.completion() : RequestIdentity.message()
         let reply = ClientReply(
-            to: message, call, messageID: RequestIdentity.message(), requestID: answer.requestID)
+            to: message, call, messageID: messageID, requestID: answer.requestID, created: Int(time(nil)))
         let timeouts = server.configuration.timeouts
         let timing = ExchangeTiming(
             begun: request.receivedAt, holdStatus: destination.holdStatus ?? timeouts.holdStatus)
@@ -141,7 +143,8 @@ final class Exchange {
         switch destination {
         case .demo:
             let demo = Demo(
-                answering: request.body, inputTokens: message.estimatedInputTokens,
+                answering: answer.door == .chat ? call.body : request.body,
+                inputTokens: message.estimatedInputTokens,
                 callID: RequestIdentity.toolCall())
             source = .demo(DemoPlayback(demo, begun: Loop.now))
         case .backend(let access):

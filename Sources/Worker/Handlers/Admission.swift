@@ -33,14 +33,16 @@ extension AccessRules {
                 status: 405, kind: .invalidRequest, message: "\(path) is for \(allow).", shouldRetry: false)
             return .refused(error, [.init("allow", allow)])
         case .notInThisVersion(let what):
-            let error = ClientError(
+            var error = ClientError(
                 status: 404, kind: .notFound, message: "\(what) is not supported in this version.",
                 shouldRetry: false)
+            error.chatCode = "unknown_url"
             return .refused(error, [])
         case .notFound:
-            let error = ClientError(
+            var error = ClientError(
                 status: 404, kind: .notFound, message: "\(path) is not supported by this gateway.",
                 shouldRetry: false)
+            error.chatCode = "unknown_url"
             return .refused(error, [])
         }
     }
@@ -62,14 +64,14 @@ extension Endpoint {
     /// Probes of liveness and start-up come without credentials.
     var needsKey: Bool {
         switch self {
-        case .messages, .countTokens, .models, .model: true
+        case .messages, .chat, .countTokens, .models, .model: true
         case .hello, .health, .ready, .telemetry: false
         }
     }
 
     var hasBody: Bool {
         switch self {
-        case .messages, .countTokens: true
+        case .messages, .chat, .countTokens: true
         case .models, .model, .hello, .health, .ready, .telemetry: false
         }
     }

@@ -11,7 +11,7 @@ extension Server {
     /// Answers one admitted request, whole.
     func answer(_ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection) async {
         switch endpoint {
-        case .messages:
+        case .messages, .chat:
             await Exchange(request, answer, on: connection, of: self).run()
         case .countTokens: countTokens(request, answer)
         case .models(let shape): await models(shape, request.head, answer)

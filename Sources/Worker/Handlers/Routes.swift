@@ -2,10 +2,13 @@
 // percent-decoded; the query is ignored.
 
 internal import HTTP
+internal import Translation
 
 /// What a request asks for.
 enum Endpoint: Sendable, Equatable {
     case messages
+    /// OpenAI's chat completions.
+    case chat
     case countTokens
     case models(ModelsShape)
     case model(id: String, ModelsShape)
@@ -55,14 +58,29 @@ enum Routes {
         case "/health": return get(method, .health)
         case "/ready": return get(method, .ready)
         case "/api/event_logging/batch": return post(method, .telemetry)
-        case "/v1/chat/completions", "/chat/completions":
-            return .notInThisVersion("POST /v1/chat/completions")
+        case "/v1/chat/completions", "/chat/completions": return post(method, .chat)
         case "/status": return .notInThisVersion("GET /status")
         case "/metrics": return .notInThisVersion("GET /metrics")
         default:
             guard let id = modelID(rest) else { return .notFound }
             return get(method, .model(id: id, shape))
         }
+    }
+
+    /// First words of paths of OpenAI's API behind `/v1`, also of those that are not served.
+    private static let openAIPaths: Set<Substring> = [
+        "chat", "completions", "embeddings", "responses", "images", "audio", "moderations",
+    ]
+
+    /// Whose errors the client of a request reads, whatever comes of it.
+    static func frontDoor(_ path: String, anthropicVersion: Bool) -> FrontDoor {
+        if path == "/v1/messages" { return .messages }
+        let (rest, shape) = stripped(path)
+        let word = rest.split(separator: "/", maxSplits: 2).first { $0 != "v1" } ?? ""
+        if word == "messages" { return .messages }
+        if openAIPaths.contains(word) { return .chat }
+        if let shape { return shape == .openAI ? .chat : .messages }
+        return word == "models" && !anthropicVersion ? .chat : .messages
     }
 
     /// One leading slash, no final one, known prefixes and a doubled `/v1` taken off.

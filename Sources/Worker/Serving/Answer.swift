@@ -14,6 +14,8 @@ final class Answer {
     }
 
     let requestID: String
+    /// Whose errors the client reads.
+    let door: FrontDoor
     /// Fields that every head of this answer carries besides `request-id`.
     var fields: [ResponseHead.Field] = []
     private let socket: ClientSocket
@@ -26,8 +28,11 @@ final class Answer {
     private(set) var status = 0
     private(set) var firstByteAt: Instant?
 
-    init(to request: RequestHead, requestID: String, on socket: ClientSocket, closes: Bool) {
+    init(
+        to request: RequestHead, requestID: String, door: FrontDoor, on socket: ClientSocket, closes: Bool
+    ) {
         self.requestID = requestID
+        self.door = door
         self.socket = socket
         self.closes = closes
         isHead = request.method == .head
@@ -35,8 +40,9 @@ final class Answer {
     }
 
     /// For requests whose head could not be read.
-    init(refusing requestID: String, on socket: ClientSocket) {
+    init(refusing requestID: String, door: FrontDoor, on socket: ClientSocket) {
         self.requestID = requestID
+        self.door = door
         self.socket = socket
         closes = true
         isHead = false
@@ -63,7 +69,7 @@ final class Answer {
     func send(_ error: ClientError) {
         if let seconds = error.retryAfter { fields.append(.init("retry-after", String(seconds))) }
         if let retry = error.shouldRetry { fields.append(.init("x-should-retry", retry ? "true" : "false")) }
-        send(error.status, body: error.body(requestID: requestID))
+        send(error.status(at: door), body: error.body(requestID: requestID, door: door))
     }
 
     // MARK: Streams
@@ -105,6 +111,8 @@ final class Answer {
         // HTTP/1.0 closes unless told otherwise.
         if isOld && !closes { head.fields.append(.init("connection", "keep-alive")) }
         head.fields.append(.init("request-id", requestID))
+        // The name under which OpenAI's clients look for it.
+        if door == .chat { head.fields.append(.init("x-request-id", requestID)) }
         head.fields += fields
         socket.queue { head.append(to: &$0) }
     }

@@ -46,6 +46,8 @@ final class Connection {
     private var mustLeave = false
     /// The one being given.
     private var answer: Answer?
+    /// Whose errors the client of the last request read.
+    private var frontDoor = FrontDoor.messages
 
     init(
         id: UInt64, door: Door, peer: String, descriptor: consuming Descriptor, server: Server
@@ -87,8 +89,9 @@ final class Connection {
     /// Serves one request; false = the connection ends.
     private func serveRequest(first: Bool) async throws(ReadEnd) -> Bool {
         let head = try await nextHead(first: first)
+        frontDoor = Routes.frontDoor(head.path, anthropicVersion: head.hasField("anthropic-version"))
         let answer = Answer(
-            to: head, requestID: RequestIdentity.request(), on: socket,
+            to: head, requestID: RequestIdentity.request(), door: frontDoor, on: socket,
             closes: !head.keepAlive || server.isDraining)
         self.answer = answer
         defer { self.answer = nil }
@@ -127,7 +130,7 @@ final class Connection {
 
     /// Answers what could not be read as a request.
     private func refuse(_ problem: ClientError) async {
-        let answer = Answer(refusing: RequestIdentity.request(), on: socket)
+        let answer = Answer(refusing: RequestIdentity.request(), door: frontDoor, on: socket)
         server.refused(nil, problem, self)
         answer.send(problem)
         guard await finishWriting() else { return }

@@ -1,4 +1,4 @@
-// Names for exchanges: `req_`, `msg_`, `toolu_` with 24 characters of base 62 from the kernel's generator.
+// Names for exchanges: `req_`, `msg_`, `chatcmpl-`, `toolu_` with 24 characters of base 62 from the kernel's generator.
 
 internal import CSystem
 internal import EventLoop
@@ -14,6 +14,7 @@ enum RequestIdentity {
 
     static func request() -> String { name("req_") }
     static func message() -> String { name("msg_") }
+    static func completion() -> String { name("chatcmpl-") }
     static func toolCall() -> String { name("toolu_") }
 
     private static func name(_ prefix: String) -> String {

@@ -5,10 +5,14 @@ public enum ClientRequest: Sendable {
     case messages(MessagesRequest)
     case chat(ChatRequest)
 
+    /// - Parameter head: what of the request's head belongs to the Messages API.
     /// - Throws: 400 in the words of the door's API, with the place of what is wrong.
-    public init(parsing body: [UInt8], at door: FrontDoor) throws(ClientError) {
+    public init(parsing body: [UInt8], at door: FrontDoor, head: MessagesHead) throws(ClientError) {
         switch door {
-        case .messages: self = .messages(try MessagesRequest(parsing: body))
+        case .messages:
+            var request = try MessagesRequest(parsing: body)
+            request.head = head
+            self = .messages(request)
         case .chat: self = .chat(try ChatRequest(parsing: body))
         }
     }

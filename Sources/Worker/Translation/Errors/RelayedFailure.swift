@@ -63,6 +63,16 @@ enum RelayedFailure {
         {
             return overflow.error(original: message)
         }
+        if door == .chat {
+            // Clients of this API look at the code: a full context has one, whatever the backend calls it.
+            if node["code"]?.stringEquals("context_length_exceeded") != true,
+                let overflow = ContextOverflow(
+                    text: message, code: node["code"]?.string ?? "", type: node["type"]?.string ?? "")
+            {
+                return overflow.error(original: message)
+            }
+            guard node["type"]?.isString == true else { return error }
+        }
         var object: [UInt8] = []
         object.append(raw: node)
         // It may stand on one line of an event: line ends are only white space in JSON.
