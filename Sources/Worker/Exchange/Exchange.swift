@@ -104,7 +104,8 @@ final class Exchange {
                 // It said what it lacks, and nothing can be asked without.
                 rememberVerdicts()
                 // Another backend's model may not lack it.
-                guard !destination.target.lacking.isEmpty, !routes.isEmpty else { return .refused(error) }
+                let lacking = destination.target(for: answer.door).lacking
+                guard !lacking.isEmpty, !routes.isEmpty else { return .refused(error) }
             }
         }
         return .refused(Self.notReady)

@@ -211,6 +211,7 @@ struct ChatMessagesBody {
         switch effort {
         case .unsaid: break
         case .off:
+            plan.thinkingRequested = false
             writer.name("thinking")
             writer.raw(#"{"type":"disabled"}"#)
         case .level where isStrict && tools.choice.isForced:

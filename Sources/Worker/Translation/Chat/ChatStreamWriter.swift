@@ -25,6 +25,7 @@ struct ChatStreamWriter: Sendable {
     private var phase = Phase.unstarted
     private(set) var output: [UInt8] = []
     private var calls = 0
+    private(set) var hasSaidNothing = true
 
     // Of a stream: the bytes around a text.
     private var contentOpening: [UInt8] = []
@@ -64,6 +65,7 @@ struct ChatStreamWriter: Sendable {
     @inline(__always)
     mutating func text(_ text: ArraySlice<UInt8>) {
         guard !text.isEmpty, case .open = phase else { return }
+        hasSaidNothing = false
         guard form == .events else { return content.append(contentsOf: text) }
         output.append(contentsOf: contentOpening)
         output.append(contentsOf: text)
@@ -73,6 +75,7 @@ struct ChatStreamWriter: Sendable {
     @inline(__always)
     mutating func reasoning(_ text: ArraySlice<UInt8>) {
         guard !text.isEmpty, case .open = phase else { return }
+        hasSaidNothing = false
         guard form == .events else { return reasoning.append(contentsOf: text) }
         output.append(contentsOf: reasoningOpening)
         output.append(contentsOf: text)
@@ -83,6 +86,7 @@ struct ChatStreamWriter: Sendable {
     mutating func toolCall(id: String, name: String, input: [UInt8]) {
         guard case .open = phase else { return }
         defer { calls += 1 }
+        hasSaidNothing = false
         guard form == .events else {
             if calls > 0 { callList.append(UInt8(ascii: ",")) }
             callList.append(ascii: "{\"id\":")

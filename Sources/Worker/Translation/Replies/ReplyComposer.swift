@@ -293,7 +293,7 @@ struct ReplyComposer: Sendable {
         case .maxTokens, .contextWindowExceeded, .refusal: return
         case .endTurn, .stopSequence, .toolUse, nil: break
         }
-        guard writer.blocks == 0, calls.isEmpty else { return }
+        guard writer.hasSaidNothing, calls.isEmpty else { return }
         note("reasoning-as-answer")
         outputBytes &-= answer.count
         emit(answer[...], .text)

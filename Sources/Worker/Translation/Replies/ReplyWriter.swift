@@ -16,6 +16,9 @@ struct ReplyWriter: Sendable {
     /// Nothing may be sent now.
     var isEmpty: Bool { chat.map(\.output.isEmpty) ?? messages.output.isEmpty }
 
+    /// No text, no reasoning, no call was written.
+    var hasSaidNothing: Bool { chat.map(\.hasSaidNothing) ?? (messages.blocks == 0) }
+
     mutating func start(_ usage: Usage) { chat == nil ? messages.start(usage) : chat?.start() }
 
     @inline(__always)
