@@ -85,7 +85,7 @@ private struct ShownRelay: Equatable {
         }
         guard phase != .ended(.completed) else { return }
         // The last frame is the error, with our id where the API has one.
-        let last = text.unicodeScalars.split(separator: "\n").last.map(String.init) ?? ""
+        let last = text.unicodeScalars.split { $0 == "\n" || $0 == "\r" }.last.map(String.init) ?? ""
         expect(
             last.hasPrefix("data: {") && last.contains("\"error\":"), "the end says that it is none: \(last)")
         expect(door == .chat || last.hasSuffix("\"request_id\":\"req_1\"}"), "with our id: \(last)")
