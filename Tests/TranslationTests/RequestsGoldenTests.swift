@@ -42,6 +42,8 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             case "vision": target.profile.vision = words[1] == "true"
             case "echo": target.profile.reasoningEcho = words[1] == "think-tags" ? .thinkTags : .none
             case "alternation": target.profile.strictAlternation = words[1] == "strict"
+            case "dialect": target.profile.dialect = Dialect(rawValue: words[1]) ?? .openAI
+            case "head": break
             case "keep-alive":
                 target.keepAlive = Int(words[1]).map { .seconds($0) } ?? .time(words[1])
             case "lacking":
@@ -58,15 +60,39 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
         return target
     }
 
+    /// What of the request's head concerns a backend of the same API: lines `head NAME VALUE`.
+    var head: MessagesHead {
+        var head = MessagesHead()
+        for line in (text("profile.txt") ?? "").split(separator: "\n") {
+            let words = line.split(separator: " ", maxSplits: 2).map(String.init)
+            guard words.count == 3, words[0] == "head" else { continue }
+            switch words[1] {
+            case "version": head.version = words[2]
+            case "beta": head.betas.append(words[2])
+            case "query": head.isBeta = words[2] == "beta=true"
+            default: Issue.record("profile.txt: unknown field \(words[1])")
+            }
+        }
+        return head
+    }
+
     /// File name to content, as it came out.
     func outcome() throws -> [String: String] {
         do {
-            let request = try MessagesRequest(parsing: try bytes("anthropic.json").trimmedEnd)
+            var request = try MessagesRequest(parsing: try bytes("anthropic.json").trimmedEnd)
+            request.head = head
             if let answer = request.localAnswer { return ["local.txt": "\(answer)\n"] }
             let call = try request.converted(for: target)
             let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
-            let name = target.profile.dialect == .ollama ? "ollama.json" : "openai.json"
-            var files = [name: String(decoding: call.body, as: UTF8.self) + "\n"]
+            let body = String(decoding: call.body, as: UTF8.self) + "\n"
+            var files: [String: String]
+            switch target.profile.dialect {
+            case .openAI: files = ["openai.json": body]
+            case .ollama: files = ["ollama.json": body]
+            case .anthropic:
+                let fields = call.headers.map { "\($0.name): \($0.value)\n" }.joined()
+                files = ["relayed.txt": "POST \(call.path)\n\(fields)\n\(body)"]
+            }
             if !omissions.isEmpty { files["omissions.txt"] = omissions }
             return files
         } catch let error as ClientError {
@@ -84,7 +110,7 @@ extension [UInt8] {
 @Suite struct RequestsGoldenTests {
     private static let isRecording = ProcessInfo.processInfo.environment["GOLDEN"] == "record"
     private static let expectations = [
-        "openai.json", "ollama.json", "omissions.txt", "error.txt", "local.txt",
+        "openai.json", "ollama.json", "relayed.txt", "omissions.txt", "error.txt", "local.txt",
     ]
 
     @Test func thereAreCases() { #expect(GoldenRequest.all.count > 100) }
