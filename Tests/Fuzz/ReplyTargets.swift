@@ -34,9 +34,36 @@ private func frames(_ bytes: [UInt8], cuts: [Int]) -> [SeenFrame] {
     return seen
 }
 
+/// Lines of JSON, and the replies of Ollama that consist of them.
+func fuzzLines(_ bytes: [UInt8], _ random: inout SeededRandom) {
+    let cuts = random.cuts(bytes.count)
+    expect(lines(bytes, cuts: cuts) == lines(bytes, cuts: []), "the same lines when cut at \(cuts)")
+    fuzzReply(bytes, &random, .ollama)
+}
+
+private func lines(_ bytes: [UInt8], cuts: [Int]) -> [[UInt8]] {
+    var decoder = LineDecoder()
+    var seen: [[UInt8]] = []
+    var start = 0
+    for cut in cuts + [bytes.count] {
+        decoder.append(bytes[start..<cut].span)
+        start = cut
+        while let range = decoder.next() { seen.append(Array(decoder.buffer[range])) }
+    }
+    while let range = decoder.last() { seen.append(Array(decoder.buffer[range])) }
+    return seen
+}
+
 /// Whole replies, streamed and not.
-func fuzzReply(_ bytes: [UInt8], _ random: inout SeededRandom) {
-    let plan = ReplyPlan.any(&random)
+func fuzzReply(_ bytes: [UInt8], _ random: inout SeededRandom) { fuzzReply(bytes, &random, .openAI) }
+
+private func fuzzReply(_ bytes: [UInt8], _ random: inout SeededRandom, _ dialect: Dialect) {
+    var plan = ReplyPlan.any(&random)
+    plan.dialect = dialect
+    if dialect == .ollama {
+        plan.contextWindow = Bool.random(using: &random) ? 4096 : nil
+        plan.promptEstimate = 9000
+    }
     var head = UpstreamHead(
         status: [200, 200, 200, 200, 400, 500].randomElement(using: &random) ?? 200, contentType: "")
     head.contentType =
@@ -209,6 +236,10 @@ func fuzzFailure(_ bytes: [UInt8], _ random: inout SeededRandom) {
     for status in [head.status, 429, 503, 400] {
         head.status = status
         expectSayable(UpstreamFailure.answer(head: head, body: body, model: "claude-x"))
+        var plan = ReplyPlan()
+        plan.contextWindow = 4096
+        plan.promptEstimate = 9000
+        expectSayable(OllamaFailure.answer(head: head, body: body, model: "claude-x", plan))
     }
     expectSayable(UpstreamFailure.named(data: body[...]))
     if let root = (try? JSONDocument(parsing: body))?.root, let error = UpstreamFailure.inside(root) {

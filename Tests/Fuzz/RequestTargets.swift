@@ -78,7 +78,9 @@ private func expectPairs(_ root: JSONNode, _ text: String) {
         for call in message["tool_calls"]?.elements ?? root.elements {
             let id = call["id"]?.string ?? ""
             expect(!id.isEmpty && open.insert(id).inserted, "call ids differ: \(text)")
-            let arguments = Array((call["function"]?["arguments"]?.string ?? "").utf8)
+            let node = call["function"]?["arguments"]
+            // Ollama takes the object itself.
+            let arguments = node?.isObject == true ? Array(node?.raw ?? []) : Array((node?.string ?? "").utf8)
             expect((try? JSONDocument(parsing: arguments))?.root.isObject == true, "arguments: \(text)")
         }
     }

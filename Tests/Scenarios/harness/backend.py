@@ -137,6 +137,8 @@ class Backend:
         self.models = ["test-model"] if models is None else models
         self.gets: dict[str, Answer] = {}
         """Answers to GET by path; anything else but /v1/models is a 404."""
+        self.posts: dict[str, Answer] = {}
+        """Answers to POST by path; these are no turns."""
         self.connections = 0
         self.open = 0
         """Connections open now."""
@@ -208,7 +210,9 @@ class Backend:
         try:
             while (turn := await connection.request()) is not None:
                 self.paths.append(f"{turn.method} {turn.path}")
-                if turn.method == "POST":
+                if turn.path in self.posts:
+                    await self.posts[turn.path](turn)
+                elif turn.method == "POST":
                     with self.changed:
                         self.turns.append(turn)
                         self.answering += 1
