@@ -5,6 +5,8 @@ struct ContextOverflow: Equatable {
     var input: Int?
     var output: Int?
     var limit: Int?
+    /// Tokens that are too many, where only that is said.
+    private var excess: Int?
 
     /// - Parameters:
     ///   - text: the backend's message.
@@ -23,6 +25,19 @@ struct ContextOverflow: Equatable {
         input =
             promptTokens ?? text.first(before: Self.inputBefore) ?? text.first(after: Self.inputBehind)
             ?? text.first(after: Self.totalBehind)
+        excess = text.first(after: ["max context length by "]).map { min($0, 1 << 40) }
+    }
+
+    /// Puts in what the backend did not say but is known here: the window, and the prompt's size by our estimate,
+    /// if that is larger.
+    mutating func complete(window: Int?, estimate: Int) {
+        limit = limit ?? window
+        guard input == nil, let limit else { return }
+        if let excess {
+            input = limit &+ excess
+        } else if estimate > limit {
+            input = estimate
+        }
     }
 
     /// The error for the client. With input and output known and the input fitting, fewer output tokens

@@ -25,10 +25,7 @@ enum OllamaFailure {
     ) -> ClientError? {
         let words = said.message.lowercased()
         if var overflow = ContextOverflow(text: said.message, code: said.code, type: said.type) {
-            overflow.limit = overflow.limit ?? plan.contextWindow
-            if overflow.input == nil, let limit = overflow.limit, plan.promptEstimate > limit {
-                overflow.input = plan.promptEstimate
-            }
+            overflow.complete(window: plan.contextWindow, estimate: plan.promptEstimate)
             return overflow.error(original: said.message)
         }
         if status == 401 || words.contains("unauthorized") || words.contains("ollama signin") {

@@ -297,7 +297,7 @@ public struct MessagesReply: Sendable {
         let root = (try? JSONDocument(parsing: document))?.root
         if let text = root.flatMap(UpstreamFailure.unparsedCalls), recovers(text) { return }
         let error =
-            ollama?.failure(head, document)
+            ollama?.reader.failure(head, document)
             ?? UpstreamFailure.answer(head: head, body: document, model: requestedModel)
         // By all of its words: those for the client may be fewer.
         refused = FeatureRefusal.feature(

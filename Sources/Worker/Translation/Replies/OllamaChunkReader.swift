@@ -35,6 +35,11 @@ struct OllamaChunkReader: Sendable {
         return read(node, into: &deltas)
     }
 
+    /// What an answer with an error status means.
+    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError {
+        OllamaFailure.answer(head: head, body: body, model: model, plan)
+    }
+
     private static func isEventField(_ line: ArraySlice<UInt8>) -> Bool {
         [":", "event:", "id:", "retry:", "data: [DONE]", "data:[DONE]"].contains {
             line.starts(with: $0.utf8)

@@ -19,14 +19,10 @@ struct OllamaLines: Sendable {
 
     private var decoder = LineDecoder()
     private(set) var reader: OllamaChunkReader
-    private let plan: ReplyPlan
-    private let model: String
     private var isFirst = true
 
     init(plan: ReplyPlan, model: String) {
         reader = OllamaChunkReader(plan: plan, model: model)
-        self.plan = plan
-        self.model = model
     }
 
     mutating func append(_ bytes: Span<UInt8>) { decoder.append(bytes) }
@@ -47,9 +43,5 @@ struct OllamaLines: Sendable {
     /// Reads a whole reply; false if it is none.
     mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> Bool {
         reader.read(root, into: &deltas)
-    }
-
-    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError {
-        OllamaFailure.answer(head: head, body: body, model: model, plan)
     }
 }
