@@ -191,6 +191,21 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         }
     }
 
+    @Test("who says that it is Ollama, and has not its list of models, is spoken to through /v1")
+    @Loop func likeOllama() async {
+        for (tags, dialect) in [(nil, Dialect.openAI), (#"{"models":[{"name":"m"}]}"#, nil)] {
+            let answers = Answers()
+            answers.table["http://h"] = ["/v1/models": list, "/api/version": #"{"version":"0.12.0"}"#]
+            answers.table["http://h"]?["/api/tags"] = tags
+            var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
+            guard case .up(.ollama, _) = await prober.ask(.auto, strict: true) else {
+                Issue.record("not found")
+                return
+            }
+            #expect(prober.dialect == dialect)
+        }
+    }
+
     @Test("Ollama by its own API alone; a model whose content changed is asked about again")
     @Loop func tags() async {
         func tags(_ digest: String) -> String { #"{"models":[{"model":"m:1","digest":"\#(digest)"}]}"# }

@@ -110,7 +110,11 @@ struct Prober {
             return .llamacpp
         }
         if let root = await get("/api/v0/models").json, ModelDetails.isStudio(root) { return .lmstudio }
-        if await isOllama() { return .ollama }
+        if await isOllama() {
+            // Others answer to that path, too; who has Ollama's list of models has its chat.
+            if await get("/api/tags").json.flatMap(ModelList.tags) == nil { dialect = .openAI }
+            return .ollama
+        }
         if let root = await get("/get_model_info").json, root["model_path"]?.isString == true {
             return .sglang
         }
