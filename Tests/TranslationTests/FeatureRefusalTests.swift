@@ -255,6 +255,15 @@ struct CallFeaturesTests {
         #expect(!rest.contains(feature) && rest.contains(.prefill))
     }
 
+    @Test("of Ollama's own dialect")
+    func ollama() throws {
+        // It knows neither a choice of tools nor options of streams.
+        let all: Set<Feature> = [.thinking, .tools, .structuredOutput, .images, .schemaKeywords, .prefill]
+        #expect(try features(everything, .ollamaNative) == all)
+        let body = everything.replacing(#""type":"any","#, with: #""type":"auto","#)
+        #expect(try features(body, .ollamaNative, lacking: all.subtracting([.prefill])) == [.prefill])
+    }
+
     @Test("earlier calls are tools, too, and earlier reasoning is thinking")
     func history() throws {
         let body = """
@@ -293,6 +302,23 @@ struct RefusedReplyTests {
             reply.receive(Array(body.utf8))
             reply.end(.complete)
             #expect(reply.refused == .tools && reply.failure?.status == 400, "\(status) \(type)")
+        }
+    }
+
+    @Test("in Ollama's own dialect, by status and by a line")
+    func ollama() {
+        var plan = ReplyPlan()
+        plan.dialect = .ollama
+        plan.features = [.tools, .thinking]
+        let words = #"{"error":"\"m\" does not support thinking"}"#
+        for status in [400, 200] {
+            var reply = MessagesReply(
+                plan: plan, streaming: true, messageID: "msg_1", requestID: "req_1", requestedModel: "m",
+                inputEstimate: 1)
+            reply.receive(head: UpstreamHead(status: status, contentType: "application/x-ndjson"))
+            reply.receive(Array((words + "\n").utf8))
+            reply.end(.complete)
+            #expect(reply.refused == .thinking && reply.failure?.status == 400, "\(status)")
         }
     }
 

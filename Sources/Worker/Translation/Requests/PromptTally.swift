@@ -131,7 +131,10 @@ extension MessagesRequest {
         estimate.pictures = tally.pictures - (profile.vision ? 0 : tally.images)
         estimate.ratio = target.tokenRatio
         // Templates may drop earlier reasoning, edits leave results out, pictures count differently everywhere.
-        estimate.isTelling = contextEdits.isEmpty && tally.pictures == 0 && thinking < tally.text / 10
+        estimate.isTelling =
+            contextEdits.isEmpty && tally.pictures == 0 && thinking < tally.text / 10
+            // Simplified schemas are shorter than those that were counted.
+            && !target.lacking.contains(.schemaKeywords)
         return estimate
     }
 }
