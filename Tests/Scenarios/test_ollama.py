@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -165,3 +166,20 @@ def test_through_v1_when_the_configuration_says_so() -> None:
         daemon.log.allow("cuts")
         assert daemon.client.message(model="claude-x").json["content"][0]["text"] == "Hello there."
         assert backend.turn(0).path == "/v1/chat/completions"
+
+
+def test_a_client_of_openais_api() -> None:
+    async def answer(turn: Turn) -> None:
+        await ollama.stream(turn, ollama.line("I look."), ollama.call("Bash", {"command": "ls"}), ollama.last())
+
+    tools = [{"type": "function", "function": {"name": "Bash", "parameters": TOOLS[0]["input_schema"]}}]
+    body = {"model": "qwen3:8b", "messages": [{"role": "user", "content": "Look"}], "tools": tools, "stream": True}
+    with Ollama(answer) as backend, Daemon(config(backend.url)) as daemon:
+        reply = daemon.client.post("/v1/chat/completions", body)
+        assert reply.status == 200 and reply.body.endswith(b"data: [DONE]\n\n")
+        chunks = [json.loads(frame[6:]) for frame in reply.body.split(b"\n\n")[:-2]]
+        choices = [choice for chunk in chunks for choice in chunk["choices"]]
+        assert "".join(choice["delta"].get("content") or "" for choice in choices) == "I look."
+        assert choices[-1]["finish_reason"] == "tool_calls"
+        assert backend.turn(0).path == "/api/chat" and backend.turn(0).json["options"]["num_ctx"] == 65536
+        assert backend.turn(0).json["tools"][0]["function"]["name"] == "Bash"

@@ -72,15 +72,15 @@ async def stream(turn: Turn, *values: Json) -> None:
     await turn.end()
 
 
-def text_answer(words: str, **counts: int) -> Answer:
+def text_answer(words: str, prompt: int = 11) -> Answer:
     """Says this text, streamed word by word or whole, as asked."""
 
     async def answer(turn: Turn) -> None:
         assert turn.path == "/api/chat", turn.path
         if turn.json["stream"]:
             parts = [part if n == 0 else " " + part for n, part in enumerate(words.split(" "))]
-            await stream(turn, *[line(part) for part in parts], last(**counts))
+            await stream(turn, *[line(part) for part in parts], last(prompt=prompt))
         else:
-            await turn.reply(200, {**last(**counts), "message": {"role": "assistant", "content": words}})
+            await turn.reply(200, {**last(prompt=prompt), "message": {"role": "assistant", "content": words}})
 
     return answer
