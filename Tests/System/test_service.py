@@ -9,6 +9,8 @@ import pytest
 
 from harness import said
 from harness.backend import Turn
+from harness.client import message
+from harness.documents import document, pdf
 from harness.events import check_grammar
 from harness.load import Loop, one_message
 from installed import PORT, SERVICE, SOCKET, ask, connect, dragoman, journal, stream
@@ -40,6 +42,15 @@ def test_the_first_connection_starts_it_and_status_tells_of_it() -> None:
         assert "2" in machine.show(SERVICE, "StatusText")
         assert machine.show(SERVICE, "StatusText") in machine.run("systemctl", "status", SERVICE).stdout
         assert "gpu1" in machine.run("dragoman", "status", check=True).stdout
+
+
+def test_the_sandbox_lets_documents_be_read() -> None:
+    with dragoman() as (machine, backend):
+        told = message(messages=[{"role": "user", "content": [document(pdf("Forty-two."))]}])
+        with connect(machine) as connection:
+            connection.request("POST", "/v1/messages", told)
+            assert connection.response().status == 200
+        assert "Forty-two." in backend.turns[0].json["messages"][0]["content"]
 
 
 def test_every_exchange_is_one_journal_entry_with_all_its_fields() -> None:

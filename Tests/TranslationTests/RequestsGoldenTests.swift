@@ -41,6 +41,7 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             case "window": target.contextWindow = Int(words[1])
             case "vision": target.profile.vision = words[1] == "true"
             case "echo": target.profile.reasoningEcho = words[1] == "think-tags" ? .thinkTags : .none
+            case "pdf": continue
             case "alternation": target.profile.strictAlternation = words[1] == "strict"
             case "dialect": target.profile.dialect = Dialect(rawValue: words[1]) ?? .openAI
             case "head": break
@@ -76,11 +77,26 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
         return head
     }
 
+    /// What every PDF of the request was read as; nil = nobody read it.
+    var pdfReading: PDFReading? {
+        for line in (text("profile.txt") ?? "").split(separator: "\n") where line.hasPrefix("pdf ") {
+            switch line.dropFirst(4) {
+            case "empty": return .empty
+            case "unreadable": return .unreadable
+            case let words where words.hasPrefix("cut "):
+                return PDFReading(output: Array(words.dropFirst(4).utf8), isCut: true)
+            case let words: return PDFReading(output: Array(words.utf8), isCut: false)
+            }
+        }
+        return nil
+    }
+
     /// File name to content, as it came out.
     func outcome() throws -> [String: String] {
         do {
             var request = try MessagesRequest(parsing: try bytes("anthropic.json").trimmedEnd)
             request.head = head
+            if let pdfReading { for pdf in request.pdfs { request.read(pdf, as: pdfReading) } }
             if let answer = request.localAnswer { return ["local.txt": "\(answer)\n"] }
             let call = try request.converted(for: target)
             let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()

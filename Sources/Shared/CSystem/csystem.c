@@ -8,10 +8,12 @@
 #include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -199,6 +201,69 @@ pid_t cs_spawn(const struct cs_spawn *plan, int *pidfd) {
         return -1;
     }
     *pidfd = handle; /* pidfd_open sets close-on-exec itself */
+    return child;
+}
+
+pid_t cs_spawn_filter(const char *path, char *const *argv, uint64_t cpu_seconds, uint64_t memory_bytes,
+                      int *input, int *output, int *pidfd) {
+    int in[2] = {-1, -1}, out[2] = {-1, -1}, handle = -1, error;
+    pid_t child = -1;
+    char *const nothing[] = {NULL};
+    sigset_t none, all;
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    *input = *output = *pidfd = -1;
+    if ((error = posix_spawn_file_actions_init(&actions)) != 0) { errno = error; return -1; }
+    if ((error = posix_spawnattr_init(&attributes)) != 0) {
+        posix_spawn_file_actions_destroy(&actions);
+        errno = error;
+        return -1;
+    }
+    sigemptyset(&none);
+    sigfillset(&all);
+    /* A socket, since writing to it can be kept from raising SIGPIPE. */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, in) < 0 || pipe2(out, O_CLOEXEC) < 0 ||
+        fcntl(in[0], F_SETFL, O_NONBLOCK) < 0 || fcntl(out[0], F_SETFL, O_NONBLOCK) < 0) {
+        error = errno;
+    } else if ((error = posix_spawn_file_actions_adddup2(&actions, in[1], STDIN_FILENO)) == 0 &&
+               (error = posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO)) == 0 &&
+               (error = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0)) == 0 &&
+               (error = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
+               (error = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
+               (error = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
+               (error = posix_spawnattr_setpgroup(&attributes, 0)) == 0 &&
+               (error = posix_spawnattr_setflags(
+                    &attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP)) == 0) {
+        error = posix_spawn(&child, path, &actions, &attributes, argv, nothing);
+        if (error != 0) child = -1;
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (in[1] >= 0) close(in[1]);
+    if (out[1] >= 0) close(out[1]);
+    if (child > 0) {
+        /* Best effort: without them the caller's own limit of time holds. */
+        struct rlimit cpu = {cpu_seconds, cpu_seconds}, memory = {memory_bytes, memory_bytes}, core = {0, 0};
+        prlimit(child, RLIMIT_CPU, &cpu, NULL);
+        prlimit(child, RLIMIT_AS, &memory, NULL);
+        prlimit(child, RLIMIT_CORE, &core, NULL);
+        handle = (int)syscall(SYS_pidfd_open, child, 0);
+        if (handle < 0) {
+            error = errno;
+            kill(child, SIGKILL);
+            while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+            child = -1;
+        }
+    }
+    if (child < 0) {
+        if (in[0] >= 0) close(in[0]);
+        if (out[0] >= 0) close(out[0]);
+        errno = error;
+        return -1;
+    }
+    *input = in[0];
+    *output = out[0];
+    *pidfd = handle;
     return child;
 }
 

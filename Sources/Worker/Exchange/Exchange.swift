@@ -48,6 +48,7 @@ final class Exchange {
     private func journey() async -> ExchangeRecord.Ending {
         if let ending = parse() { return ending }
         if let ending = await findRoutes() { return ending }
+        if hasDocumentsToRead { await readDocuments() }
         while true {
             switch nextAttempt() {
             case .refused(let error): return refuse(error)
@@ -86,6 +87,27 @@ final class Exchange {
         // A backend that speaks the client's API decides itself.
         let isRelayed = routes.first.flatMap(destination)?.relays(message.door) == true
         return isRelayed ? nil : answer(local, message)
+    }
+
+    /// Documents that one of the backends does not take as they are.
+    private var hasDocumentsToRead: Bool {
+        guard server.documents.canRead, let message, !message.pdfs.isEmpty else { return false }
+        return routes.contains { route in
+            guard let destination = destination(of: route) else { return false }
+            return !destination.target(for: message.door).profile.pdfFiles
+                && !destination.relays(message.door)
+        }
+    }
+
+    /// Gives the documents their words; those that cannot be read stay named as left out. A client that
+    /// leaves meanwhile is noticed by the attempt that follows.
+    private func readDocuments() async {
+        guard let pdfs = message?.pdfs else { return }
+        let socket = connection.socket
+        let readings = await server.documents.read(pdfs, signalling: connection.wakeup) {
+            socket.isGone || socket.isStalled
+        }
+        for case (let pdf, let reading?) in zip(pdfs, readings) { message?.read(pdf, as: reading) }
     }
 
     private enum Next {

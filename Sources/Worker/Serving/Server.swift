@@ -15,6 +15,7 @@ final class Server {
     let log: Log
     let access: AccessRules
     let upstream: UpstreamClient
+    let documents: DocumentReader
     /// Signalled once, when drained: the process may end.
     let finished = Wakeup()
     private(set) var isDraining = false
@@ -35,6 +36,7 @@ final class Server {
         backendKeys = start.secrets.backends
         access = AccessRules(hosts: start.configuration.hosts, keys: start.secrets.access)
         self.upstream = upstream
+        documents = DocumentReader(program: TextProgram.find(), log: start.log)
     }
 
     /// Greets the supervisor; from here on its messages drive the worker.

@@ -55,6 +55,23 @@ public enum ClientRequest: Sendable {
         }
     }
 
+    /// Documents that some backends do not take as they are.
+    public var pdfs: [PDFSource] {
+        switch self {
+        case .messages(let request): request.pdfs
+        case .chat: []
+        }
+    }
+
+    public mutating func read(_ pdf: PDFSource, as reading: PDFReading) {
+        switch self {
+        case .messages(var request):
+            request.read(pdf, as: reading)
+            self = .messages(request)
+        case .chat: return
+        }
+    }
+
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {

@@ -204,7 +204,10 @@ extension Profile {
     }
 
     /// Anthropic's own dialect is passed through, not converted; here for completeness of the table.
-    public static let anthropic = Profile("anthropic") { $0.dialect = .anthropic }
+    public static let anthropic = Profile("anthropic") {
+        $0.dialect = .anthropic
+        $0.pdfFiles = true
+    }
 
     /// A server of which only the dialect is known: nothing outside of it is sent.
     public static let openaiCompatible = Profile("openai-compatible") {

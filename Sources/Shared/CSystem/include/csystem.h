@@ -39,6 +39,13 @@ struct cs_spawn {
  * already reaped. */
 pid_t cs_spawn(const struct cs_spawn *plan, int *pidfd);
 
+/* A program between two of our descriptors: what is sent to *input is its stdin (a socket, non-blocking; shut
+ * down or closed = end of input), *output reads its stdout (a pipe, non-blocking). Its stderr is /dev/null, its
+ * environment empty, its group its own, its processor time and memory limited where that is permitted. Returns
+ * the pid and fills the three descriptors (close-on-exec), or -1 with errno. */
+pid_t cs_spawn_filter(const char *path, char *const *argv, uint64_t cpu_seconds, uint64_t memory_bytes,
+                      int *input, int *output, int *pidfd);
+
 int cs_pidfd_signal(int pidfd, int signal);
 /* waitpid without blocking; returns 1 when the child has ended, 0 when not, -1 on error.
  * *code = exit status or signal number; *signalled = 1 when killed by a signal. */

@@ -5,9 +5,13 @@ import JSON
 
 struct BlockConversion {
     let profile: Profile
+    private let pdfReadings: [Int: PDFReading]
     private(set) var omissions: [Omission] = []
 
-    init(profile: Profile) { self.profile = profile }
+    init(_ request: MessagesRequest, profile: Profile) {
+        self.profile = profile
+        pdfReadings = request.pdfReadings
+    }
 
     /// Enough for a person to see what is wrong.
     private static let maxOmissions = 64
@@ -65,8 +69,14 @@ struct BlockConversion {
             case .toolResult, .image:
                 omit(message, index, "not possible in an assistant message")
             case .document(let document):
-                for case .text(let text) in self.document(document).parts {
-                    turn.text.add(text, boundary: "\n")
+                let (parts, loss) = self.document(document)
+                if let loss { omit(message, index, loss) }
+                for part in parts {
+                    if case .text(let text) = part {
+                        turn.text.add(text, boundary: "\n")
+                    } else {
+                        omit(message, index, "not possible in an assistant message")
+                    }
                 }
             default: turn.text.add(text(block), boundary: "\n")
             }
@@ -135,28 +145,49 @@ struct BlockConversion {
     private func document(_ document: Document) -> (parts: [Part], loss: String?) {
         switch document.source {
         case .text(let texts):
-            var text = Text("<document" as StaticString)
-            if let title = document.title {
-                text.add(Text([.words(" title=\""), .slice(TextSlice(title)), .words("\"")]), boundary: "")
-            }
-            text.add(Text(">\n" as StaticString), boundary: "")
             var body = Text()
             for node in texts { body.add(Text(node), boundary: "\n") }
-            text.add(body, boundary: "")
-            text.add(Text("</document>" as StaticString), boundary: "\n")
-            return ([.text(text)] + document.images.map { image($0).part }, nil)
+            return ([.text(framed(body, document.title))] + document.images.map { image($0).part }, nil)
         case .pdf(let data):
             if profile.pdfFiles { return ([.pdf(data: data, title: document.title)], nil) }
-            return (
-                [.text(Text("[PDF document omitted: the model cannot read it]" as StaticString))],
-                "the backend takes no PDF"
-            )
+            switch pdfReadings[data.rawRange.lowerBound] {
+            case .text(let bytes, let isCut):
+                var body = Text([.bytes(bytes)])
+                if isCut { body.add(Text("[the rest is omitted]" as StaticString), boundary: "\n") }
+                return ([.text(framed(body, document.title))], "the backend takes no PDF: its text is told")
+            case .empty:
+                return (
+                    [.text(Text("[PDF document omitted: there is no text in it]" as StaticString))],
+                    "the backend takes no PDF, and there is no text in it"
+                )
+            case .unreadable:
+                return (
+                    [.text(Text("[PDF document omitted: it cannot be read]" as StaticString))],
+                    "the backend takes no PDF, and its text cannot be read"
+                )
+            case nil:
+                return (
+                    [.text(Text("[PDF document omitted: the model cannot read it]" as StaticString))],
+                    "the backend takes no PDF"
+                )
+            }
         case .unreachable:
             return (
                 [.text(Text("[document omitted: its source is not available]" as StaticString))],
                 "this document source is not supported"
             )
         }
+    }
+
+    private func framed(_ body: Text, _ title: JSONNode?) -> Text {
+        var text = Text("<document" as StaticString)
+        if let title {
+            text.add(Text([.words(" title=\""), .slice(TextSlice(title)), .words("\"")]), boundary: "")
+        }
+        text.add(Text(">\n" as StaticString), boundary: "")
+        text.add(body, boundary: "")
+        text.add(Text("</document>" as StaticString), boundary: "\n")
+        return text
     }
 
     /// Blocks that are text, or are told as one; empty for those that are not.

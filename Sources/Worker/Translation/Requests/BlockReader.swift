@@ -5,6 +5,7 @@ import JSON
 
 struct BlockReader {
     private(set) var omissions: [Omission] = []
+    private(set) var pdfs: [JSONNode] = []
     /// What messages say about tools coming and going, in their order.
     private(set) var toolEvents: [ToolEvent] = []
     /// Tools defined inside messages, not read yet.
@@ -226,7 +227,9 @@ struct BlockReader {
             return .document(Document(source: .text([try source.requiredString("data")]), title: title))
         }
         if type.stringEquals("base64") {
-            return .document(Document(source: .pdf(data: try source.requiredString("data")), title: title))
+            let data = try source.requiredString("data")
+            pdfs.append(data)
+            return .document(Document(source: .pdf(data: data), title: title))
         }
         if type.stringEquals("content"), let content = source.take("content") {
             var document = Document(source: .text(Self.texts(content)), title: title)

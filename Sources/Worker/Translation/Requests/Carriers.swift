@@ -91,7 +91,7 @@ enum Base64URL {
         return bits < 6 && pending & ((1 << bits) - 1) == 0 ? out : nil
     }
 
-    private static func digit(_ byte: UInt8) -> Int? {
+    static func digit(_ byte: UInt8) -> Int? {
         switch byte {
         case UInt8(ascii: "A")...UInt8(ascii: "Z"): Int(byte &- 65)
         case UInt8(ascii: "a")...UInt8(ascii: "z"): Int(byte &- 71)

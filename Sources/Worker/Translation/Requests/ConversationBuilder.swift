@@ -25,7 +25,7 @@ struct ConversationBuilder {
 
     init(_ request: MessagesRequest, _ profile: Profile) {
         self.profile = profile
-        conversion = BlockConversion(profile: profile)
+        conversion = BlockConversion(request, profile: profile)
         edits = AppliedEdits(request)
     }
 

@@ -42,6 +42,10 @@ public struct MessagesRequest: Sendable {
     var topK: JSONNode?
     var userID: JSONNode?
     var contextEdits: [ContextEdit] = []
+    /// PDF documents anywhere in the messages.
+    var pdfData: [JSONNode] = []
+    /// What was read of them, by where they stand in the body.
+    var pdfReadings: [Int: PDFReading] = [:]
     var tally = PromptTally()
 
     /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.

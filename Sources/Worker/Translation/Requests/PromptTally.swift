@@ -111,10 +111,18 @@ struct PromptTally: Sendable {
         case .text(let texts):
             text += 8
             for part in texts { add(part) }
-        // A page has two to three thousand tokens and seldom less than fifty kilobytes.
-        case .pdf(let data): pictures += max(Self.image, data.stringRange.count / 32)
+        case .pdf(let data): pictures += Self.pages(data)
         case .unreachable: text += 16
         }
+    }
+
+    /// Of a PDF. A page has two to three thousand tokens and seldom less than fifty kilobytes.
+    private static func pages(_ data: JSONNode) -> Int { max(image, data.stringRange.count / 32) }
+
+    /// A PDF was read: its text will be sent instead of its pages.
+    mutating func replace(_ pdf: JSONNode, by words: [UInt8]) {
+        pictures -= Self.pages(pdf)
+        text += TextTokens.estimate(words[...])
     }
 }
 

@@ -46,6 +46,7 @@ struct RequestReader {
         request.messages = try blocks.messages(messages)
         request.omissions += blocks.omissions
         if let effort = blocks.effort { request.effort = effort }
+        request.pdfData = blocks.pdfs
 
         var tools = ToolReader()
         request.tools = try tools.tools(try fields.array("tools"))

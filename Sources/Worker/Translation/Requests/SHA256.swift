@@ -1,8 +1,9 @@
-// FIPS 180-4, for names that must be short and the same every time. No secret passes through here.
+// FIPS 180-4, for names that must be short and the same every time. No secret passes through here. Bytes may come
+// in pieces, for what is large is named a piece at a time.
 
-enum SHA256 {
+struct SHA256 {
     /// Fractions of the cube roots of the first 64 primes.
-    private static let constants: [UInt32] = [
+    private static let constants: InlineArray<64, UInt32> = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
         0xab1c_5ed5,
         0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7,
@@ -22,54 +23,77 @@ enum SHA256 {
     ]
 
     /// Fractions of the square roots of the first 8 primes.
-    private static let initial: [UInt32] = [
+    private static let initial: InlineArray<8, UInt32> = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab,
         0x5be0_cd19,
     ]
 
+    private var state = SHA256.initial
+    private var block = InlineArray<64, UInt8>(repeating: 0)
+    private var filled = 0
+    private var count: UInt64 = 0
+
     /// Lower-case hexadecimal digits, 64 of them.
     static func hex(_ message: [UInt8]) -> String {
-        var state = initial
-        var padded = message + [0x80]
-        while padded.count % 64 != 56 { padded.append(0) }
-        let bits = UInt64(message.count) &* 8
-        for shift in stride(from: 56, through: 0, by: -8) {
-            padded.append(UInt8(truncatingIfNeeded: bits >> shift))
+        var hash = SHA256()
+        hash.update(message[...])
+        return hash.hex()
+    }
+
+    mutating func update(_ bytes: ArraySlice<UInt8>) {
+        count &+= UInt64(bytes.count)
+        let bytes = bytes.span
+        for at in bytes.indices {
+            block[filled] = bytes[at]
+            filled &+= 1
+            if filled == 64 { compress() }
         }
-        for block in stride(from: 0, to: padded.count, by: 64) {
-            compress(&state, padded[block..<block + 64])
-        }
+    }
+
+    /// Of all bytes so far.
+    consuming func hex() -> String {
+        let bits = count &* 8
+        update([0x80])
+        while filled != 56 { update([0]) }
+        update((0..<8).map { UInt8(truncatingIfNeeded: bits >> UInt64(56 - 8 * $0)) }[...])
         let digits = Array("0123456789abcdef".utf8)
         var out: [UInt8] = []
-        for word in state {
-            for shift in stride(from: 28, through: 0, by: -4) { out.append(digits[Int(word >> shift & 15)]) }
+        for index in state.indices {
+            for shift in stride(from: 28, through: 0, by: -4) {
+                out.append(digits[Int(state[index] >> shift & 15)])
+            }
         }
         return String(decoding: out, as: UTF8.self)
     }
 
-    private static func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-        var schedule = stride(from: block.startIndex, to: block.endIndex, by: 4).map { at in
-            block[at..<at + 4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    private mutating func compress() {
+        filled = 0
+        var schedule = InlineArray<64, UInt32>(repeating: 0)
+        for index in 0..<16 {
+            let at = index &* 4
+            let high = UInt32(block[at]) << 24 | UInt32(block[at &+ 1]) << 16
+            schedule[index] = high | UInt32(block[at &+ 2]) << 8 | UInt32(block[at &+ 3])
         }
         for index in 16..<64 {
-            let (early, late) = (schedule[index - 15], schedule[index - 2])
-            let first = turned(early, 7) ^ turned(early, 18) ^ early >> 3
-            let second = turned(late, 17) ^ turned(late, 19) ^ late >> 10
-            schedule.append(schedule[index - 16] &+ first &+ schedule[index - 7] &+ second)
+            let (early, late) = (schedule[index &- 15], schedule[index &- 2])
+            let first = Self.turned(early, 7) ^ Self.turned(early, 18) ^ early >> 3
+            let second = Self.turned(late, 17) ^ Self.turned(late, 19) ^ late >> 10
+            schedule[index] = schedule[index &- 16] &+ first &+ schedule[index &- 7] &+ second
         }
-        var work = state
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for index in 0..<64 {
-            let (a, e) = (work[0], work[4])
-            let choice = (e & work[5]) ^ (~e & work[6])
-            let majority = (a & work[1]) ^ (a & work[2]) ^ (work[1] & work[2])
-            let first =
-                work[7] &+ (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) &+ choice &+ constants[index]
-                &+ schedule[index]
-            let second = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) &+ majority
-            work = [first &+ second, a, work[1], work[2], work[3] &+ first, e, work[5], work[6]]
+            let choice = (e & f) ^ (~e & g)
+            let majority = (a & b) ^ (a & c) ^ (b & c)
+            let mixed = Self.turned(e, 6) ^ Self.turned(e, 11) ^ Self.turned(e, 25)
+            let first = h &+ mixed &+ choice &+ Self.constants[index] &+ schedule[index]
+            let second = (Self.turned(a, 2) ^ Self.turned(a, 13) ^ Self.turned(a, 22)) &+ majority
+            (h, g, f, e) = (g, f, e, d &+ first)
+            (d, c, b, a) = (c, b, a, first &+ second)
         }
-        for index in 0..<8 { state[index] &+= work[index] }
+        let work: InlineArray<8, UInt32> = [a, b, c, d, e, f, g, h]
+        for index in work.indices { state[index] &+= work[index] }
     }
 
-    private static func turned(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 - by) }
+    private static func turned(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 &- by) }
 }
