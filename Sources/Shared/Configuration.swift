@@ -106,6 +106,19 @@ public struct Configuration: Sendable, Equatable {
         case auto, implicit, off
     }
 
+    public enum History: String, Sendable, CaseIterable {
+        /// The conversation as the client sends it.
+        case keep
+        /// Without rounds that failed for malformed inputs, and with mended inputs.
+        case heal
+    }
+
+    public enum ToolCalls: String, Sendable, CaseIterable {
+        case parallel
+        /// Several calls of one answer are told one after the other.
+        case sequential
+    }
+
     public struct Backend: Sendable, Equatable {
         public var name: String
         /// `http://host[:port][/path]` or https, without a trailing slash and without `/v1`.
@@ -118,6 +131,8 @@ public struct Configuration: Sendable, Equatable {
         public var key: Secret?
         public var dialect: DialectSetting = .auto
         public var thinkTags: ThinkTags = .auto
+        public var history: History = .keep
+        public var toolCalls: ToolCalls = .parallel
         /// Overrides `timeouts.hold_status` for this backend.
         public var holdStatus: Duration?
         /// The context window that Ollama is asked for.

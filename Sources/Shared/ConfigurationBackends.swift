@@ -10,7 +10,7 @@ extension ConfigurationReader {
     private mutating func backend(_ node: YAMLNode, at path: String) -> Configuration.Backend? {
         let keys = [
             "name", "url", "type", "priority", "weight", "max_concurrent", "key", "dialect", "think_tags",
-            "hold_status", "num_ctx", "keep_alive",
+            "history", "tool_calls", "hold_status", "num_ctx", "keep_alive",
         ]
         guard let section = section(node, path, keys: keys, what: "a mapping with name and url") else {
             return nil
@@ -25,6 +25,7 @@ extension ConfigurationReader {
         settings(section, &backend)
         dialect(section, &backend)
         ollama(section, &backend)
+        history(section, &backend)
         gemini(&backend)
         return backend
     }
@@ -64,6 +65,27 @@ extension ConfigurationReader {
                 path, line,
                 "expected \(known.map(\.rawValue).joined(separator: " or ")) with type "
                     + "\(backend.type.rawValue), found \(dialect.rawValue)")
+        }
+    }
+
+    private mutating func history(_ section: Section, _ backend: inout Configuration.Backend) {
+        if let history = choice("history", in: section, of: Configuration.History.self) {
+            backend.history = history
+        }
+        if let calls = choice("tool_calls", in: section, of: Configuration.ToolCalls.self) {
+            backend.toolCalls = calls
+        }
+        // The client's bytes go there as they are.
+        guard backend.dialect == .anthropic || backend.type == .anthropic else { return }
+        if backend.history == .heal {
+            mistake(
+                section.path(of: "history"), section.values["history"]?.line,
+                "expected keep with dialect anthropic, found heal")
+        }
+        if backend.toolCalls == .sequential {
+            mistake(
+                section.path(of: "tool_calls"), section.values["tool_calls"]?.line,
+                "expected parallel with dialect anthropic, found sequential")
         }
     }
 

@@ -55,7 +55,8 @@ extension Configuration {
             "max_concurrent: \(backend.maxConcurrent.map(String.init) ?? "null")",
             "key: \(backend.key.map(written) ?? "null")", "dialect: \(backend.dialect.rawValue)",
             // Unquoted, `off` is false to other readers of YAML.
-            "think_tags: \(quoted(backend.thinkTags.rawValue))",
+            "think_tags: \(quoted(backend.thinkTags.rawValue))", "history: \(backend.history.rawValue)",
+            "tool_calls: \(backend.toolCalls.rawValue)",
         ]
         lines.append("hold_status: \(backend.holdStatus.map(TimeWord.written) ?? "null")")
         // Said only where they can be: for others they would be mistakes.

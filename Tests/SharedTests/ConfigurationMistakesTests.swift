@@ -248,6 +248,22 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             "f:1: backends[0].think_tags: expected one of auto, implicit, off, found on"
         ),
         (
+            "\(row), history: heall}]\n",
+            "f:1: backends[0].history: expected one of keep, heal (nearest: heal), found heall"
+        ),
+        (
+            "\(row), tool_calls: 1}]\n",
+            "f:1: backends[0].tool_calls: expected one of parallel, sequential, found 1"
+        ),
+        (
+            "\(row), type: anthropic, history: heal, tool_calls: parallel}]\n",
+            "f:1: backends[0].history: expected keep with dialect anthropic, found heal"
+        ),
+        (
+            "\(row), dialect: anthropic, tool_calls: sequential, history: keep}]\n",
+            "f:1: backends[0].tool_calls: expected parallel with dialect anthropic, found sequential"
+        ),
+        (
             "\(row), hold_status: 8}]\n",
             "f:1: backends[0].hold_status: expected a time such as 10s, 0s…1d, found 8"
         ),

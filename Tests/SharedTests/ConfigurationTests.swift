@@ -30,6 +30,8 @@ import Testing
             key: {credential: gpu1-key}
             dialect: openai
             think_tags: implicit
+            history: heal
+            tool_calls: sequential
             hold_status: 3s
           - name: far.2
             url: https://openrouter.ai/api/v1
@@ -98,6 +100,8 @@ import Testing
         first.key = .credential("gpu1-key")
         first.dialect = .openai
         first.thinkTags = .implicit
+        first.history = .heal
+        first.toolCalls = .sequential
         first.holdStatus = .seconds(3)
         var second = Configuration.Backend(name: "far.2", url: "https://openrouter.ai/api")
         second.type = .openrouter
@@ -179,6 +183,8 @@ import Testing
                     key: {env: "KEY"}
                     dialect: auto
                     think_tags: "auto"
+                    history: keep
+                    tool_calls: parallel
                     hold_status: null
                     num_ctx: auto
                     keep_alive: null

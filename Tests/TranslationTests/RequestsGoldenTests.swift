@@ -42,6 +42,8 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             case "vision": target.profile.vision = words[1] == "true"
             case "echo": target.profile.reasoningEcho = words[1] == "think-tags" ? .thinkTags : .none
             case "pdf": continue
+            case "history": target.healsHistory = words[1] == "heal"
+            case "calls": target.sequentialCalls = words[1] == "sequential"
             case "alternation": target.profile.strictAlternation = words[1] == "strict"
             case "dialect": target.profile.dialect = Dialect(rawValue: words[1]) ?? .openAI
             case "head": break
@@ -110,6 +112,7 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
                 files = ["relayed.txt": "POST \(call.path)\n\(fields)\n\(body)"]
             }
             if !omissions.isEmpty { files["omissions.txt"] = omissions }
+            if !call.repairs.isEmpty { files["repairs.txt"] = call.repairs.map { $0 + "\n" }.joined() }
             return files
         } catch let error as ClientError {
             let code = error.code.map { " \($0)" } ?? ""
@@ -126,7 +129,7 @@ extension [UInt8] {
 @Suite struct RequestsGoldenTests {
     private static let isRecording = ProcessInfo.processInfo.environment["GOLDEN"] == "record"
     private static let expectations = [
-        "openai.json", "ollama.json", "relayed.txt", "omissions.txt", "error.txt", "local.txt",
+        "openai.json", "ollama.json", "relayed.txt", "omissions.txt", "repairs.txt", "error.txt", "local.txt",
     ]
 
     @Test func thereAreCases() { #expect(GoldenRequest.all.count > 100) }

@@ -29,9 +29,13 @@ import Testing
     }
 
     /// The text of `messages` without its closing bracket, and of `tools`.
-    private func upstream(_ body: [UInt8], _ profile: Profile) throws -> (messages: [UInt8], tools: [UInt8]) {
-        let call = try MessagesRequest(parsing: body).converted(
-            for: UpstreamTarget(model: "m", profile: profile))
+    private func upstream(
+        _ body: [UInt8], _ profile: Profile, bent: Bool = false
+    ) throws -> (messages: [UInt8], tools: [UInt8]) {
+        var target = UpstreamTarget(model: "m", profile: profile)
+        target.healsHistory = bent
+        target.sequentialCalls = bent
+        let call = try MessagesRequest(parsing: body).converted(for: target)
         let root = try JSONDocument(parsing: call.body).root
         let messages = try #require(root["messages"]), tools = try #require(root["tools"])
         return (Array(messages.raw.dropLast()), Array(tools.raw.dropLast()))
@@ -88,8 +92,8 @@ import Testing
         ],
     ]
 
-    @Test(arguments: Profile.converted.map(\.name))
-    func everyTurnBeginsWithTheTurnBefore(type: String) throws {
+    @Test(arguments: Profile.converted.map(\.name), [false, true])
+    func everyTurnBeginsWithTheTurnBefore(type: String, bent: Bool) throws {
         let profile = try #require(Profile.named(type))
         var before: (messages: [UInt8], tools: [UInt8])?
         for count in 1...Self.turns.count {
@@ -101,7 +105,8 @@ import Testing
                 }
             }
             let deferred = count > 3 ? ["Ask"] : []
-            let now = try upstream(request(messages, build: "build\(count)", deferred: deferred), profile)
+            let now = try upstream(
+                request(messages, build: "build\(count)", deferred: deferred), profile, bent: bent)
             if let before {
                 #expect(now.messages.starts(with: before.messages), "turn \(count)")
                 #expect(now.messages.count > before.messages.count)
@@ -109,6 +114,28 @@ import Testing
             }
             before = now
         }
+    }
+
+    /// Healing changes what follows a failed round once, and nothing before it.
+    @Test func healedRoundsChangeTheEndOnly() throws {
+        func call(_ id: Int, _ input: String) -> String {
+            #"{"role":"assistant","content":[{"type":"tool_use","id":"toolu_1234567\#(id)","name":"Read","input":\#(input)}]}"#
+        }
+        func result(_ id: Int, _ text: String, _ isError: Bool) -> String {
+            #"{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1234567\#(id)","content":"\#(text)","is_error":\#(isError)}]}"#
+        }
+        let turns = [
+            [#"{"role":"user","content":"x"}"#], [call(1, #"{"b":1}"#), result(1, "one", false)],
+            [call(2, #"{"c":1}"#), result(2, "InputValidationError: c", true)],
+            [call(3, #"{"b":2}"#), result(3, "two", false)],
+            [call(4, #"{"b":3}"#), result(4, "three", false)],
+        ]
+        let sent = try (1...turns.count).map { count in
+            try upstream(request(turns.prefix(count).flatMap(\.self), build: "a"), .vllm, bent: true).messages
+        }
+        #expect(sent[1].starts(with: sent[0]))
+        #expect(sent[2].starts(with: sent[1]) && sent[3].starts(with: sent[1]))
+        #expect(!sent[3].starts(with: sent[2]) && sent[4].starts(with: sent[3]))
     }
 
     /// Tools that messages add come behind those that are there, turn after turn.

@@ -62,8 +62,10 @@ private struct Seeded: RandomNumberGenerator {
             do throws(ClientError) {
                 let request = try MessagesRequest(parsing: text)
                 _ = request.localAnswer
-                let call = try request.converted(
-                    for: UpstreamTarget(model: "m", profile: profile, contextWindow: 4096))
+                var target = UpstreamTarget(model: "m", profile: profile, contextWindow: 4096)
+                target.healsHistory = Bool.random(using: &random)
+                target.sequentialCalls = Bool.random(using: &random)
+                let call = try request.converted(for: target)
                 passed += 1
                 #expect(
                     (try? JSONDocument(parsing: call.body)) != nil, "\(String(decoding: text, as: UTF8.self))"

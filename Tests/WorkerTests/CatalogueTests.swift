@@ -294,7 +294,7 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
 
     static let two = """
         backends:
-          - {name: one, url: http://one, type: vllm, think_tags: implicit, hold_status: 3s, max_concurrent: 2}
+          - {name: one, url: http://one, type: vllm, think_tags: implicit, hold_status: 3s, max_concurrent: 2, history: heal, tool_calls: sequential}
           - {name: two, url: http://two}
         """
 
@@ -316,6 +316,9 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         #expect(access.headers == [.init("authorization", "Bearer sk-1")])
         #expect(access.holdStatus == .seconds(3) && access.maxConcurrent == 2 && access.index == 0)
         #expect(access.target.contextWindow == 8192 && access.target.profile.name == "vllm")
+        #expect(access.target.healsHistory && access.target.sequentialCalls)
+        let other = try #require(bed.catalogue.access(try await bed.catalogue.routes(for: "m")[0]))
+        #expect(!other.target.healsHistory && !other.target.sequentialCalls)
         let report = try bed.report()
         #expect(report.map { $0["name"]?.string } == ["one", "two"])
         #expect(report.map { $0["state"]?.string } == ["up", "up"])

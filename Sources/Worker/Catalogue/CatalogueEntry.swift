@@ -16,6 +16,8 @@ struct CatalogueEntry {
     let configuredDialect: Configuration.DialectSetting
     let key: SecretValue?
     let thinkTags: Configuration.ThinkTags
+    let history: Configuration.History
+    let toolCalls: Configuration.ToolCalls
     let holdStatus: Duration?
     let maxConcurrent: Int?
     /// As configured, for Ollama.
@@ -44,6 +46,8 @@ struct CatalogueEntry {
         configuredDialect = backend.dialect
         self.key = key
         thinkTags = backend.thinkTags
+        history = backend.history
+        toolCalls = backend.toolCalls
         holdStatus = backend.holdStatus
         maxConcurrent = backend.maxConcurrent
         contextWindow = backend.contextWindow
@@ -59,6 +63,8 @@ struct CatalogueEntry {
         configuredDialect = .auto
         key = nil
         thinkTags = .auto
+        history = .keep
+        toolCalls = .parallel
         holdStatus = nil
         maxConcurrent = nil
         contextWindow = .auto
@@ -154,6 +160,8 @@ extension CatalogueEntry {
         target.keepAlive = keepAlive
         target.loadedWindow = facts?.loadedWindow
         target.promptCut = promptCuts[route.model]
+        target.healsHistory = history == .heal
+        target.sequentialCalls = toolCalls == .sequential
         target.tokenRatio = lessons.tokenRatio(place)
         return BackendAccess(
             index: index, name: name, url: url, target: target,

@@ -151,6 +151,7 @@ final class Exchange {
         record.model = destination.model
         var call = try message.converted(for: destination.target(for: answer.door))
         record.omissions = call.omissions.map(\.path)
+        record.historyRepairs = call.repairs
         answer.fields = destination.fields(
             omissions: record.omissions, isRelayed: call.plan.isRelayed)
         // The demo thinks when its words ask for it.

@@ -63,6 +63,8 @@ struct ExchangeRecord {
     var attempts = 0
     var usage = Usage()
     var omissions: [String] = []
+    /// In the history that was sent, and in the answer.
+    var historyRepairs: [String] = []
     var repairs: [String] = []
     /// What a backend was asked without after it had refused it.
     var retriedWithout: [String] = []
@@ -94,7 +96,8 @@ struct ExchangeRecord {
         if !retriedWithout.isEmpty {
             fields.append("retried_without", retriedWithout.joined(separator: ","))
         }
-        if !repairs.isEmpty { fields.append("repaired", Self.short(repairs.joined(separator: ","))) }
+        let repaired = historyRepairs + repairs
+        if !repaired.isEmpty { fields.append("repaired", Self.short(repaired.joined(separator: ","))) }
         return fields
     }
 

@@ -72,6 +72,10 @@ public struct UpstreamTarget: Sendable {
     public var contextWindow: Int?
     /// Reasoning in `<think>` tags of the text.
     public var thinkTags: ThinkTagMode
+    /// Rounds that failed for a malformed input are left out of the history, and inputs in it mended.
+    public var healsHistory = false
+    /// Several calls of one answer are told one after the other.
+    public var sequentialCalls = false
     /// What this model of this backend was found not to take.
     public var lacking: Set<Feature> = []
     /// How this model's counts of tokens compare with our estimates.
@@ -113,6 +117,8 @@ public struct UpstreamCall: Sendable {
     public var path: String
     public var body: [UInt8]
     public var omissions: [Omission]
+    /// What was put right in the history, by name and number.
+    public var repairs: [String] = []
     /// What the reply's translation must know of the request.
     public var plan: ReplyPlan
     /// How many tokens the prompt probably has.

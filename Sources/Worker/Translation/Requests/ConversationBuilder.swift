@@ -22,11 +22,13 @@ struct ConversationBuilder {
     /// An assistant message without content was left out: the users around it become one.
     private var joinsNextUser = false
     private let edits: AppliedEdits
+    private let isSequential: Bool
 
     init(_ request: MessagesRequest, _ profile: Profile) {
         self.profile = profile
         conversion = BlockConversion(request, profile: profile)
         edits = AppliedEdits(request)
+        isSequential = request.sequentialCalls
     }
 
     /// The conversation, and what belongs into the leading system prompt.
@@ -93,7 +95,10 @@ struct ConversationBuilder {
             uses = [:]
         }
         let asked = turn?.calls ?? []
-        if let turn { push(.assistant(turn)) }
+        if var turn {
+            if isSequential, turn.calls.count > 1 { turn.calls.removeSubrange(1...) }
+            push(.assistant(turn))
+        }
         turn = nil
         let images = addResults(of: asked)
         if !images.isEmpty {
@@ -129,7 +134,8 @@ struct ConversationBuilder {
                 found[id] = (result, item, index)
             }
         }
-        for call in asked {
+        for (place, call) in asked.enumerated() {
+            if isSequential, place > 0 { push(.assistant(AssistantTurn(calls: [call]))) }
             guard let (result, message, block) = found[call.id] else {
                 conversion.omit(
                     "messages", "call \(Quoted.shown(call.id)) has no result; marked as interrupted")

@@ -42,6 +42,10 @@ public struct MessagesRequest: Sendable {
     var topK: JSONNode?
     var userID: JSONNode?
     var contextEdits: [ContextEdit] = []
+    /// Of several calls in one answer each is told with its result, one after the other.
+    var sequentialCalls = false
+    /// What was put right in the history, by name and number.
+    var historyRepairs: [String] = []
     /// PDF documents anywhere in the messages.
     var pdfData: [JSONNode] = []
     /// What was read of them, by where they stand in the body.
