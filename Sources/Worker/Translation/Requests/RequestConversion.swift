@@ -6,13 +6,14 @@ extension MessagesRequest {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        if target.profile.dialect == .anthropic { return try relayed(to: target) }
         let request = prepared(for: target)
         var call: UpstreamCall
-        if target.profile.dialect == .ollama {
+        switch target.profile.dialect {
+        case .ollama:
             var converter = try OllamaRequest(request, target)
             call = try converter.convert()
-        } else {
+        case .anthropic: return try relayed(to: target)
+        case .openAI:
             var converter = try OpenAIRequest(request, target)
             call = try converter.convert()
         }
