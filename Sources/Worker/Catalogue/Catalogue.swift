@@ -132,6 +132,12 @@ final class Catalogue {
         if wasAway { returned(entries[index]) }
     }
 
+    /// It could not count tokens, and is spared the question for a while.
+    func pauseCounting(_ index: Int, for time: Duration) {
+        guard entries.indices.contains(index) else { return }
+        entries[index].countsAfter = Loop.now.advanced(by: time)
+    }
+
     /// Whether the backend has failed so often in a row that waiting for it makes no sense.
     func failsPersistently(_ index: Int) -> Bool {
         entries.indices.contains(index) && entries[index].health.isPersistent

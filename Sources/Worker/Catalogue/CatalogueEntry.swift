@@ -37,6 +37,8 @@ struct CatalogueEntry {
     var health = BackendHealth()
     /// When a probe last found it away.
     var seenDownAt: Instant?
+    /// It is not asked to count tokens before.
+    var countsAfter = Instant(nanoseconds: 0)
 
     init(_ backend: Configuration.Backend, key: SecretValue?) {
         name = backend.name

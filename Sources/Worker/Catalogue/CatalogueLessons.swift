@@ -56,6 +56,9 @@ extension Catalogue {
 
     /// It was away and is back, perhaps updated or with other options: what it refused before is asked again.
     func returned(_ entry: CatalogueEntry) {
+        if let index = entries.firstIndex(where: { $0.name == entry.name }) {
+            pauseCounting(index, for: .zero)
+        }
         guard let moment = entry.seenDownAt?.nanoseconds else { return }
         if lessons.forgetVerdicts(of: entry.name, before: moment) { refreshReport() }
         if let index = entries.firstIndex(where: { $0.name == entry.name }) {

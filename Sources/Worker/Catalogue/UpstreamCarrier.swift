@@ -8,20 +8,28 @@ internal import Upstream
 
 extension UpstreamClient {
     func ask(_ probe: Probe) async -> ProbeAnswer {
+        await ask(
+            probe.request, until: Loop.now.advanced(by: probe.time), atMost: ProbeLimits.answerBytes)
+    }
+
+    /// The whole answer to one request: by the deadline, and no larger than `limit`.
+    func ask(
+        _ request: UpstreamRequest, until deadline: Instant, atMost limit: Int
+    ) async -> ProbeAnswer {
         let wakeup = Wakeup()
-        let deadline = Loop.now.advanced(by: probe.time)
-        let transfer = start(probe.request, wakeup: wakeup)
+        let begun = Loop.now
+        let transfer = start(request, wakeup: wakeup)
         var body: [UInt8] = []
         while true {
             body += transfer.takeBytes()
-            guard body.count <= ProbeLimits.answerBytes else {
+            guard body.count <= limit else {
                 transfer.cancel()
-                return .failed("its answer is larger than \(ProbeLimits.answerBytes >> 20) MiB")
+                return .failed("its answer is larger than \(limit >> 20) MiB")
             }
             if let end = transfer.end { return Self.answer(end, transfer.head?.status, body) }
             if await wakeup.wait(until: deadline) {
                 transfer.cancel()
-                return .failed("no answer within \(probe.time)")
+                return .failed("no answer within \(begun.duration(to: deadline))")
             }
         }
     }

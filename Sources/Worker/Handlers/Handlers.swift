@@ -13,7 +13,7 @@ extension Server {
         switch endpoint {
         case .messages, .chat:
             await Exchange(request, answer, on: connection, of: self).run()
-        case .countTokens: countTokens(request, answer)
+        case .countTokens: await countTokens(request, answer)
         case .models(let shape): await models(shape, request.head, answer)
         case .model(let id, let shape): await model(id, shape, answer)
         case .hello, .telemetry: answer.send(200, body: [])
@@ -22,15 +22,6 @@ extension Server {
             if endpoint == .ready { await catalogue?.settle() }
             let probe = probe(endpoint)
             answer.send(probe.status, body: probe.body)
-        }
-    }
-
-    private func countTokens(_ request: Request, _ answer: Answer) {
-        do throws(ClientError) {
-            let counted = try MessagesRequest(parsingCount: request.body)
-            answer.send(200, body: CountTokensReply.body(inputTokens: counted.estimatedInputTokens))
-        } catch {
-            answer.send(error)
         }
     }
 

@@ -22,6 +22,9 @@ public struct Profile: Sendable {
     /// Models that take no sampling parameters and no stop sequences.
     public var fixedSampling: ModelPattern = .none
 
+    /// Counts the tokens of a conversation with its own template and tokenizer.
+    public var counting = TokenCounting.unsupported
+
     // Messages
 
     public var vision = true

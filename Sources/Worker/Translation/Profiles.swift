@@ -14,6 +14,7 @@ extension Profile {
         ].map { ($0.name, $0) })
 
     public static let vllm = Profile("vllm") {
+        $0.counting = .conversation
         $0.topK = true
         $0.parallelToolCalls = true
         $0.prefill = .continueFinalMessage
@@ -24,6 +25,7 @@ extension Profile {
     }
 
     public static let sglang = Profile("sglang") {
+        $0.counting = .conversation
         $0.topK = true
         $0.parallelToolCalls = true
         $0.prefill = .continueFinalMessage
@@ -34,6 +36,7 @@ extension Profile {
     }
 
     public static let llamacpp = Profile("llamacpp") {
+        $0.counting = .template
         $0.topK = true
         $0.prefill = .passedWithoutThinking
         $0.contentOfCalls = .emptyString

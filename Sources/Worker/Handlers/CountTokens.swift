@@ -1,0 +1,122 @@
+// POST /v1/messages/count_tokens: counted by the backend that would get the request, where it can, in a
+// short time; else estimated. Holds: no count takes longer than `CountLimits.time`; a backend that does not
+// count is not asked again for a while; only the backend that a message would go to first sees the text.
+
+internal import EventLoop
+internal import HTTP
+internal import JSON
+internal import Shared
+internal import Translation
+internal import Upstream
+
+enum CountLimits {
+    /// From the request to the answer; clients ask for many counts at once and wait for all.
+    static let time = Duration.seconds(2)
+    /// Largest answer that is read, in bytes; servers list every token.
+    static let answerBytes = 8 << 20
+    /// A backend that says it does not count is asked again after this time,
+    static let pauseAfterRefusal = Duration.seconds(600)
+    /// and one that failed this once, or did not answer in time, after this.
+    static let pauseAfterFailure = Duration.seconds(10)
+}
+
+extension Server {
+    func countTokens(_ request: Request, _ answer: Answer) async {
+        do throws(ClientError) {
+            let message = try MessagesRequest(parsingCount: request.body)
+            let count = await count(message, answer)
+            answer.send(200, body: CountTokensReply.body(inputTokens: count))
+        } catch {
+            answer.send(error)
+        }
+    }
+
+    private func count(_ message: MessagesRequest, _ answer: Answer) async -> Int {
+        guard let catalogue, let access = await destination(message.model) else {
+            return message.estimatedInputTokens
+        }
+        let estimate = message.estimate(for: access.target)
+        guard catalogue.counts(access.index) else { return estimate.tokens }
+        guard let question = Self.question(message, access.target) else { return estimate.tokens }
+        switch await ask(question, access) {
+        case .counted(let count):
+            catalogue.learn(SentPrompt(access, estimate), reported: count &+ estimate.pictures)
+            answer.fields = [
+                .init("x-dragoman-backend", access.name), .init("x-dragoman-model", access.target.model),
+            ]
+            return count &+ estimate.pictures
+        case .refused: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterRefusal)
+        case .failed: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterFailure)
+        }
+        return estimate.tokens
+    }
+
+    private func destination(_ model: String) async -> BackendAccess? {
+        guard let catalogue else { return nil }
+        do throws(RoutingFailure) {
+            return try await catalogue.routes(for: model).first.flatMap { catalogue.access($0) }
+        } catch {
+            // Nobody would answer it; how long it is can be said all the same.
+            return nil
+        }
+    }
+
+    private static func question(_ message: MessagesRequest, _ target: UpstreamTarget) -> CountQuestion? {
+        var target = target
+        // A prompt that does not fit is counted, not refused.
+        target.contextWindow = nil
+        do throws(ClientError) {
+            return CountQuestion(try ClientRequest.messages(message).converted(for: target), target)
+        } catch {
+            return nil
+        }
+    }
+
+    private enum Finding {
+        case counted(Int)
+        /// It does not count, or not like this.
+        case refused
+        /// No answer in time, or none for this conversation.
+        case failed
+    }
+
+    private func ask(_ question: CountQuestion, _ access: BackendAccess) async -> Finding {
+        let deadline = Loop.now.advanced(by: CountLimits.time)
+        var question = question
+        while true {
+            let answer = await upstream.ask(
+                access.request(for: question), until: deadline, atMost: CountLimits.answerBytes)
+            guard case .answered(let status, _) = answer else { return .failed }
+            guard let root = answer.json else {
+                switch status {
+                case 400, 422, 500, 502...: return .failed
+                default: return .refused
+                }
+            }
+            switch question.read(root) {
+            case .counted(let count): return .counted(count)
+            case .ask(let next): question = next
+            case .unusable: return .refused
+            }
+        }
+    }
+}
+
+extension BackendAccess {
+    fileprivate func request(for question: CountQuestion) -> UpstreamRequest {
+        let time = CountLimits.time
+        return UpstreamRequest(
+            url: url + question.path, method: .post(body: question.body),
+            headers: headers + [
+                .init("content-type", "application/json"), .init("user-agent", "dragoman/\(dragomanVersion)"),
+            ], limits: TransferLimits(connect: time, firstByte: time, idle: time))
+    }
+}
+
+extension Catalogue {
+    /// Whether this backend may be asked for a count.
+    func counts(_ index: Int) -> Bool {
+        guard entries.indices.contains(index), !entries[index].isDown else { return false }
+        return entries[index].countsAfter <= Loop.now
+    }
+}
