@@ -100,6 +100,23 @@ def test_pictures_are_added_to_what_a_tokenizer_sees() -> None:
         assert backend.turn(0).json["messages"][-1]["content"] == [{"type": "text", "text": "What is it?"}]
 
 
+def test_a_backend_of_the_same_api_counts_itself_pictures_and_all() -> None:
+    async def counted(turn: Turn) -> None:
+        await turn.reply(200, {"input_tokens": 4321})
+
+    body = conversation(tools=[TOOL])
+    body["messages"][0]["content"] = [PICTURE, {"type": "text", "text": "What is it?"}]
+    with Backend(by_path(count_tokens=counted)) as backend:
+        made = config(backend, "llamacpp")
+        made["backends"][0]["dialect"] = "anthropic"
+        with Daemon(made) as daemon:
+            asked = daemon.client.post(COUNT + "?beta=true", {**body, "model": "claude-x"}, anthropic_beta="files-2025")
+            assert asked.json == {"input_tokens": 4321}
+            turn = backend.turn(0)
+            assert turn.path == COUNT + "?beta=true" and turn.json == {**body, "model": "test-model"}
+            assert (turn.headers["anthropic-version"], turn.headers["anthropic-beta"]) == ("2023-06-01", "files-2025")
+
+
 def test_a_backend_that_does_not_count_is_asked_once() -> None:
     with Backend(by_path()) as backend, Daemon(config(backend, "vllm", workers=1)) as daemon:
         first = count(daemon, conversation("word " * 300))

@@ -23,7 +23,8 @@ enum CountLimits {
 extension Server {
     func countTokens(_ request: Request, _ answer: Answer) async {
         do throws(ClientError) {
-            let message = try MessagesRequest(parsingCount: request.body)
+            var message = try MessagesRequest(parsingCount: request.body)
+            message.head = MessagesHead(request.head)
             let count = await count(message, answer)
             answer.send(200, body: CountTokensReply.body(inputTokens: count))
         } catch {
@@ -39,12 +40,13 @@ extension Server {
         guard catalogue.counts(access.index) else { return estimate.tokens }
         guard let question = Self.question(message, access.target) else { return estimate.tokens }
         switch await ask(question, access) {
-        case .counted(let count):
-            catalogue.learn(SentPrompt(access, estimate), reported: count &+ estimate.pictures)
+        case .counted(let counted):
+            let count = question.includesPictures ? counted : counted &+ estimate.pictures
+            catalogue.learn(SentPrompt(access, estimate), reported: count)
             answer.fields = [
                 .init("x-dragoman-backend", access.name), .init("x-dragoman-model", access.target.model),
             ]
-            return count &+ estimate.pictures
+            return count
         case .refused: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterRefusal)
         case .failed: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterFailure)
         }
@@ -62,11 +64,8 @@ extension Server {
     }
 
     private static func question(_ message: MessagesRequest, _ target: UpstreamTarget) -> CountQuestion? {
-        var target = target
-        // A prompt that does not fit is counted, not refused.
-        target.contextWindow = nil
         do throws(ClientError) {
-            return CountQuestion(try ClientRequest.messages(message).converted(for: target), target)
+            return try CountQuestion(message, target)
         } catch {
             return nil
         }
@@ -107,7 +106,7 @@ extension BackendAccess {
         let time = CountLimits.time
         return UpstreamRequest(
             url: url + question.path, method: .post(body: question.body),
-            headers: headers + [
+            headers: headers + question.headers.map { .init($0.name, $0.value) } + [
                 .init("content-type", "application/json"), .init("user-agent", "dragoman/\(dragomanVersion)"),
             ], limits: TransferLimits(connect: time, firstByte: time, idle: time))
     }

@@ -27,11 +27,15 @@ public struct CountQuestion: Sendable {
         case prompt
         case tokens
         case count
+        /// Of the Messages API.
+        case message
     }
 
     /// Below the backend's URL.
     public let path: String
     public let body: [UInt8]
+    /// Part of the backend's API; credentials are not among them.
+    public let headers: [UpstreamCall.Header]
     private let expected: Expected
     private let model: String
 
@@ -41,20 +45,34 @@ public struct CountQuestion: Sendable {
         "reasoning_effort",
     ]
 
-    /// - Returns: nil when this backend type does not count.
-    public init?(_ call: UpstreamCall, _ target: UpstreamTarget) {
-        switch target.profile.counting {
-        case .unsupported: return nil
-        case .template: (path, expected) = ("/apply-template", .prompt)
-        case .conversation: (path, expected) = ("/tokenize", .count)
-        }
-        guard let root = (try? JSONDocument(parsing: call.body))?.root else { return nil }
+    /// - Returns: nil when this backend does not count.
+    /// - Throws: 400 when it cannot be asked this at all.
+    public init?(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
         model = target.model
-        body = Self.conversation(root, model, hasPictures: call.estimate.pictures > 0)
+        switch (target.profile.dialect, target.profile.counting) {
+        case (.anthropic, _):
+            let call = try request.relayedCount(to: target)
+            (path, body, headers, expected) = (call.path, call.body, call.headers, .message)
+            return
+        case (.ollama, _), (.openAI, .unsupported): return nil
+        case (.openAI, .template): (path, expected) = ("/apply-template", .prompt)
+        case (.openAI, .conversation): (path, expected) = ("/tokenize", .count)
+        }
+        var target = target
+        // A prompt that does not fit is counted, not refused.
+        target.contextWindow = nil
+        let call = try request.converted(for: target)
+        guard let root = (try? JSONDocument(parsing: call.body))?.root else { return nil }
+        headers = []
+        body = Self.conversation(root, model, hasPictures: request.tally.pictures > 0)
     }
+
+    /// The backend has counted the pictures, too.
+    public var includesPictures: Bool { expected == .message }
 
     private init(tokensOf prompt: JSONNode, _ model: String) {
         path = "/tokenize"
+        headers = []
         expected = .tokens
         self.model = model
         var writer = JSONWriter(capacity: prompt.rawRange.count &+ 128)
@@ -83,6 +101,9 @@ public struct CountQuestion: Sendable {
             return Self.counted(tokens.elements.reduce(0) { count, _ in count + 1 })
         case .count:
             guard let count = answer["count"]?.int else { return .unusable }
+            return Self.counted(count)
+        case .message:
+            guard let count = answer["input_tokens"]?.int else { return .unusable }
             return Self.counted(count)
         }
     }

@@ -67,13 +67,6 @@ extension MessagesRequest {
     }
 }
 
-extension CountTokensReply {
-    /// The count in a backend's answer; nil when there is none in it.
-    public static func count(in body: [UInt8]) -> Int? {
-        OpenAIUsage.integer((try? JSONDocument(parsing: body))?.root["input_tokens"])
-    }
-}
-
 extension JSONNode {
     /// The text of this root with another value for its member `model`; every other byte stays, but for
     /// surrogates without partner, which the backend would refuse.
