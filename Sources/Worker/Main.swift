@@ -1,5 +1,5 @@
 // dragoman-worker: to serve it is started by the supervisor, never by hand. Reads its configuration, greets, serves
-// the connections it is given, and ends when it is told to or when its supervisor is gone. By hand: `translate`.
+// the connections it is given, and ends when it is told to or when its supervisor is gone. By hand: `translate`, `count`.
 
 internal import CSystem
 internal import EventLoop
@@ -21,9 +21,11 @@ enum WorkerMain {
         case []: serve()
         case ["--version"]: print("dragoman-worker \(dragomanVersion)")
         case _ where words.first == "translate": TranslateCommand.run(Array(words.dropFirst()))
+        case _ where words.first == "count": CountCommand.run(Array(words.dropFirst()))
         default:
             end(
-                "dragoman-worker knows --version and `translate`; to serve, start `dragoman` instead", usage)
+                "dragoman-worker knows --version, `translate` and `count`; to serve, start `dragoman` instead",
+                usage)
         }
     }
 

@@ -109,9 +109,9 @@ struct TranslateOutcome: Equatable {
 
 /// The command itself: reading and writing.
 enum TranslateCommand {
-    private static let usage: Int32 = 64
-    private static let noInput: Int32 = 66
-    private static let brokenOutput: Int32 = 74
+    static let usage: Int32 = 64
+    static let noInput: Int32 = 66
+    static let brokenOutput: Int32 = 74
     /// Largest request read, in bytes; more than the service takes by default.
     private static let inputLimit = 64 << 20
 
@@ -133,7 +133,7 @@ enum TranslateCommand {
         exit(write(outcome.output, to: STDOUT_FILENO) ? outcome.status : brokenOutput)
     }
 
-    private static func input(_ file: String?) throws(TranslateMistake) -> [UInt8] {
+    static func input(_ file: String?) throws(TranslateMistake) -> [UInt8] {
         let descriptor = file.map { open($0, O_RDONLY | O_CLOEXEC) } ?? STDIN_FILENO
         let name = file ?? "the standard input"
         guard descriptor >= 0 else { throw TranslateMistake("\(name): \(String(cString: strerror(errno)))") }
@@ -153,7 +153,7 @@ enum TranslateCommand {
     }
 
     /// Names in a request come from anywhere; a terminal gets no control characters.
-    private static func shown(_ text: String) -> String {
+    static func shown(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
             let category = scalar.properties.generalCategory
@@ -162,12 +162,12 @@ enum TranslateCommand {
         return result
     }
 
-    private static func say(_ lines: [String]) {
+    static func say(_ lines: [String]) {
         let text = lines.map { $0 + "\n" }.joined()
         _ = write(Array(text.utf8), to: STDERR_FILENO)
     }
 
-    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

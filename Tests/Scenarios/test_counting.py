@@ -29,7 +29,7 @@ def by_path(**answers: Answer) -> Answer:
     """Answers by the last word of the path; others are a 404."""
 
     async def answer(turn: Turn) -> None:
-        name = turn.path.rpartition("/")[2].replace("-", "_")
+        name = turn.path.partition("?")[0].rpartition("/")[2].replace("-", "_")
         if name in answers:
             await answers[name](turn)
         else:
