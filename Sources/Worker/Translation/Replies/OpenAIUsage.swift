@@ -62,3 +62,11 @@ enum OpenAIUsage {
     /// Sums of a few such numbers cannot overflow.
     private static let limit = 1 << 48
 }
+
+extension Usage {
+    /// Tokens of the prompt, cached or not; nil where none were counted.
+    var wholeInput: Int? {
+        let sum = input &+ cacheRead &+ cacheCreation
+        return sum > 0 ? sum : nil
+    }
+}

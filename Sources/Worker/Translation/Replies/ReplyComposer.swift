@@ -78,11 +78,7 @@ struct ReplyComposer: Sendable {
     }
 
     /// Tokens of the whole prompt as the backend counted them; nil where it did not.
-    var reportedInput: Int? {
-        guard let reported else { return nil }
-        let input = reported.input &+ reported.cacheRead &+ reported.cacheCreation
-        return input > 0 ? input : nil
-    }
+    var reportedInput: Int? { reported?.wholeInput }
 
     /// Nothing of an answer has come.
     var isBlank: Bool { outputBytes == 0 && calls.isEmpty && stop == nil }
