@@ -176,7 +176,7 @@ extension ReplyPlan {
         plan.renamedTools = ["bash_1": "Bash"]
         plan.toolSchemas = schemas.mapValues { Array($0.utf8) }
         plan.stopSequences = Bool.random(using: &random) ? ["END", "\n\n"] : []
-        plan.thinkingRequested = Bool.random(using: &random)
+        plan.showsThinking = Bool.random(using: &random)
         plan.thinkingDisplayOmitted = Bool.random(using: &random)
         plan.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
         plan.disableParallelToolUse = Bool.random(using: &random)

@@ -71,6 +71,7 @@ struct ScriptedUpstream: Sendable {
         let json = try JSONDocument(parsing: text).root
         if let status = json["status"]?.int { head.status = status }
         plan.toolNames = json["tools"]?.elements.compactMap(\.string) ?? []
+        plan.knownCallIDs = Set(json["known"]?.elements.compactMap(\.string) ?? [])
         plan.stopSequences = json["stopSequences"]?.elements.compactMap(\.string) ?? []
         for member in json["renamed"]?.members ?? json.members where member.value.isString {
             if json["renamed"] != nil { plan.renamedTools[member.name.string ?? ""] = member.value.string }
@@ -82,7 +83,7 @@ struct ScriptedUpstream: Sendable {
         }
         plan.prefill = json["prefill"]?.string
         plan.disableParallelToolUse = json["single"]?.bool ?? false
-        plan.thinkingRequested = json["thinking"]?.bool ?? true
+        plan.showsThinking = json["thinking"]?.bool ?? true
         plan.thinkingDisplayOmitted = json["omitted"]?.bool ?? false
         if json["echo"]?.bool == true { plan.reasoningEcho = .reasoningContent }
         plan.contextWindow = json["window"]?.int

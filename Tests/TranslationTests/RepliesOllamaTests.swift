@@ -62,7 +62,7 @@ struct RepliesOllamaTests {
         plan.toolNames = ["Read", "Bash"]
         plan.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
         plan.disableParallelToolUse = Int.random(in: 0..<5, using: &random) == 0
-        plan.thinkingRequested = Bool.random(using: &random)
+        plan.showsThinking = Bool.random(using: &random)
         plan.thinkingDisplayOmitted = Int.random(in: 0..<5, using: &random) == 0
         plan.reasoningEcho = Bool.random(using: &random) ? .none : .thinking
         return plan

@@ -155,7 +155,7 @@ final class Exchange {
         answer.fields = destination.fields(
             omissions: record.omissions, isRelayed: call.plan.isRelayed)
         // The demo thinks when its words ask for it.
-        if case .demo = destination { call.plan.thinkingRequested = true }
+        if case .demo = destination { call.plan.showsThinking = true }
         let messageID =
             answer.door == .chat ? RequestIdentity.completion() : RequestIdentity.message()
         let reply = ClientReply(

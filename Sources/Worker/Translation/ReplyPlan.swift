@@ -14,9 +14,12 @@ public struct ReplyPlan: Sendable {
     public var toolSchemas: [String: [UInt8]] = [:]
     /// Stop sequences as the client asked for them, also those that the backend was not sent.
     public var stopSequences: [String] = []
-    /// The client asked for thinking. Without it the API shows none, so reasoning that comes nevertheless is
-    /// kept back; only when nothing else comes, it is the answer.
-    public var thinkingRequested = true
+    /// Ids of the tool calls in the conversation so far, as the client knows them.
+    public var knownCallIDs: Set<String> = []
+    /// False when the client switched thinking off: reasoning that comes nevertheless is kept back; only when
+    /// nothing else comes, it is the answer. A client that did not speak of thinking sees what the model thinks:
+    /// most models of our backends think unasked, and a silence of minutes would tell nothing.
+    public var showsThinking = true
     /// `thinking.display` is `omitted`: blocks appear, their text does not.
     public var thinkingDisplayOmitted = false
     public var thinkTags: ThinkTagMode = .auto

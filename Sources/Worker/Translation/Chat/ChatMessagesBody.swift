@@ -211,7 +211,7 @@ struct ChatMessagesBody {
         switch effort {
         case .unsaid: break
         case .off:
-            plan.thinkingRequested = false
+            plan.showsThinking = false
             writer.name("thinking")
             writer.raw(#"{"type":"disabled"}"#)
         case .level where isStrict && tools.choice.isForced:

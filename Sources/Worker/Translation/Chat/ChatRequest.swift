@@ -64,7 +64,7 @@ public struct ChatRequest: Sendable {
             let body = try ChatMessagesBody(self, target)
             var call = try MessagesRequest(parsing: body.bytes).converted(for: target)
             // This API has no request for reasoning to be shown: it is, in a field of its own.
-            call.plan.thinkingRequested = body.plan.thinkingRequested
+            call.plan.showsThinking = body.plan.showsThinking
             call.omissions = body.omissions + call.omissions.compactMap(body.inChatWords)
             return call
         }

@@ -9,8 +9,6 @@ struct ReplyComposer: Sendable {
     private static let repairLimit = 32
     /// White space held back before it is known whether text follows.
     private static let gapLimit = 4096
-    /// Reasoning kept back in case that it turns out to be the answer, in bytes; more than that is none.
-    private static let hiddenLimit = 1 << 20
     /// A token is about this many bytes, when a backend does not count.
     private static let bytesPerToken = 4
 
@@ -35,9 +33,7 @@ struct ReplyComposer: Sendable {
     /// Of ids for calls that came without one.
     private let callPrefix: String
 
-    /// Reasoning that the client did not ask for.
-    private var hidden: [UInt8] = []
-    private var isHiddenLost = false
+    private var hidden = HiddenReasoning()
 
     private(set) var stop: StopReason?
     private var reported: Usage?
@@ -265,31 +261,14 @@ struct ReplyComposer: Sendable {
     private mutating func emit(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
         guard !bytes.isEmpty else { return }
         outputBytes &+= bytes.count
-        if channel == .reasoning, !plan.thinkingRequested { return hide(bytes) }
+        if channel == .reasoning, !plan.showsThinking { return hidden.hold(bytes) }
         if open != channel { return begin(channel, bytes) }
         channel == .text ? writer.text(bytes) : writer.thinking(bytes)
     }
 
-    private mutating func hide(_ bytes: ArraySlice<UInt8>) {
-        guard !isHiddenLost, hidden.count + bytes.count <= Self.hiddenLimit else {
-            isHiddenLost = true
-            hidden = []
-            return
-        }
-        hidden.append(contentsOf: bytes)
-    }
-
-    /// Servers whose reasoning parser waits for a tag that never comes, since thinking was switched off, give the
-    /// whole answer as reasoning.
     private mutating func showHidden() {
-        guard !hidden.isEmpty else { return }
-        let answer = hidden
-        hidden = []
-        switch stop {
-        case .maxTokens, .contextWindowExceeded, .refusal: return
-        case .endTurn, .stopSequence, .toolUse, nil: break
-        }
-        guard writer.hasSaidNothing, calls.isEmpty else { return }
+        let answer = hidden.takeAnswer(stop)
+        guard !answer.isEmpty, writer.hasSaidNothing, calls.isEmpty else { return }
         note("reasoning-as-answer")
         outputBytes &-= answer.count
         emit(answer[...], .text)
@@ -388,7 +367,7 @@ struct ReplyComposer: Sendable {
 
     private mutating func id(of call: ToolCallBuffer.Call) -> String {
         if let id = call.id, !id.isEmpty {
-            let shown = ToolCallID.client(for: id, messageID: messageID)
+            let shown = ToolCallID.client(for: id, messageID: messageID, known: plan.knownCallIDs)
             if shownIDs.insert(shown).inserted { return shown }
             note("repeated-call-id")
         }

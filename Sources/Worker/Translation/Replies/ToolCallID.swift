@@ -4,9 +4,12 @@
 enum ToolCallID {
     private static let lengthLimit = 128
 
-    /// The id that the client sees for the backend's.
-    static func client(for id: String, messageID: String) -> String {
-        isFitting(id) ? id : ToolIdentifier.forClient(id, salt: letters(messageID, 0, count: 6))
+    /// The id that the client sees for the backend's. Servers that count their calls say `call_0` again with
+    /// every turn; a client that knows one of `known` already takes the later for the earlier.
+    static func client(for id: String, messageID: String, known: Set<String> = []) -> String {
+        let isTaken = known.contains(id)
+        guard isTaken || !isFitting(id) else { return id }
+        return ToolIdentifier.forClient(id, salt: letters(messageID, 0, count: 6), isTaken: isTaken)
     }
 
     /// An id for the `number`th call that came without one, the same whenever the message is the same.

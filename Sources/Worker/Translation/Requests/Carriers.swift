@@ -9,8 +9,8 @@ public enum ToolIdentifier {
 
     /// The id that the client sees. `salt` (letters and digits, different for each answer) keeps ids
     /// that backends use again apart; an id of the client's alphabet and of a length that speaks for its
-    /// being unique passes unchanged.
-    public static func forClient(_ upstream: String, salt: String) -> String {
+    /// being unique passes unchanged, unless it is taken.
+    public static func forClient(_ upstream: String, salt: String, isTaken: Bool = false) -> String {
         let isPlain = upstream.utf8.allSatisfy { byte in
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
@@ -19,7 +19,9 @@ public enum ToolIdentifier {
             default: false
             }
         }
-        if isPlain, (8...128).contains(upstream.utf8.count), !upstream.hasPrefix(mark) { return upstream }
+        if !isTaken, isPlain, (8...128).contains(upstream.utf8.count), !upstream.hasPrefix(mark) {
+            return upstream
+        }
         let clean = String(salt.unicodeScalars.filter { $0.isASCII && $0 != "_" && $0 != "-" })
         return mark + clean + "_" + Base64URL.encode(Array(upstream.utf8))
     }

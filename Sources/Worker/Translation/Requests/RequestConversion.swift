@@ -42,7 +42,10 @@ extension ReplyPlan {
         renamedTools = names.renamed
         for tool in tools.tools { toolSchemas[tool.name] = tool.schemaBytes }
         stopSequences = request.stopSequences.compactMap(\.string)
-        thinkingRequested = request.thinking.isOn
+        showsThinking = request.thinking != .disabled
+        for message in request.messages {
+            for case .toolUse(let call) in message.blocks { knownCallIDs.insert(call.id) }
+        }
         thinkingDisplayOmitted = request.thinkingDisplayOmitted
         thinkTags = target.thinkTags
         disableParallelToolUse = request.disableParallelToolUse
