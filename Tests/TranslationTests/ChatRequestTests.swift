@@ -1,7 +1,7 @@
 // One folder per case under Golden/chat-requests: what an OpenAI client sends (`chat.json`), for whom
 // (`profile.txt`), and what has to come out: `openai.json`, what a backend of the same API is sent;
-// `messages.json`, the Messages request that other dialects are made from; `anthropic.json`, the same for an API
-// that is sent just that; what was left out for each; or `error.txt`. `GOLDEN=record` writes the expectations.
+// `messages.json`, the Messages request that other dialects are made from; `ollama.json`, what Ollama gets of it;
+// `anthropic.json`, the same for an API that is sent just that; what was left out for each; or `error.txt`. `GOLDEN=record` writes the expectations.
 
 import Foundation
 import JSON
@@ -13,7 +13,8 @@ import Testing
 struct ChatRequestTests {
     private static let isRecording = ProcessInfo.processInfo.environment["GOLDEN"] == "record"
     private static let expectations = [
-        "openai.json", "messages.json", "messages.omissions.txt", "anthropic.json", "anthropic.omissions.txt",
+        "openai.json", "messages.json", "messages.omissions.txt", "ollama.json", "ollama.omissions.txt",
+        "anthropic.json", "anthropic.omissions.txt",
         "error.txt",
     ]
     private static let all = GoldenRequest.all(in: "chat-requests")
@@ -46,6 +47,13 @@ struct ChatRequestTests {
                 var target = sample.target
                 target.profile.dialect = dialect
                 let call = try converted(request, target)
+                if dialect == .ollama {
+                    target.profile = .ollamaNative
+                    let call = try request.converted(for: target)
+                    files["ollama.json"] = String(decoding: call.body, as: UTF8.self) + "\n"
+                    let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
+                    if !omissions.isEmpty { files["ollama.omissions.txt"] = omissions }
+                }
                 files["\(name).json"] = String(decoding: call.body, as: UTF8.self) + "\n"
                 let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
                 if !omissions.isEmpty { files["\(name).omissions.txt"] = omissions }

@@ -63,6 +63,13 @@ struct ScriptedUpstream: Sendable {
             body = whole
             head.contentType = "application/json"
             plan.dialect = .ollama
+        } else if let sse = golden.bytes("messages.sse") {
+            body = sse
+            plan.dialect = .anthropic
+        } else if let whole = golden.bytes("messages.json") {
+            body = whole
+            head.contentType = "application/json"
+            plan.dialect = .anthropic
         } else {
             body = golden.bytes("openai.json") ?? []
             head.contentType = "application/json"

@@ -44,8 +44,14 @@ enum ChatFormat {
     }
 
     /// What the prompt says instead.
-    func words(isStrict: Bool) -> String? {
-        guard case .object = self, isStrict else { return nil }
-        return "Answer with one JSON object and nothing else."
+    func words(isStrict: Bool, isSchemaTaken: Bool) -> String? {
+        let words = "Answer with one JSON object and nothing else."
+        switch self {
+        case .text: return nil
+        case .object: return isStrict ? words : nil
+        case .schema(let node):
+            guard !isSchemaTaken else { return nil }
+            return "\(words) It must follow this JSON Schema:\n" + String(decoding: node.raw, as: UTF8.self)
+        }
     }
 }

@@ -87,6 +87,9 @@ struct ChatMessagesBody {
     ]
     private static let maxOmissions = 100
 
+    /// What a backend that is sent these bytes was found not to take; others' converters see to it.
+    private func lacks(_ feature: Feature) -> Bool { isStrict && target.lacking.contains(feature) }
+
     private mutating func omit(_ path: String, _ reason: String) {
         omissions.append(Omission(path: path, reason: reason))
     }
@@ -214,14 +217,18 @@ struct ChatMessagesBody {
             plan.showsThinking = false
             writer.name("thinking")
             writer.raw(#"{"type":"disabled"}"#)
+        case .level where lacks(.thinking):
+            omit("reasoning_effort", "the model does not think")
         case .level where isStrict && tools.choice.isForced:
             omit("reasoning_effort", "no thinking where a call is demanded")
         case .level:
             thinks = true
+            plan.features.insert(.thinking)
             writer.name("thinking")
             writer.raw(#"{"type":"adaptive","display":"summarized"}"#)
         }
-        let schema = format.schema(isStrict: isStrict)
+        let schema = lacks(.structuredOutput) ? nil : format.schema(isStrict: isStrict)
+        if schema != nil { plan.features.insert(.structuredOutput) }
         var level: StaticString?
         if case .level(let word) = effort, thinks { level = word }
         guard level != nil || schema != nil else { return thinks }
@@ -246,7 +253,7 @@ struct ChatMessagesBody {
 
     private mutating func writeSystem(_ texts: [ChatText], _ format: ChatFormat) {
         var texts = texts
-        if let words = format.words(isStrict: isStrict) {
+        if let words = format.words(isStrict: isStrict, isSchemaTaken: !lacks(.structuredOutput)) {
             texts.append(.words(words))
             omit("response_format", "asked for in the prompt")
         }

@@ -74,6 +74,14 @@ public enum Delta: Sendable, Equatable {
     /// The model stopped; usage may still follow.
     case finished(StopReason)
     case failed(ClientError)
+
+    /// Whether the reply is one, from here on.
+    var decides: Bool {
+        switch self {
+        case .text, .reasoning, .toolCall, .toolArguments, .finished: true
+        case .usage, .failed: false
+        }
+    }
 }
 
 /// Why the model stopped, in Anthropic's words.

@@ -48,6 +48,8 @@ public struct MessagesReply: Sendable {
     private var reader: OpenAIChunkReader
     /// In place of `decoder` and `reader` where the backend speaks Ollama's dialect.
     private var ollama: OllamaLines?
+    /// In place of `reader` where the backend speaks the Messages API.
+    private var anthropic: AnthropicEventReader?
     private var composer: ReplyComposer
     private var deltas: [Delta] = []
     private var hadChunk = false
@@ -72,6 +74,7 @@ public struct MessagesReply: Sendable {
         features = plan.features
         reader = OpenAIChunkReader(plan: plan)
         if plan.dialect == .ollama { ollama = OllamaLines(plan: plan, model: requestedModel) }
+        if plan.dialect == .anthropic { anthropic = AnthropicEventReader() }
         composer = ReplyComposer(
             plan: plan, form: streaming ? .events : .message, messageID: messageID, model: requestedModel,
             inputEstimate: inputEstimate, chat: chat)
@@ -227,10 +230,14 @@ public struct MessagesReply: Sendable {
         let bytes = frame.isJoined ? decoder.joined[frame.range] : decoder.buffer[frame.range]
         switch frame.kind {
         case .tooLarge: return fail(.answerTooLarge)
+        case .namedError where anthropic != nil: return fail(AnthropicEventReader.failure(named: bytes))
         case .namedError, .errorField: return fail(UpstreamFailure.named(data: bytes))
         case .data, .unframed: break
         }
-        switch reader.read(bytes, into: &deltas) {
+        let reading =
+            anthropic == nil
+            ? reader.read(bytes, into: &deltas) : anthropic?.read(bytes, into: &deltas) ?? .malformed
+        switch reading {
         case .malformed: composer.note("malformed-chunk")
         case .done: done()
         case .read:
@@ -297,7 +304,8 @@ public struct MessagesReply: Sendable {
         let root = (try? JSONDocument(parsing: document))?.root
         if let text = root.flatMap(UpstreamFailure.unparsedCalls), recovers(text) { return }
         let error =
-            ollama?.reader.failure(head, document)
+            anthropic.map { _ in AnthropicEventReader.failure(head, document, model: requestedModel) }
+            ?? ollama?.reader.failure(head, document)
             ?? UpstreamFailure.answer(head: head, body: document, model: requestedModel)
         // By all of its words: those for the client may be fewer.
         refused = FeatureRefusal.feature(
@@ -335,12 +343,13 @@ public struct MessagesReply: Sendable {
             (try? JSONDocument(parsing: document))
             ?? (try? JSONDocument(parsing: Mending.mended(document[...])))
         guard let root = parsed?.root,
-            ollama?.read(whole: root, into: &deltas) ?? reader.read(root, into: &deltas)
+            anthropic?.read(whole: root, into: &deltas) ?? ollama?.read(whole: root, into: &deltas)
+                ?? reader.read(root, into: &deltas)
         else {
             // Not quoted: half an answer belongs in no error message.
             return fail(ClientError(status: 502, kind: .api, message: "the backend's answer is not readable"))
         }
-        let isAnswer = root["choices"]?.first != nil || ollama != nil
+        let isAnswer = root["choices"]?.first != nil || ollama != nil || anthropic != nil
         if isAnswer { hadChunk = true }
         applyDeltas()
         deltas.removeAll()
@@ -375,15 +384,5 @@ public struct MessagesReply: Sendable {
             failure = error
         }
         phase = .ended(outcome ?? .upstreamFailed(error))
-    }
-}
-
-extension Delta {
-    /// Whether the reply is one, from here on.
-    fileprivate var decides: Bool {
-        switch self {
-        case .text, .reasoning, .toolCall, .toolArguments, .finished: true
-        case .usage, .failed: false
-        }
     }
 }
