@@ -241,6 +241,20 @@ struct ModelOfferTests {
         #expect(ModelOffer.entries(of: BackendPicture(backends: [], isDemo: true)).map(\.id) == ["demo"])
     }
 
+    @Test("clients that show only Claude's models find each other one right behind it")
+    func aliases() {
+        let entries = ["qwen3:8b", "claude-x", "claude-local-b", "b", "org/Anthropic-7b", "a/b:c"].map {
+            ModelEntry(id: $0, maxInputTokens: 7)
+        }
+        let offered = ModelOffer.withAliases(entries)
+        #expect(
+            offered.map(\.id) == [
+                "qwen3:8b", "claude-local-qwen3:8b", "claude-x", "claude-local-b", "b", "org/Anthropic-7b",
+                "a/b:c", "claude-local-a/b:c",
+            ])
+        #expect(offered[1].displayName == "qwen3:8b" && offered[1].maxInputTokens == 7)
+    }
+
     @Test(
         "pages by query",
         arguments: [

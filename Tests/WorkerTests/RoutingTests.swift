@@ -79,6 +79,14 @@ import Translation
         // backend/model comes first, even before a rule of that name and for models not listed
         ("one/alpha", "one>alpha"), ("TWO/delta", "two>delta"), ("one/unlisted", "one>unlisted"),
         ("one/gamma", "one>gamma"), ("two/qwen3", "two>qwen3:latest"), ("one/auto", "one>alpha"),
+        // then other names of what is there, before any rule
+        ("claude-local-beta", "one>beta two>Beta"), ("Claude-Local-QWEN3", "two>qwen3:latest"),
+        ("claude-local-one/gamma", "one>gamma"), ("claude-local-two/delta", "two>delta"),
+        ("claude-local-one/unlisted", "one>unlisted"), ("anthropic/delta", "two>delta"),
+        ("anthropic/two/qwen3", "two>qwen3:latest"), ("beta[1m]", "one>beta two>Beta"),
+        ("alpha[1M]", "one>alpha"), ("one/alpha[1m]", "one>alpha"), ("claude-local-delta[1m]", "two>delta"),
+        ("claude-local-haiku", "two>delta"), ("claude-local-", "one>alpha two>qwen3:latest"),
+        ("claude-opus[1m]", "one>alpha two>qwen3:latest"), ("[1m]", "404 beta"),
         // then rules, the first match
         ("small", "one>beta"), ("claude-3-5-haiku-latest", "two>delta"), ("CLAUDE-Haiku", "two>delta"),
         ("claude-sonnet-4", "two>qwen3:latest"), ("alpha", "two>delta"),

@@ -19,6 +19,20 @@ enum ModelOffer {
         }.filter { seen.insert($0.id).inserted }
     }
 
+    /// Each entry and, right after it, the name by which clients of the Messages API find it.
+    static func withAliases(_ entries: [ModelEntry]) -> [ModelEntry] {
+        let known = Set(entries.map(\.id))
+        return entries.flatMap { entry -> [ModelEntry] in
+            guard let alias = ModelAlias.offered(for: entry.id), !known.contains(alias) else {
+                return [entry]
+            }
+            var offered = entry
+            offered.id = alias
+            offered.displayName = entry.id
+            return [entry, offered]
+        }
+    }
+
     /// The page that the query asks for; what is not understood in it is passed over.
     static func page(of query: String?) -> ModelPage {
         var page = ModelPage()
@@ -44,14 +58,15 @@ extension Server {
         switch shape {
         case .anthropic:
             let page = ModelOffer.page(of: head.query)
-            answer.send(200, body: ModelsReply.anthropicList(modelEntries, page: page))
+            let entries = ModelOffer.withAliases(modelEntries)
+            answer.send(200, body: ModelsReply.anthropicList(entries, page: page))
         case .openAI: answer.send(200, body: ModelsReply.openAIList(modelEntries))
         }
     }
 
     func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async {
         await catalogue?.settle()
-        guard let entry = modelEntries.first(where: { $0.id == id }) else {
+        guard let entry = ModelOffer.withAliases(modelEntries).first(where: { $0.id == id }) else {
             return answer.send(
                 ClientError(status: 404, kind: .notFound, message: "model: \(id)", shouldRetry: false))
         }

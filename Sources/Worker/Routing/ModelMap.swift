@@ -1,6 +1,6 @@
 // From the model's name in a request to where it goes. Pure: a function of the configuration's rules and
 // of what is known of the backends at that moment.
-// Order: `backend/model`; the first matching `models:` rule; a name that a backend lists; for names with
+// Order: `backend/model`; another name of a model that is there; the first matching `models:` rule; a name that a backend lists; for names with
 // `claude` or `anthropic` in them `auto`; else an error that names the nearest.
 
 internal import Shared
@@ -32,10 +32,15 @@ struct ModelMap: Sendable {
 
     /// The routes to try, in order; never empty.
     func routes(for name: String, in picture: BackendPicture) throws(RoutingFailure) -> [Route] {
-        if let routes = explicit(name, picture) { return routes }
+        if let bare = ModelAlias.withoutWindow(name), listed(name, picture) == nil,
+            let routes = named(bare, picture)
+        {
+            return routes
+        }
+        if let routes = explicit(name, picture) ?? aliased(name, picture) { return routes }
         if let routes = try rule(name, picture) { return routes }
         if let routes = listed(name, picture) { return routes }
-        if Self.isForeign(name) { return try automatic(picture) }
+        if ModelAlias.isForeign(name) { return try automatic(picture) }
         throw unknown(name, picture)
     }
 
@@ -52,6 +57,17 @@ struct ModelMap: Sendable {
         let facts = rest == "auto" ? backend.automaticModel : backend.model(named: rest)
         guard facts != nil || rest != "auto" else { return nil }
         return [Self.route(index, facts ?? ModelFacts(id: rest))]
+    }
+
+    /// A name that stands for that of a model which is there. A model that is really called so is none.
+    private func aliased(_ name: String, _ picture: BackendPicture) -> [Route]? {
+        guard let meant = ModelAlias.meant(by: name), listed(name, picture) == nil else { return nil }
+        return explicit(meant, picture) ?? listed(meant, picture)
+    }
+
+    /// What is there under this name, whatever the rules say.
+    private func named(_ name: String, _ picture: BackendPicture) -> [Route]? {
+        explicit(name, picture) ?? listed(name, picture) ?? aliased(name, picture)
     }
 
     private func rule(_ name: String, _ picture: BackendPicture) throws(RoutingFailure) -> [Route]? {
@@ -88,12 +104,6 @@ struct ModelMap: Sendable {
         let known = picture.backends.flatMap { $0.models ?? [] }.map(\.id)
         guard !known.isEmpty else { return .nothingToServe(isConfigured: !picture.backends.isEmpty) }
         return .unknownModel(name, nearest: Nearest.closest(to: name, among: known))
-    }
-
-    /// Names of Anthropic's models, which clients send unless told otherwise.
-    private static func isForeign(_ name: String) -> Bool {
-        let folded = name.lowercased()
-        return folded.contains("claude") || folded.contains("anthropic")
     }
 
     static let demoName = "demo"
