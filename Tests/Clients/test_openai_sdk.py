@@ -11,7 +11,7 @@ import pydantic
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from harness import said
+from harness import said, spoken
 from harness.backend import Backend, Turn
 from harness.daemon import Daemon, backend_config
 
@@ -182,3 +182,149 @@ def test_the_demo_answers() -> None:
             ],
         )
         assert "sunny" in (followed.choices[0].message.content or "")
+
+
+# Backends of other dialects
+
+
+def lines(*said_lines: dict[str, Any]) -> bytes:
+    """Lines of JSON, as Ollama sends them."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in said_lines)
+
+
+def ollama_line(content: str = "", done: bool = False, **message: Any) -> dict[str, Any]:
+    """One line of Ollama's answer; the last has the counts."""
+    counts = {"done_reason": "stop", "prompt_eval_count": 11, "eval_count": 7} if done else {}
+    return {"model": "m", "message": {"role": "assistant", "content": content, **message}, "done": done, **counts}
+
+
+async def ollama_answer(turn: Turn) -> None:
+    """Thinks, speaks and calls the weather tool; whole or streamed, as asked."""
+    call = {"function": {"name": "weather", "arguments": {"city": "Wien"}}}
+    if turn.path == "/api/show":
+        await turn.reply(200, {"capabilities": ["completion", "tools", "thinking"], "model_info": {}})
+    elif turn.json["stream"]:
+        await turn.head(content_type="application/x-ndjson")
+        await turn.chunk(lines(ollama_line(thinking="Hm."), ollama_line("I look.")))
+        await turn.chunk(lines(ollama_line(tool_calls=[call]), ollama_line(done=True)))
+        await turn.end()
+    else:
+        await turn.reply(200, ollama_line("I look.", done=True, thinking="Hm.", tool_calls=[call]))
+
+
+async def anthropic_answer(turn: Turn) -> None:
+    """The same in the words of the Messages API."""
+    usage = {"input_tokens": 11, "output_tokens": 7}
+    if turn.json["stream"]:
+        frames = [
+            *spoken.thinking("Hm.", "EqQB=="),
+            *spoken.text("I look.", index=1),
+            *spoken.call("weather", '{"city":', ' "Wien"}', index=2),
+        ]
+        await spoken.events(spoken.start(input_tokens=11), *frames, *spoken.end("tool_use", input_tokens=11, output_tokens=7))(turn)
+    else:
+        content = [
+            {"type": "thinking", "thinking": "Hm.", "signature": "EqQB=="},
+            {"type": "text", "text": "I look."},
+            {"type": "tool_use", "id": "toolu_01", "name": "weather", "input": {"city": "Wien"}},
+        ]
+        message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": content}
+        await turn.reply(200, {**message, "stop_reason": "tool_use", "stop_sequence": None, "usage": usage})
+
+
+@pytest.fixture(params=["ollama", "anthropic"])
+def translated(request: pytest.FixtureRequest) -> Iterator[tuple[str, Backend, openai.OpenAI]]:
+    """A backend of another dialect, the daemon before it, and the SDK before that."""
+    dialect: str = request.param
+    with Backend(ollama_answer if dialect == "ollama" else anthropic_answer, models=["alpha"]) as backend:
+
+        async def tags(turn: Turn) -> None:
+            await turn.reply(200, {"models": [{"name": "alpha", "model": "alpha"}]})
+
+        backend.gets["/api/tags"] = tags
+        config = backend_config(backend.url)
+        config["backends"][0]["dialect"] = dialect
+        with Daemon(config) as daemon, sdk(daemon.url) as client:
+            daemon.log.allow(".")
+            yield dialect, backend, client
+
+
+def asked(backend: Backend) -> Turn:
+    """The last request for an answer."""
+    return [turn for turn in backend.turns if turn.path != "/api/show"][-1]
+
+
+def test_a_translated_stream(translated: tuple[str, Backend, openai.OpenAI]) -> None:
+    dialect, backend, client = translated
+    with client.chat.completions.stream(
+        model="alpha", messages=HELLO, tools=[WEATHER], stream_options={"include_usage": True}
+    ) as stream:
+        for _ in stream:
+            pass
+        completion = stream.get_final_completion()
+    check(completion.choices[0], completion.usage)
+    turn = asked(backend)
+    assert turn.path == ("/api/chat" if dialect == "ollama" else "/v1/messages")
+    assert "made-up" not in str(turn.headers) and turn.json["model"] == "alpha"
+
+
+def test_a_translated_completion_and_its_next_turn(translated: tuple[str, Backend, openai.OpenAI]) -> None:
+    dialect, backend, client = translated
+    completion = client.chat.completions.create(model="alpha", messages=HELLO, tools=[WEATHER], seed=7)
+    choice = completion.choices[0]
+    check(choice, completion.usage)
+    calls = choice.message.tool_calls or []
+    client.chat.completions.create(
+        model="alpha",
+        tools=[WEATHER],
+        messages=[
+            {"role": "system", "content": "Be brief."},
+            *HELLO,
+            choice.message.to_dict(),  # type: ignore[list-item]
+            {"role": "tool", "tool_call_id": calls[0].id, "content": "sunny"},
+        ],
+    )
+    sent = asked(backend).json
+    if dialect == "ollama":
+        assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant", "tool"]
+        assert sent["messages"][2]["tool_calls"][0]["function"]["arguments"] == {"city": "Wien"}
+        assert sent["messages"][3]["content"] == "sunny"
+    else:
+        assert sent["system"] == [{"type": "text", "text": "Be brief."}] and sent["max_tokens"] == 32000
+        assert [message["role"] for message in sent["messages"]] == ["user", "assistant", "user"]
+        assert sent["messages"][1]["content"][-1]["id"] == "toolu_01"
+        assert sent["messages"][2]["content"] == [{"type": "tool_result", "tool_use_id": "toolu_01", "content": "sunny"}]
+        assert asked(backend).headers["anthropic-version"] == "2023-06-01"
+
+
+def check(choice: Any, usage: Any) -> None:
+    """The answer that both backends give."""
+    assert choice.message.content == "I look." and choice.message.reasoning_content == "Hm."
+    assert choice.finish_reason == "tool_calls"
+    assert [(call.function.name, json.loads(call.function.arguments)) for call in choice.message.tool_calls] == [
+        ("weather", {"city": "Wien"})
+    ]
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens) == (11, 7, 18)
+
+
+def test_translated_structured_output_is_asked_for(translated: tuple[str, Backend, openai.OpenAI]) -> None:
+    dialect, backend, client = translated
+    with pytest.raises(pydantic.ValidationError):
+        client.chat.completions.parse(model="alpha", messages=HELLO, response_format=City)
+    sent = asked(backend).json
+    schema = sent["format"] if dialect == "ollama" else sent["output_config"]["format"]["schema"]
+    assert schema["required"] == ["name", "size"]
+
+
+def test_translated_errors_are_typed(translated: tuple[str, Backend, openai.OpenAI]) -> None:
+    dialect, backend, client = translated
+    overflow = "prompt is too long: 210000 tokens > 200000 maximum"
+    body: dict[str, Any] = {"type": "error", "error": {"type": "invalid_request_error", "message": overflow}}
+    backend.answer = said.failing(400, {"error": overflow} if dialect == "ollama" else body)
+    with pytest.raises(openai.BadRequestError) as raised:
+        client.chat.completions.create(model="alpha", messages=HELLO)
+    assert raised.value.code == "context_length_exceeded" and raised.value.param == "messages"
+    assert "maximum context length is 200000 tokens" in raised.value.message
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.chat.completions.create(model="alpha", messages=HELLO, n=2)
+    assert refused.value.param == "n"

@@ -17,6 +17,7 @@ let fuzzTargets: [FuzzTarget] = [
     FuzzTarget(name: "reply", run: fuzzReply), FuzzTarget(name: "relay", run: fuzzRelay),
     FuzzTarget(name: "arguments", run: fuzzArguments),
     FuzzTarget(name: "failure", run: fuzzFailure), FuzzTarget(name: "request", run: fuzzRequest),
+    FuzzTarget(name: "chat", run: fuzzChat), FuzzTarget(name: "events", run: fuzzEvents),
     FuzzTarget(name: "carriers", run: fuzzCarriers),
     FuzzTarget(name: "head", run: fuzzHead), FuzzTarget(name: "chunked", run: fuzzChunked),
     FuzzTarget(name: "control", run: fuzzControl), FuzzTarget(name: "configuration", run: fuzzConfiguration),

@@ -1,0 +1,1 @@
+../TranslationTests/ChatGrammar.swift
