@@ -21,10 +21,19 @@ LIMIT = 120.0
 class ClaudeCode:
     """One headless session in a folder of its own. Start it inside a private network."""
 
-    def __init__(self, folder: Path, url: str, prompt: str, model: str = "claude-sonnet-4-5"):
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        prompt: str,
+        model: str = "claude-sonnet-4-5",
+        files: dict[str, bytes] | None = None,
+    ):
         self.work = folder / "work"
         for name in ("work", "home", "tmp"):
             (folder / name).mkdir()
+        for name, content in (files or {}).items():
+            (self.work / name).write_bytes(content)
         environment = {
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
