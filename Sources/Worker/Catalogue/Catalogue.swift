@@ -30,6 +30,7 @@ final class Catalogue {
     private let tellsChanges: Bool
     let outside: Outside
     private let ports: [UsualPort]
+    private let firstLook: Duration
     /// Of each entry: ends its wait for the next round.
     private var alarms: [Wakeup] = []
     private var portAlarms: [Wakeup] = []
@@ -45,10 +46,13 @@ final class Catalogue {
 
     /// - Parameter keys: by the backend's index in the configuration.
     /// - Parameter ports: looked at when no backend is configured.
+    /// - Parameter firstLook: how long the first round is waited for.
     init(
         _ configuration: Configuration, keys: [SecretValue?], realBackendSeen: Bool, tellsChanges: Bool,
-        log: Log, outside: Outside, ports: [UsualPort] = UsualPort.all
+        log: Log, outside: Outside, ports: [UsualPort] = UsualPort.all,
+        firstLook: Duration = ProbePace.firstRound
     ) {
+        self.firstLook = firstLook
         entries = configuration.backends.enumerated().map { index, backend in
             CatalogueEntry(backend, key: keys.indices.contains(index) ? keys[index] : nil)
         }
@@ -93,12 +97,12 @@ final class Catalogue {
 
     // MARK: For exchanges
 
-    /// Waits for the first round, if it is still under way, and at most `ProbePace.firstRound`.
+    /// Waits for the first round, if it is still under way, and at most `firstLook`.
     func settle() async {
         guard firstRounds > 0 else { return }
         let waiter = Wakeup()
         waiters.append(waiter)
-        _ = await waiter.wait(until: Loop.now.advanced(by: ProbePace.firstRound))
+        _ = await waiter.wait(until: Loop.now.advanced(by: firstLook))
         waiters.removeAll { $0 === waiter }
     }
 
