@@ -93,11 +93,22 @@ struct ChatTools {
             return omissions.append(
                 Omission(path: path, reason: "function \(Quoted.shown(name)) stands twice"))
         }
+        let parameters = try fields.object("parameters")
+        if let type = parameters?["type"], !type.stringEquals("object") {
+            let found = Quoted.shown(String(decoding: type.raw.prefix(Self.shownType), as: UTF8.self))
+            throw .chat(
+                "Invalid schema for function '\(Quoted.shown(name))': schema must be a JSON Schema of 'type: "
+                    + "\"object\"', got 'type: \(found)'.", "\(path).parameters",
+                "invalid_function_parameters")
+        }
         functions.append(
             Function(
                 name: name, description: try fields.string("description"),
-                parameters: try fields.object("parameters"), isStrict: try fields.bool("strict") ?? false))
+                parameters: parameters, isStrict: try fields.bool("strict") ?? false))
     }
+
+    /// Bytes of a wrong type that are repeated to the client.
+    private static let shownType = 60
 
     private mutating func read(_ node: JSONNode) throws(ClientError) {
         if let word = node.string { return try read(word: word, "tool_choice") }
