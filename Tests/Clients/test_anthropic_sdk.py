@@ -93,7 +93,7 @@ def test_counting(parties: tuple[Backend, anthropic.Anthropic]) -> None:
 
 def test_models(parties: tuple[Backend, anthropic.Anthropic]) -> None:
     _, client = parties
-    assert [model.id for model in client.models.list()] == ["test-model"]
+    assert [model.id for model in client.models.list()] == ["test-model", "claude-local-test-model"]
     assert client.models.retrieve("test-model").type == "model"
     with pytest.raises(anthropic.NotFoundError):
         client.models.retrieve("none")

@@ -115,10 +115,11 @@ def test_names_are_found_as_backend_and_model_by_rule_by_list_or_by_auto() -> No
 def test_models_are_listed_in_the_shape_of_the_asker() -> None:
     with Backend(models=["alpha", "beta/1"]) as backend, Daemon(backend_config(backend.url)) as daemon:
         anthropic = daemon.client.get("/v1/models?limit=1000").json
-        assert [model["id"] for model in anthropic["data"]] == ["alpha", "beta/1"]
+        names = ["alpha", "claude-local-alpha", "beta/1", "claude-local-beta/1"]
+        assert [model["id"] for model in anthropic["data"]] == names
         for model in anthropic["data"]:
             assert model["type"] == "model" and model["display_name"] and model["created_at"] and "lifecycle" in model
-        assert anthropic["has_more"] is False and anthropic["first_id"] == "alpha" and anthropic["last_id"] == "beta/1"
+        assert anthropic["has_more"] is False and anthropic["first_id"] == names[0] and anthropic["last_id"] == names[-1]
 
         openai = daemon.client.get("/v1/models", anthropic_version="").json
         assert openai["object"] == "list"
@@ -143,7 +144,7 @@ def test_models_answer_soon_although_a_backend_is_dead_or_silent() -> None:
         with Daemon(config) as daemon:
             daemon.log.allow(".")
             began = time.monotonic()
-            response = daemon.client.get("/v1/models")
+            response = daemon.client.get("/v1/models", anthropic_version="")
             assert time.monotonic() - began < 3
             assert [model["id"] for model in response.json["data"]] == ["alpha"]
 
@@ -169,7 +170,7 @@ def test_without_backends_the_demo_answers_and_says_that_it_is_one() -> None:
         assert "demo" in daemon.client.message(model="claude-sonnet-4-5").json["content"][0]["text"].lower()
         processes.wait("ready", lambda: daemon.client.get("/ready").status == 200)
         assert "demo" in check_grammar(daemon.client.stream(model="claude-sonnet-4-5").rest())[0]["text"].lower()
-        assert [model["id"] for model in daemon.client.get("/v1/models").json["data"]] == ["demo"]
+        assert [model["id"] for model in daemon.client.get("/v1/models").json["data"]] == ["demo", "claude-local-demo"]
         tools = [{"name": "Bash", "description": "", "input_schema": {"type": "object", "properties": {}}}]
         thinking = check_grammar(daemon.client.stream("please think", model="demo").rest())
         assert "thinking" in {block["type"] for block in thinking}
