@@ -107,9 +107,21 @@ struct SchemaWriter {
             inner.references += 1
             return writeSchema(target, inner, depth + 1, &writer)
         }
+        if rules.plainUnions, let merged = merged(node, context) {
+            return writeSchema(merged, context, depth + 1, &writer)
+        }
         writer.beginObject()
         for member in node.members { write(member, of: node, context, depth, &writer) }
         writer.endObject()
+    }
+
+    /// Without `allOf`; a part that refers to another place is looked up within the same bounds as others.
+    private mutating func merged(_ node: JSONNode, _ context: Context) -> JSONNode? {
+        SchemaMerge.merged(node) { reference in
+            lookups += 1
+            guard rules.inlineReferences, lookups <= Self.maxLookups else { return nil }
+            return resolve(reference, in: context.root)
+        }
     }
 
     /// `#/a/b` only; RFC 6901 escapes are undone.
