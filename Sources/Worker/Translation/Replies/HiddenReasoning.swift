@@ -1,4 +1,4 @@
-// Reasoning that the client does not want to see, kept until it is clear whether it was the answer itself.
+// Reasoning kept until it is clear whether it was the answer itself, or had its calls in it.
 
 /// Escaped text; what grows beyond the limit is forgotten as a whole, for half an answer is none.
 struct HiddenReasoning: Sendable {
@@ -6,6 +6,8 @@ struct HiddenReasoning: Sendable {
 
     private var bytes: [UInt8] = []
     private var isLost = false
+
+    var all: ArraySlice<UInt8> { bytes[...] }
 
     mutating func hold(_ more: ArraySlice<UInt8>) {
         guard !isLost, bytes.count + more.count <= Self.limit else {

@@ -33,7 +33,7 @@ struct ReplyComposer: Sendable {
     /// Of ids for calls that came without one.
     private let callPrefix: String
 
-    private var hidden = HiddenReasoning()
+    private var hidden = HiddenReasoning(), hasText = false
 
     private(set) var stop: StopReason?
     private var reported: Usage?
@@ -142,6 +142,7 @@ struct ReplyComposer: Sendable {
     mutating func finish() {
         endTags()
         show(recovery.finish(isCut: isCut))
+        showCallsOfReasoning()
         showHidden()
         endChannel()
         while let call = calls.next() { show(call, isCut: isCut && calls.isEmpty) }
@@ -261,12 +262,31 @@ struct ReplyComposer: Sendable {
     private mutating func emit(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
         guard !bytes.isEmpty else { return }
         outputBytes &+= bytes.count
-        if channel == .reasoning, !plan.showsThinking { return hidden.hold(bytes) }
+        if channel == .reasoning {
+            if keepsReasoning { hidden.hold(bytes) }
+            guard plan.showsThinking else { return }
+        }
         if open != channel { return begin(channel, bytes) }
         channel == .text ? writer.text(bytes) : writer.thinking(bytes)
     }
 
+    private var keepsReasoning: Bool {
+        !plan.showsThinking || (!hasText && callsShown == 0 && !plan.toolNames.isEmpty)
+    }
+
+    /// Some models call their tools before they have ended their reasoning; when nothing else comes, those are
+    /// the answer.
+    private mutating func showCallsOfReasoning() {
+        guard !isCut, !hasText, callsShown == 0, calls.isEmpty, !plan.toolNames.isEmpty else { return }
+        var recovery = TextCallRecovery(plan)
+        let pieces = recovery.read(JSONText(escaped: hidden.all).plain) + recovery.finish(isCut: false)
+        let calls = pieces.filter { if case .call = $0 { true } else { false } }
+        if !calls.isEmpty { note("call-in-reasoning") }
+        show(calls)
+    }
+
     private mutating func showHidden() {
+        guard !plan.showsThinking else { return }
         let answer = hidden.takeAnswer(stop)
         guard !answer.isEmpty, writer.hasSaidNothing, calls.isEmpty else { return }
         note("reasoning-as-answer")
@@ -284,6 +304,7 @@ struct ReplyComposer: Sendable {
         }
         endChannel()
         open = channel
+        if channel == .text { hasText = true }
         let whole = gap.isEmpty ? bytes : (gap + bytes)[...]
         gap.removeAll()
         pending = .none
