@@ -203,14 +203,16 @@ final class Attempt {
     }
 
     private func write() {
-        guard reply.phase == .streaming, reply.hasOutput else { return }
+        guard reply.phase == .streaming else { return }
+        let events = reply.takeOutput()
+        guard !events.isEmpty else { return }
         if let began, reply.hasBegun {
             began()
             self.began = nil
         }
         if answer.isOpen { committed() }
         answer.beginStream()
-        answer.stream(reply.takeOutput())
+        answer.stream(events)
         timing.noteSent(at: Loop.now)
     }
 }
