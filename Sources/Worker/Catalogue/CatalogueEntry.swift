@@ -120,7 +120,7 @@ struct CatalogueEntry {
     }
 
     /// The window of a model that the backend does not list.
-    private var unlistedWindow: Int? {
+    private func unlistedWindow(_ profile: Profile) -> Int? {
         guard profile.dialect == .ollama, case .tokens(let count) = contextWindow else { return nil }
         return count
     }
@@ -153,9 +153,11 @@ extension CatalogueEntry {
             case .implicit: .implicit
             case .off: .off
             }
+        // Put together anew each time it is asked for.
+        let profile = profile
         var target = UpstreamTarget(
-            model: route.model, profile: profile, contextWindow: route.contextWindow ?? unlistedWindow,
-            thinkTags: tags)
+            model: route.model, profile: profile,
+            contextWindow: route.contextWindow ?? unlistedWindow(profile), thinkTags: tags)
         let place = Lesson.Place(backend: name, model: route.model)
         let facts = models?.first { $0.id == route.model }
         target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
