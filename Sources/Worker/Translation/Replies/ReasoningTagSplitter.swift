@@ -56,6 +56,10 @@ struct ReasoningTagSplitter: Sendable {
 
     mutating func split(_ text: ArraySlice<UInt8>) -> Split {
         guard !isPlain else { return Split(text: text) }
+        if case .opening = state, held.isEmpty, let first = text.first, !Self.mayOpen(first) {
+            state = .plain
+            return Split(text: text)
+        }
         held.append(contentsOf: Self.unescaped(text))
         var found = Split()
         var isSettled = false
@@ -70,6 +74,14 @@ struct ReasoningTagSplitter: Sendable {
             }
         }
         return found
+    }
+
+    /// Whether a tag, or space or an escape before one, may begin with this byte.
+    private static func mayOpen(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "<"), UInt8(ascii: "["), 0xE2, 0x20, 0xC2, UInt8(ascii: "\\"): true
+        default: false
+        }
     }
 
     /// Whether reasoning in a field of its own came before and no text yet.

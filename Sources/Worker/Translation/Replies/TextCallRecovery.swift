@@ -60,8 +60,22 @@ struct TextCallRecovery: Sendable {
         switch state {
         case .off: true
         case .text where !isAnswerStart && !isBehindCall && held.isEmpty: prose.passes(text.span)
+        case .text where isAnswerStart && held.isEmpty: passesAtStart(text)
         default: false
         }
+    }
+
+    /// Most answers begin with a word that no mark begins with.
+    private mutating func passesAtStart(_ text: ArraySlice<UInt8>) -> Bool {
+        switch text.first {
+        case nil, 0x20, UInt8(ascii: "\\"), UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "a"):
+            return false
+        default: break
+        }
+        guard prose.passes(text.span) else { return false }
+        isAnswerStart = false
+        if tools.isEmpty, !isHarmony { state = .off }
+        return true
     }
 
     // MARK: the long way
