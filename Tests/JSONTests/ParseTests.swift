@@ -128,6 +128,30 @@ private func refusal(_ bytes: [UInt8], limits: JSONLimits = .init()) -> JSONErro
         #expect(root["maxx"] == nil)
     }
 
+    @Test(arguments: [
+        (#"{"a":1,"b":{"a":2},"ab":3}"#, nil), (#"{"a":1,"b":2,"a":3}"#, "a"), (#"{"a":1,"\u0061":3}"#, "a"),
+        (#"{"\u0061":1,"b":2,"a":3}"#, "a"), (#"{"é":1,"\u00e9":3}"#, "é"),
+        ("{\"\u{e9}\":1,\"e\u{301}\":2}", nil), (#"{"a":1,"b":2,"c":3,"d":4}"#, nil),
+        (#"{"a":1,"b":2,"c":3,"d":4,"e":5}"#, "too many"), (#"{"a":1,"b":2,"c":3,"d":4,"a":5}"#, "a"),
+        ("[]", nil),
+    ])
+    func namesThatStandTwice(text: String, expected: String?) throws {
+        switch try parse(text).memberFault(limit: 4) {
+        case nil: #expect(expected == nil)
+        case .tooMany: #expect(expected == "too many")
+        case .repeated(let name): #expect(name.string == expected)
+        }
+    }
+
+    @Test func membersKnowTheirPosition() throws {
+        let root = try parse(#"{"a":{"b":1},"b":[1,2],"\u0063":3}"#)
+        #expect(root.member(named: "a")?.position == 0)
+        #expect(root.member(named: "b")?.position == 1)
+        #expect(root.member(named: "b")?.value.first?.int == 1)
+        #expect(root.member(named: "c")?.position == 2)
+        #expect(root.member(named: "d") == nil)
+    }
+
     @Test func loneSurrogatesAreMarkedUpToTheRoot() throws {
         let root = try parse(#"{"a":["ok",{"b":"\ud83d"}],"c":"\ud83d\ude00"}"#)
         #expect(root.hasLoneSurrogate)

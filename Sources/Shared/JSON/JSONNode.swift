@@ -44,6 +44,24 @@ public struct JSONNode: Sendable {
         return found < 0 ? nil : JSONNode(storage: storage, index: found)
     }
 
+    /// As the subscript, with the member's position among all of them.
+    public func member(named name: StaticString) -> (position: Int, value: JSONNode)? {
+        var position = 0
+        let found = storage.member(of: index, named: name, &position)
+        return found < 0 ? nil : (position, JSONNode(storage: storage, index: found))
+    }
+
+    /// Why an object's members cannot be told apart by their names.
+    public enum MemberFault: Sendable {
+        /// This name stands there a second time.
+        case repeated(JSONNode)
+        case tooMany
+    }
+
+    /// The first fault among the members; each name is compared with all before it, so that the time is
+    /// quadratic up to `limit`, which is the number of members allowed.
+    public func memberFault(limit: Int) -> MemberFault? { storage.memberFault(of: index, limit: limit) }
+
     /// Elements of an array; empty for anything else.
     public var elements: JSONElements {
         let entry = entry
@@ -142,6 +160,12 @@ public struct JSONMembers: Sequence, IteratorProtocol, Sendable {
 extension JSONStorage {
     /// The tape index of the value of the first member with this name; -1 without one.
     func member(of index: Int, named name: StaticString) -> Int {
+        var position = 0
+        return member(of: index, named: name, &position)
+    }
+
+    /// - Parameter position: how many members stand before it.
+    func member(of index: Int, named name: StaticString, _ position: inout Int) -> Int {
         let entry = tape[index]
         guard entry.kind == .object else { return -1 }
         let length = name.utf8CodeUnitCount
@@ -155,8 +179,46 @@ extension JSONStorage {
                 return at &+ 1
             }
             at = Int(tape[at &+ 1].next)
+            position &+= 1
         }
         return -1
+    }
+
+    func memberFault(of index: Int, limit: Int) -> JSONNode.MemberFault? {
+        let entry = tape[index]
+        guard entry.kind == .object else { return nil }
+        let end = Int(entry.next)
+        var at = index &+ 1
+        var count = 0
+        while at < end {
+            var earlier = index &+ 1
+            while earlier < at {
+                if haveSameText(earlier, at) { return .repeated(JSONNode(storage: self, index: at)) }
+                earlier = Int(tape[earlier &+ 1].next)
+            }
+            guard count < limit else { return .tooMany }
+            count &+= 1
+            at = Int(tape[at &+ 1].next)
+        }
+        return nil
+    }
+
+    /// Whether two strings are the same, decoded.
+    private func haveSameText(_ one: Int, _ other: Int) -> Bool {
+        let (one, other) = (tape[one], tape[other])
+        let ranges = (Int(one.start)..<Int(one.end), Int(other.start)..<Int(other.end))
+        guard one.flags.contains(.escaped) || other.flags.contains(.escaped) else {
+            guard ranges.0.count == ranges.1.count else { return false }
+            for offset in 0..<ranges.0.count
+            where bytes[ranges.0.lowerBound &+ offset] != bytes[ranges.1.lowerBound &+ offset] {
+                return false
+            }
+            return true
+        }
+        var decoded: ([UInt8], [UInt8]) = ([], [])
+        Unescape.append(bytes[ranges.0], to: &decoded.0)
+        Unescape.append(bytes[ranges.1], to: &decoded.1)
+        return decoded.0 == decoded.1
     }
 
     func string(_ index: Int, equals text: StaticString) -> Bool {

@@ -48,7 +48,9 @@ struct Path: CustomStringConvertible {
 }
 
 struct EnvelopeFields {
-    private var members: [(name: String, value: JSONNode, taken: Bool)] = []
+    private let node: JSONNode
+    /// One bit for each member that was asked for, by its position.
+    private var taken = SIMD4<UInt64>()
     /// Made only when something is wrong.
     private let path: () -> Path
 
@@ -56,18 +58,15 @@ struct EnvelopeFields {
     private static let limit = 256
 
     init(_ node: JSONNode, at path: @escaping () -> Path) throws(ClientError) {
+        self.node = node
         self.path = path
         guard node.isObject else { throw .invalid("\(path()): Input should be a valid dictionary") }
-        for member in node.members {
-            let name = member.name.string ?? ""
-            if members.contains(where: { $0.name == name }) {
-                throw .invalid(
-                    "Invalid JSON: duplicate key \"\(Quoted.shown(name))\" in \(Self.place(path()))")
-            }
-            guard members.count < Self.limit else {
-                throw .invalid("Invalid JSON: too many keys in \(Self.place(path()))")
-            }
-            members.append((name, member.value, false))
+        switch node.memberFault(limit: Self.limit) {
+        case nil: return
+        case .repeated(let name):
+            throw .invalid(
+                "Invalid JSON: duplicate key \"\(Quoted.shown(name.string ?? ""))\" in \(Self.place(path()))")
+        case .tooMany: throw .invalid("Invalid JSON: too many keys in \(Self.place(path()))")
         }
     }
 
@@ -75,72 +74,81 @@ struct EnvelopeFields {
         path.description.isEmpty ? "the request" : path.description
     }
 
+    private func place(of name: StaticString) -> Path { path() / String(describing: name) }
+
     /// The member's value; nil when absent or null.
-    mutating func take(_ name: String) -> JSONNode? {
-        guard let index = members.firstIndex(where: { $0.name == name }) else { return nil }
-        members[index].taken = true
-        let value = members[index].value
+    mutating func take(_ name: StaticString) -> JSONNode? {
+        guard let (position, value) = node.member(named: name) else { return nil }
+        // The limit keeps every position within the bits.
+        taken[position >> 6] |= 1 << UInt64(position & 63)
         return value.isNull ? nil : value
     }
 
-    mutating func ignore(_ names: String...) { for name in names { _ = take(name) } }
+    mutating func ignore(_ names: StaticString...) { for name in names { _ = take(name) } }
 
-    mutating func required(_ name: String) throws(ClientError) -> JSONNode {
-        guard let value = take(name) else { throw .missing(path() / name) }
+    mutating func required(_ name: StaticString) throws(ClientError) -> JSONNode {
+        guard let value = take(name) else { throw .missing(place(of: name)) }
         return value
     }
 
-    mutating func string(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func string(_ name: StaticString) throws(ClientError) -> JSONNode? {
         guard let value = take(name) else { return nil }
-        guard value.isString else { throw .invalid("\(path() / name): Input should be a valid string") }
+        guard value.isString else { throw .invalid("\(place(of: name)): Input should be a valid string") }
         return value
     }
 
-    mutating func requiredString(_ name: String) throws(ClientError) -> JSONNode {
-        guard let value = try string(name) else { throw .missing(path() / name) }
+    mutating func requiredString(_ name: StaticString) throws(ClientError) -> JSONNode {
+        guard let value = try string(name) else { throw .missing(place(of: name)) }
         return value
     }
 
-    mutating func bool(_ name: String) throws(ClientError) -> Bool? {
+    mutating func bool(_ name: StaticString) throws(ClientError) -> Bool? {
         guard let value = take(name) else { return nil }
         guard let flag = value.bool else {
-            throw .invalid("\(path() / name): Input should be a valid boolean")
+            throw .invalid("\(place(of: name)): Input should be a valid boolean")
         }
         return flag
     }
 
-    mutating func int(_ name: String, atLeast least: Int) throws(ClientError) -> Int? {
+    mutating func int(_ name: StaticString, atLeast least: Int) throws(ClientError) -> Int? {
         guard let value = take(name) else { return nil }
         guard let number = value.int else {
-            throw .invalid("\(path() / name): Input should be a valid integer")
+            throw .invalid("\(place(of: name)): Input should be a valid integer")
         }
         guard number >= least else {
-            throw .invalid("\(path() / name): Input should be greater than or equal to \(least)")
+            throw .invalid("\(place(of: name)): Input should be greater than or equal to \(least)")
         }
         return number
     }
 
     /// Kept as text: `0.10` stays `0.10`.
-    mutating func number(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func number(_ name: StaticString) throws(ClientError) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.kind == .number else {
-            throw .invalid("\(path() / name): Input should be a valid number")
+            throw .invalid("\(place(of: name)): Input should be a valid number")
         }
         return value
     }
 
-    mutating func array(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func array(_ name: StaticString) throws(ClientError) -> JSONNode? {
         guard let value = take(name) else { return nil }
-        guard value.isArray else { throw .invalid("\(path() / name): Input should be a valid array") }
+        guard value.isArray else { throw .invalid("\(place(of: name)): Input should be a valid array") }
         return value
     }
 
-    mutating func object(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func object(_ name: StaticString) throws(ClientError) -> JSONNode? {
         guard let value = take(name) else { return nil }
-        guard value.isObject else { throw .invalid("\(path() / name): Input should be a valid dictionary") }
+        guard value.isObject else { throw .invalid("\(place(of: name)): Input should be a valid dictionary") }
         return value
     }
 
     /// Names that nobody asked for, fit to be shown.
-    var rest: [String] { members.filter { !$0.taken }.map { Quoted.shown($0.name) } }
+    var rest: [String] {
+        var names: [String] = []
+        for (position, member) in node.members.enumerated()
+        where taken[position >> 6] & 1 << UInt64(position & 63) == 0 {
+            names.append(Quoted.shown(member.name.string ?? ""))
+        }
+        return names
+    }
 }

@@ -124,10 +124,11 @@ struct ToolReader {
 }
 
 extension EnvelopeFields {
-    fileprivate mutating func requiredNamed(_ name: String, _ path: Path) throws(ClientError) -> String {
-        guard let value = take(name) else { throw .missing(path / name) }
+    fileprivate mutating func requiredNamed(_ name: StaticString, _ path: Path) throws(ClientError) -> String
+    {
+        guard let value = take(name) else { throw .missing(path / String(describing: name)) }
         guard let text = value.string else {
-            throw .invalid("\(path / name): Input should be a valid string")
+            throw .invalid("\(path / String(describing: name)): Input should be a valid string")
         }
         return text
     }
