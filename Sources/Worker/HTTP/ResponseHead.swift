@@ -38,29 +38,27 @@ public struct ResponseHead: Sendable {
 
     /// Appends the status line, the fields and the empty line.
     public func append(to output: inout [UInt8]) {
-        output.append(contentsOf: "HTTP/1.1 ".utf8)
+        output.append("HTTP/1.1 ")
         output.append(decimal: status)
         output.append(0x20)
-        output.append(contentsOf: Self.reason(status).utf8)
-        output.append(contentsOf: "\r\n".utf8)
+        output.append(Self.reason(status))
+        output.append("\r\n")
         for field in fields {
             output.append(contentsOf: field.name.utf8)
-            output.append(contentsOf: ": ".utf8)
-            for byte in field.value.utf8 {
-                output.append(byte >= 0x20 && byte < 0x7f ? byte : 0x3f)
-            }
-            output.append(contentsOf: "\r\n".utf8)
+            output.append(": ")
+            output.append(cleaned: field.value)
+            output.append("\r\n")
         }
         switch framing {
         case .length(let count):
-            output.append(contentsOf: "content-length: ".utf8)
+            output.append("content-length: ")
             output.append(decimal: count)
-            output.append(contentsOf: "\r\n".utf8)
-        case .chunked: output.append(contentsOf: "transfer-encoding: chunked\r\n".utf8)
+            output.append("\r\n")
+        case .chunked: output.append("transfer-encoding: chunked\r\n")
         case .untilClose: break
         }
-        if closes || framing == .untilClose { output.append(contentsOf: "connection: close\r\n".utf8) }
-        output.append(contentsOf: "\r\n".utf8)
+        if closes || framing == .untilClose { output.append("connection: close\r\n") }
+        output.append("\r\n")
     }
 
     static func reason(_ status: Int) -> StaticString {
@@ -107,6 +105,15 @@ public enum Chunk {
 }
 
 extension [UInt8] {
+    fileprivate mutating func append(_ text: StaticString) { append(contentsOf: text.utf8) }
+
+    /// Whatever is not printable ASCII becomes a question mark.
+    fileprivate mutating func append(cleaned text: String) {
+        let start = count
+        append(contentsOf: text.utf8)
+        for at in start..<count where self[at] &- 0x20 >= 0x5f { self[at] = 0x3f }
+    }
+
     fileprivate mutating func append(decimal number: Int) {
         append(contentsOf: String(Swift.max(number, 0)).utf8)
     }

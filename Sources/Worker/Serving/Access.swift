@@ -43,13 +43,19 @@ struct AccessRules: Sendable {
 
     /// The name or address in `host[:port]`: lower-case, without brackets, port and final dot.
     static func hostName(_ authority: String) -> String {
-        var name = Substring(authority.lowercased())
-        if name.hasPrefix("[") {
-            name = name.dropFirst().prefix { $0 != "]" }
-        } else if name.utf8.count(where: { $0 == 0x3a }) == 1 {
-            name = name.prefix { $0 != ":" }
+        var name = authority.utf8.map(lowered)[...]
+        if name.first == UInt8(ascii: "[") {
+            name = name.dropFirst().prefix { $0 != UInt8(ascii: "]") }
+        } else if let colon = name.firstIndex(of: UInt8(ascii: ":")),
+            !name[(colon + 1)...].contains(UInt8(ascii: ":"))
+        {
+            name = name[..<colon]
         }
-        if name.hasSuffix(".") { name = name.dropLast() }
-        return String(name)
+        if name.last == UInt8(ascii: ".") { name = name.dropLast() }
+        return String(decoding: name, as: UTF8.self)
+    }
+
+    private static func lowered(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }

@@ -19,19 +19,20 @@ enum RequestIdentity {
 
     private static func name(_ prefix: String) -> String {
         var bytes = Array(prefix.utf8)
-        bytes.reserveCapacity(bytes.count + length)
-        for _ in 0..<length { bytes.append(alphabet[Int(next())]) }
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    /// A number below 62, every one equally likely.
-    private static func next() -> UInt8 {
-        while true {
+        let whole = bytes.count + length
+        bytes.reserveCapacity(whole)
+        while bytes.count < whole {
             if used >= pool.count { refill() }
-            let byte = pool[used]
-            used += 1
-            if byte < 248 { return byte % 62 }
+            let (random, letters) = (pool, alphabet)
+            var at = used
+            while at < random.count, bytes.count < whole {
+                // Of these numbers every remainder is equally likely.
+                if random[at] < 248 { bytes.append(letters[Int(random[at] % 62)]) }
+                at += 1
+            }
+            used = at
         }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     private static func refill() {
