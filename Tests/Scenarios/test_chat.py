@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from urllib.parse import quote
 import pytest
 
 from harness import said
@@ -105,7 +106,10 @@ def test_models_have_names_that_clients_of_the_messages_api_show() -> None:
         assert listed["claude-local-org/mini:1"]["display_name"] == "org/mini:1"
         for path in ("claude-local-org%2Fmini:1", "claude-local-org/mini%3A1"):
             assert daemon.client.get(f"/v1/models/{path}").json["id"] == "claude-local-org/mini:1"
-        for name in ("claude-local-org/mini:1", "anthropic/org/mini:1", "org/mini:1[1m]"):
+        decorated = ("anthropic/org/mini:1", "org/mini:1[1m]", "anthropic/claude-local-org/mini:1[1m]")
+        for name in ("claude-local-org/mini:1", *decorated):
+            entry = daemon.client.get(f"/v1/models/{quote(name, safe='')}").json
+            assert (entry["id"], entry["display_name"]) == (name, "org/mini:1")
             response = daemon.client.message(model=name)
             assert response.json["model"] == name and response.headers["x-dragoman-model"] == "org/mini:1"
             assert backend.turns[-1].json["model"] == "org/mini:1"

@@ -33,6 +33,17 @@ enum ModelOffer {
         }
     }
 
+    /// What is meant by a name, however it is decorated; it keeps the name.
+    static func entry(named id: String, in entries: [ModelEntry]) -> ModelEntry? {
+        if let entry = withAliases(entries).first(where: { $0.id == id }) { return entry }
+        for meant in [ModelAlias.withoutWindow(id), ModelAlias.meant(by: id)].compactMap({ $0 }) {
+            guard var entry = entry(named: meant, in: entries) else { continue }
+            entry.id = id
+            return entry
+        }
+        return nil
+    }
+
     /// The page that the query asks for; what is not understood in it is passed over.
     static func page(of query: String?) -> ModelPage {
         var page = ModelPage()
@@ -66,7 +77,7 @@ extension Server {
 
     func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async {
         await catalogue?.settle()
-        guard let entry = ModelOffer.withAliases(modelEntries).first(where: { $0.id == id }) else {
+        guard let entry = ModelOffer.entry(named: id, in: modelEntries) else {
             return answer.send(
                 ClientError(status: 404, kind: .notFound, message: "model: \(id)", shouldRetry: false))
         }

@@ -62,7 +62,7 @@ struct ModelMap: Sendable {
     /// A name that stands for that of a model which is there. A model that is really called so is none.
     private func aliased(_ name: String, _ picture: BackendPicture) -> [Route]? {
         guard let meant = ModelAlias.meant(by: name), listed(name, picture) == nil else { return nil }
-        return explicit(meant, picture) ?? listed(meant, picture)
+        return named(meant, picture)
     }
 
     /// What is there under this name, whatever the rules say.
