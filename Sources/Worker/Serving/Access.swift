@@ -31,7 +31,7 @@ struct AccessRules: Sendable {
         var good = false
         if let key = head.field("x-api-key"), keys.contain(key) { good = true }
         if let key = Self.bearer(head.field("authorization")), keys.contain(key) { good = true }
-        return good ? nil : ClientError(status: 401, kind: .authentication, message: "invalid x-api-key")
+        return good ? nil : .invalidKey
     }
 
     private static func bearer(_ value: ArraySlice<UInt8>?) -> ArraySlice<UInt8>? {

@@ -4,6 +4,10 @@
 import JSON
 
 extension ClientError {
+    /// The client's key is missing or not one of ours.
+    public static let invalidKey = ClientError(
+        status: 401, kind: .authentication, message: "invalid x-api-key")
+
     /// The status for a client of this API: OpenAI knows neither 529 nor 402.
     public func status(at door: FrontDoor) -> Int {
         guard door == .chat, verbatim == nil || status == 529 else { return status }
@@ -43,6 +47,8 @@ extension ClientError {
                 message: overflow.chatMessage(original: message), type: "invalid_request_error",
                 parameter: "messages", code: "context_length_exceeded")
         }
+        // Clients of this API send it in another field.
+        let message = self == .invalidKey ? "Incorrect API key provided, or none." : message
         let (type, code): (String, String?) =
             switch kind {
             case .invalidRequest: ("invalid_request_error", status == 405 ? "method_not_supported" : nil)
