@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
-
 from urllib.parse import quote
+
 import pytest
 
-from harness import said
+from harness import ollama, said
 from harness.backend import Backend, Turn
 from harness.daemon import Daemon, backend_config, free_port
+from harness.ollama import Ollama
 
 CHAT = "/v1/chat/completions"
 HELLO = {"model": "alpha", "messages": [{"role": "user", "content": "Hello"}]}
@@ -90,6 +92,46 @@ def test_another_backend_is_tried_and_the_journal_tells() -> None:
                 assert response.headers["x-dragoman-backend"] == "gpu2"
                 assert response.headers["x-dragoman-mode"] == "passthrough"
                 assert (len(first.turns), len(second.turns)) == (1, 1)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_clients_that_declare_functions_read_function_call(stream: bool) -> None:
+    async def answer(turn: Turn) -> None:
+        await ollama.stream(turn, ollama.call("look", {"at": "it"}), ollama.call("look", {"at": "more"}), ollama.last())
+
+    with Ollama(answer) as backend, Daemon(backend_config("", backends=[{"name": "gpu1", "url": backend.url, "type": "ollama"}])) as daemon:
+        said_first = {"role": "assistant", "content": None, "function_call": {"name": "look", "arguments": "{}"}}
+        messages = [*HELLO["messages"], said_first, {"role": "function", "name": "look", "content": "seen"}]
+        body = {"model": "qwen3:8b", "messages": messages, "functions": [{"name": "look", "parameters": {}}], "stream": stream}
+        response = ask(daemon, "POST", CHAT, body)
+        call: dict[str, str] = {}
+        if stream:
+            assert response.body.endswith(b"data: [DONE]\n\n")
+            choices = [json.loads(event[6:])["choices"][0] for event in response.body.decode().split("\n\n")[:-2]]
+            for choice in choices:
+                assert "tool_calls" not in choice["delta"]
+                for name, part in choice["delta"].get("function_call", {}).items():
+                    call[name] = call.get(name, "") + part
+        else:
+            choices = response.json["choices"]
+            assert "tool_calls" not in choices[0]["message"] and choices[0]["message"]["content"] is None
+            call = choices[0]["message"]["function_call"]
+        assert choices[-1]["finish_reason"] == "function_call"
+        assert (call["name"], json.loads(call["arguments"])) == ("look", {"at": "it"})
+
+
+def test_a_key_that_is_wrong_is_told_in_the_words_of_each_api(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("good\n")
+    with Backend(models=["alpha"]) as backend:
+        with Daemon(backend_config(backend.url, access={"keys": {"file": str(keys)}})) as daemon:
+            daemon.log.allow(".")
+            for headers in ({}, {"authorization": "Bearer bad"}):
+                response = ask(daemon, "POST", CHAT, HELLO, **headers)
+                assert wrong(response) == (401, "invalid_request_error", None, "invalid_api_key")
+                assert "API key" in response.json["error"]["message"]
+            assert daemon.client.message(model="alpha").error() == (401, "authentication_error", "invalid x-api-key")
+            assert ask(daemon, "POST", CHAT, HELLO, authorization="Bearer good").status == 200
 
 
 def test_models_have_names_that_clients_of_the_messages_api_show() -> None:

@@ -26,6 +26,25 @@ struct ChatStreamTests {
         try golden.expect(ScriptedUpstream.shown(whole, at: .chat), is: "chat.json")
     }
 
+    @Test("clients that declared functions read of one call, in the older words")
+    func functionCall() throws {
+        let golden = try #require(GoldenCase.all(in: "streams").first { $0.name == "tool-two-in-one-delta" })
+        let upstream = try ScriptedUpstream(golden)
+        var head = Self.head(false)
+        head.readsFunctionCall = true
+        let streamed = String(decoding: upstream.run(streaming: true, chat: head).output, as: UTF8.self)
+        let whole = String(decoding: upstream.run(streaming: false, chat: head).output, as: UTF8.self)
+        let chunks = [
+            #""delta":{"function_call":{"name":"Read","arguments":""}}"#,
+            #""delta":{"function_call":{"arguments":"{\"a\":1}"}}"#,
+            #""delta":{},"logprobs":null,"finish_reason":"function_call""#,
+        ]
+        for chunk in chunks { #expect(streamed.ranges(of: chunk).count == 1, "\(chunk)") }
+        #expect(!(streamed + whole).contains("tool_calls"))
+        #expect(whole.contains(#""function_call":{"name":"Read","arguments":"{\"a\":1}"}"#))
+        #expect(whole.contains(#""finish_reason":"function_call""#))
+    }
+
     @Test("grammar, and the fold of the chunks is the completion", arguments: rooms)
     func grammar(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)

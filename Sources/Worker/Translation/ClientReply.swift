@@ -35,7 +35,7 @@ public struct ClientReply: ~Copyable {
         if case .chat(let request) = request {
             chat = ChatStreamWriter.Head(
                 completionID: messageID, model: request.model, created: created,
-                includesUsage: request.includesUsage)
+                includesUsage: request.includesUsage, readsFunctionCall: request.readsFunctionCall)
         }
         relayed = nil
         translated = Held(

@@ -8,6 +8,8 @@ struct ChatMessagesBody {
     private(set) var omissions: [Omission] = []
     /// For the reply of a backend that is sent these bytes.
     private(set) var plan = ReplyPlan()
+    /// Sampling that the Messages API has no words for, for those who take it.
+    private(set) var sampling: [SamplingOption] = []
     /// The client asked for a length.
     private var asksLength = false
 
@@ -34,7 +36,7 @@ struct ChatMessagesBody {
         for name in ["model", "stream", "stream_options", "n"] { _ = fields.take(name) }
         guard let messages = try fields.array("messages") else { throw .chatMissing("messages") }
         let conversation = try ChatConversation(messages, isStrict: isStrict)
-        var tools = try ChatTools(&fields)
+        var tools = try ChatTools(&fields, inOlderWords: request.readsFunctionCall)
         if isStrict { tools.declare(called: conversation.calledNames) }
         omissions = conversation.omissions + tools.omissions
         let format = try ChatFormat(&fields)
@@ -130,6 +132,12 @@ struct ChatMessagesBody {
         let topP = try fields.number("top_p")
         let topK = try fields.number("top_k")
         if let stop = fields.take("stop") { try write(stops: stop) }
+        if !isStrict {
+            for name in SamplingOption.names {
+                guard let value = try fields.number(name.description) else { continue }
+                sampling.append(SamplingOption(name: name, value: value))
+            }
+        }
         guard !isStrict || !thinks else {
             for (name, value) in [("temperature", temperature), ("top_p", topP), ("top_k", topK)]
             where value != nil {

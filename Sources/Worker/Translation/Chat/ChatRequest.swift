@@ -11,6 +11,8 @@ public struct ChatRequest: Sendable {
     public let stream: Bool
     /// `stream_options.include_usage`: the stream ends with the counts.
     public let includesUsage: Bool
+    /// The client declared `functions` and no `tools`: it looks for `function_call` in the reply.
+    let readsFunctionCall: Bool
     private let tally: ChatTally
 
     let root: JSONNode
@@ -43,7 +45,9 @@ public struct ChatRequest: Sendable {
         stream = try fields.bool("stream") ?? false
         includesUsage = stream && fields.take("stream_options")?["include_usage"]?.bool == true
         choices = try fields.int("n", atLeast: 1) ?? 1
-        tally = ChatTally(messages, [fields.take("tools"), fields.take("functions")])
+        let (tools, functions) = (fields.take("tools"), fields.take("functions"))
+        readsFunctionCall = tools == nil && functions?.isEmpty == false
+        tally = ChatTally(messages, [tools, functions])
     }
 
     /// The request for one backend. Pure: the same request and target give the same bytes.
@@ -62,7 +66,9 @@ public struct ChatRequest: Sendable {
             // Clients of this API say when there is to be no thinking; silence leaves it to the model.
             target.profile.thinkingOffByDefault = false
             let body = try ChatMessagesBody(self, target)
-            var call = try MessagesRequest(parsing: body.bytes).converted(for: target)
+            var request = try MessagesRequest(parsing: body.bytes)
+            request.furtherSampling = body.sampling
+            var call = try request.converted(for: target)
             // This API has no request for reasoning to be shown: it is, in a field of its own.
             call.plan.showsThinking = body.plan.showsThinking
             call.omissions = body.omissions + call.omissions.compactMap(body.inChatWords)

@@ -16,6 +16,8 @@ struct ChatStreamWriter: Sendable {
         var created: Int
         /// `stream_options.include_usage`.
         var includesUsage = false
+        /// The client declared `functions`, not `tools`: it reads `function_call`, of which there is one.
+        var readsFunctionCall = false
     }
 
     private enum Phase { case unstarted, open, finished }
@@ -85,6 +87,7 @@ struct ChatStreamWriter: Sendable {
     /// A whole tool call; `input` is the text of one JSON object. Clients expect the name in a chunk of its own.
     mutating func toolCall(id: String, name: String, input: [UInt8]) {
         guard case .open = phase else { return }
+        if head.readsFunctionCall { return functionCall(name, input) }
         defer { calls += 1 }
         hasSaidNothing = false
         guard form == .events else {
@@ -103,6 +106,21 @@ struct ChatStreamWriter: Sendable {
         closeCall()
     }
 
+    /// The call as it was told before there were `tools`. What there is no room for is not told.
+    private mutating func functionCall(_ name: String, _ input: [UInt8]) {
+        guard calls == 0 else { return }
+        calls = 1
+        hasSaidNothing = false
+        guard form == .events else { return Self.append(name, input, to: &callList) }
+        for (name, input) in [(name, []), (nil, input)] {
+            openChunk()
+            output.append(ascii: "\"function_call\":")
+            Self.append(name, input, to: &output)
+            output.append(ascii: Self.deltaEnd)
+            output.append(ascii: chunkEnd)
+        }
+    }
+
     /// A comment, which no client sees and every connection feels.
     mutating func ping() {
         guard form == .events, case .open = phase else { return }
@@ -118,7 +136,7 @@ struct ChatStreamWriter: Sendable {
         case .events:
             openChunk()
             output.append(ascii: "},\"logprobs\":null,\"finish_reason\":\"")
-            output.append(ascii: reason.chatName)
+            output.append(ascii: finishReason(reason))
             output.append(ascii: "\"}]")
             output.append(ascii: chunkEnd)
             if head.includesUsage {
@@ -203,11 +221,26 @@ struct ChatStreamWriter: Sendable {
     /// From the value of `id` on.
     private static func append(_ id: String, _ name: String, _ input: [UInt8], to out: inout [UInt8]) {
         out.appendJSON(id)
-        out.append(ascii: ",\"type\":\"function\",\"function\":{\"name\":")
-        out.appendJSON(name)
-        out.append(ascii: ",\"arguments\":\"")
+        out.append(ascii: ",\"type\":\"function\",\"function\":")
+        append(name, input, to: &out)
+        out.append(UInt8(ascii: "}"))
+    }
+
+    /// `{"name":…,"arguments":…}`; without a name, its arguments alone.
+    private static func append(_ name: String?, _ input: [UInt8], to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "{"))
+        if let name {
+            out.append(ascii: "\"name\":")
+            out.appendJSON(name)
+            out.append(UInt8(ascii: ","))
+        }
+        out.append(ascii: "\"arguments\":\"")
         out.appendJSONEscaped(input[...])
-        out.append(ascii: "\"}}")
+        out.append(ascii: "\"}")
+    }
+
+    private func finishReason(_ reason: StopReason) -> StaticString {
+        reason == .toolUse && head.readsFunctionCall ? "function_call" : reason.chatName
     }
 
     private mutating func writeCompletion(_ reason: StopReason, _ usage: Usage) {
@@ -227,13 +260,16 @@ struct ChatStreamWriter: Sendable {
             output.append(contentsOf: reasoning)
             output.append(UInt8(ascii: "\""))
         }
-        if calls > 0 {
+        if calls > 0, head.readsFunctionCall {
+            output.append(ascii: ",\"function_call\":")
+            output.append(contentsOf: callList)
+        } else if calls > 0 {
             output.append(ascii: ",\"tool_calls\":[")
             output.append(contentsOf: callList)
             output.append(UInt8(ascii: "]"))
         }
         output.append(ascii: "},\"logprobs\":null,\"finish_reason\":\"")
-        output.append(ascii: reason.chatName)
+        output.append(ascii: finishReason(reason))
         output.append(ascii: "\"}],\"usage\":")
         output.append(chatUsage: usage)
         output.append(UInt8(ascii: "}"))

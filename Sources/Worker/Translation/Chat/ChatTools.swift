@@ -50,7 +50,8 @@ struct ChatTools {
     private(set) var isSequential = false
     private(set) var omissions: [Omission] = []
 
-    init(_ fields: inout ChatFields) throws(ClientError) {
+    /// - Parameter inOlderWords: the reply has room for one call.
+    init(_ fields: inout ChatFields, inOlderWords: Bool) throws(ClientError) {
         if let tools = try fields.array("tools") {
             for (index, tool) in tools.elements.enumerated() {
                 let path = "tools[\(index)]"
@@ -72,7 +73,8 @@ struct ChatTools {
                 try add(function, "functions[\(index)]")
             }
         }
-        isSequential = try fields.bool("parallel_tool_calls") == false
+        let isParallel = try fields.bool("parallel_tool_calls") ?? true
+        isSequential = !isParallel || inOlderWords
         if let choice = fields.take("tool_choice") { try read(choice) }
         if let choice = fields.take("function_call") { try readLegacy(choice) }
     }

@@ -40,6 +40,8 @@ public struct MessagesRequest: Sendable {
     var temperature: JSONNode?
     var topP: JSONNode?
     var topK: JSONNode?
+    /// What clients of another API asked for besides.
+    var furtherSampling: [SamplingOption] = []
     var userID: JSONNode?
     var contextEdits: [ContextEdit] = []
     /// Of several calls in one answer each is told with its result, one after the other.
@@ -72,6 +74,15 @@ public struct MessagesRequest: Sendable {
         try reader.read(into: &self, isCount: isCount)
         tally = PromptTally(self)
     }
+}
+
+/// Sampling that is called the same in OpenAI's API and among Ollama's options.
+struct SamplingOption: Sendable {
+    static let names: [StaticString] = ["seed", "frequency_penalty", "presence_penalty", "min_p"]
+
+    var name: StaticString
+    /// A number, as written.
+    var value: JSONNode
 }
 
 /// Part of a received string, in its escaped form.

@@ -106,6 +106,10 @@ struct OllamaRequest {
             writer.name(name)
             writer.raw(value)
         }
+        for option in request.furtherSampling {
+            writer.name(option.name)
+            writer.raw(option.value)
+        }
         if !request.stopSequences.isEmpty {
             writer.name("stop")
             writer.beginArray()
