@@ -126,6 +126,7 @@ struct ChatConversation {
         for text in try texts(fields.take("content"), "\(path).content") where !text.isEmpty {
             blocks.append(.text(text))
         }
+        if fields.take("audio") != nil { omit("\(path).audio", "nothing is stored here") }
         if let refusal = try fields.string("refusal"), !refusal.stringRange.isEmpty {
             blocks.append(.text(.received(refusal)))
         }
@@ -258,6 +259,9 @@ extension ChatConversation {
                 omit("messages", "call \(Quoted.shown(id)) has no result; marked as interrupted")
                 results.append(.result(id: sent, [.text(.words("[no result: interrupted]"))]))
             }
+        }
+        for id in given.keys.sorted() where asked.contains(id) && given[id]?.isEmpty == false {
+            omit("messages", "call \(Quoted.shown(id)) has more than one result; the first counts")
         }
         let rest = others.map { other in
             var other = other
