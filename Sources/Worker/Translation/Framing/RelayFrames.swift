@@ -146,7 +146,9 @@ struct RelayFrames: Sendable {
         case UInt8(ascii: "e") where has("event:", at, end):
             // A second name: the blank line between two frames was left out.
             let frame = event.isEmpty || !hasWholeData ? nil : cut(at: range.lowerBound, lacksEnd: true)
-            event = value(at &+ 6, end)
+            // A name of nothing is none: only what has bytes moves along with them.
+            let name = value(at &+ 6, end)
+            event = name.isEmpty ? 0..<0 : name
             return frame
         case UInt8(ascii: "e") where has("error:", at, end):
             return cut(.errorField, value(at &+ 6, end))
