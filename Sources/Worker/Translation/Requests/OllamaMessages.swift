@@ -85,10 +85,11 @@ extension OllamaRequest {
         features.insert(.tools)
         writer.name("tool_calls")
         writer.beginArray()
+        ids.begin(calls)
         for call in calls {
             writer.beginObject()
             writer.name("id")
-            writer.value(ToolIdentifier.forUpstream(call.id))
+            writer.value(ids.upstream(call.id))
             writer.name("function")
             writer.beginObject()
             writer.name("name")
@@ -110,7 +111,7 @@ extension OllamaRequest {
         writer.name("tool_name")
         writer.value(names.upstream(call.name))
         writer.name("tool_call_id")
-        writer.value(ToolIdentifier.forUpstream(call.id))
+        writer.value(ids.upstream(call.id))
         writer.endObject()
     }
 }

@@ -16,6 +16,7 @@ struct OllamaRequest {
     let profile: Profile
     var tools: SentTools
     var names: UpstreamToolNames
+    var ids: TurnIDs
     var writer: JSONWriter
     var omissions: [Omission]
     /// What was written that a model may not take.
@@ -30,6 +31,7 @@ struct OllamaRequest {
         profile = target.profile
         tools = try SentTools(request, profile)
         names = UpstreamToolNames(profile.toolNames)
+        ids = TurnIDs(profile.toolIDs)
         omissions = request.omissions + request.omissions(lacking: target.lacking)
         writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
     }

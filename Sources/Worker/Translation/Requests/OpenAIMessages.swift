@@ -30,7 +30,7 @@ extension OpenAIRequest {
             writer.name("role")
             writer.value("tool")
             writer.name("tool_call_id")
-            writer.value(upstreamID(call.id))
+            writer.value(ids.upstream(call.id))
             writer.name("content")
             writer.value(text)
             writer.endObject()
@@ -78,10 +78,11 @@ extension OpenAIRequest {
         features.insert(.tools)
         writer.name("tool_calls")
         writer.beginArray()
+        ids.begin(calls)
         for call in calls {
             writer.beginObject()
             writer.name("id")
-            writer.value(upstreamID(call.id))
+            writer.value(ids.upstream(call.id))
             writer.name("type")
             writer.value("function")
             writer.name("function")
@@ -94,18 +95,6 @@ extension OpenAIRequest {
             writer.endObject()
         }
         writer.endArray()
-    }
-
-    private func upstreamID(_ client: String) -> String {
-        let id = ToolIdentifier.forUpstream(client)
-        switch profile.toolIDs {
-        case .any: return id
-        case .nineAlphanumeric:
-            let isFit =
-                id.utf8.count == 9
-                && id.utf8.allSatisfy { UpstreamToolNames.isAllowed($0) && $0 != 45 && $0 != 95 }
-            return isFit ? id : String(SHA256.hex(Array(id.utf8)).prefix(9))
-        }
     }
 }
 

@@ -9,6 +9,7 @@ struct OpenAIRequest {
     let profile: Profile
     var tools: SentTools
     var names: UpstreamToolNames
+    var ids: TurnIDs
     var writer: JSONWriter
     private var omissions: [Omission]
     /// What was written that a model may not take.
@@ -22,6 +23,7 @@ struct OpenAIRequest {
         profile = target.profile
         tools = try SentTools(request, profile)
         names = UpstreamToolNames(profile.toolNames)
+        ids = TurnIDs(profile.toolIDs)
         omissions = request.omissions + request.omissions(lacking: target.lacking)
         writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
     }
