@@ -73,7 +73,8 @@ public enum Delta: Sendable, Equatable {
     case usage(Usage)
     /// The model stopped; usage may still follow.
     case finished(StopReason)
-    case failed(ClientError)
+    /// Rare, and much larger than the others: every delta would be as large.
+    indirect case failed(ClientError)
 
     /// Whether the reply is one, from here on.
     var decides: Bool {
