@@ -39,6 +39,13 @@ struct FeatureRefusalTests {
                 "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
                 .images
             ),
+            (500, "this model is missing data required for image input", .images),
+            (500, "failed to load model vocabulary required for format", .structuredOutput),
+            (400, "think value \"low\" is not supported for this model", .thinking),
+            (
+                400, "invalid think value: \"max\" (must be \"high\", \"medium\", \"low\", true, or false)",
+                .thinking
+            ),
             (
                 400,
                 "This model does not support multimodal requests: unsupported content[].type 'image_url'",

@@ -169,9 +169,9 @@ extension FeatureRefusal {
             [
                 "response_format", "response format", "json_schema", "structured output", "json mode",
                 "json_object", "response mime type", "response_mime_type", "output_config.format",
-                "grammar constraints with tools", "guided_json",
+                "grammar constraints with tools", "guided_json", "vocabulary required for format",
             ],
-            refused),
+            refused + ["failed to load"]),
         // llama.cpp: "image input is not supported - hint: if this is unexpected, you may need to provide the
         // mmproj"; vLLM: "At most 0 image(s) may be provided in one prompt."; serde: "unknown variant
         // `image_url`, expected `text`".
@@ -180,6 +180,8 @@ extension FeatureRefusal {
             [
                 "at most 0 image", "mmproj", "not a multimodal model", "not multimodal",
                 "no vision capabilit", "not a vision model", "non-multimodal",
+                // Ollama's runner, with 500.
+                "missing data required for image input",
             ]),
         Wording(
             .images,
@@ -221,6 +223,9 @@ extension FeatureRefusal {
                 "supplied: tools", "body.tools: ", "parameter: tools", "name 'tools'",
             ],
             foreign),
+        // Ollama, of a level: "think value \"low\" is not supported for this model", where gpt-oss has another
+        // template; "invalid think value: \"max\" (must be …)", where it knows fewer levels.
+        Wording(.thinking, ["think value"], refused),
         // Ollama: "\"m\" does not support thinking"; Anthropic's API: "adaptive thinking is not supported";
         // Groq: "property 'reasoning_content' is unsupported".
         Wording(
