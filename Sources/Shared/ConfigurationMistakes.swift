@@ -121,7 +121,8 @@ extension Configuration {
     /// What the operator should know although it is no mistake; for `check` and the log at start.
     public var notes: [String] {
         var notes: [String] = []
-        for backend in backends where backend.type == .ollama && backend.dialect == .openai {
+        for backend in backends
+        where backend.type == .ollama && [.openai, .anthropic].contains(backend.dialect) {
             notes.append(Self.ollamaNote(backend.name))
         }
         if access == .open {

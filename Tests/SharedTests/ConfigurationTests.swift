@@ -232,9 +232,9 @@ import Testing
 
     @Test func notes() throws {
         let text =
-            "backends: [{name: o, url: 'http://h', type: ollama, dialect: openai}, {name: v, url: 'http://h', type: ollama}]\n"
+            "backends: [{name: o, url: 'http://h', type: ollama, dialect: openai}, {name: v, url: 'http://h', type: ollama}, {name: a, url: 'http://h', type: ollama, dialect: anthropic}]\n"
         let notes = try Self.good(text).notes
-        #expect(notes.count == 1 && notes[0].hasPrefix("backend o: Ollama silently cuts"))
+        #expect(notes.map { $0.prefix(24) } == ["backend o: Ollama silent", "backend a: Ollama silent"])
         #expect(Configuration().notes.isEmpty)
     }
 

@@ -90,7 +90,7 @@ import Translation
         var entry = Self.entry(.auto)
         entry.foundType = .ollama
         #expect(entry.profile.dialect == .ollama && !entry.cutsPrompts)
-        #expect(Self.entry(.ollama, .openai).cutsPrompts)
+        #expect(Self.entry(.ollama, .openai).cutsPrompts && Self.entry(.ollama, .anthropic).cutsPrompts)
     }
 
     @Test("the window stays while what is loaded comes and goes")

@@ -92,8 +92,8 @@ struct CatalogueEntry {
         return profile
     }
 
-    /// Ollama through `/v1`, where no request can say how large a window it needs.
-    var cutsPrompts: Bool { type == .ollama && profile.dialect == .openAI }
+    /// Ollama through `/v1`, chats or messages, where no request can say how large a window it needs.
+    var cutsPrompts: Bool { type == .ollama && profile.dialect != .ollama }
 
     /// Takes what the backend says of its models.
     mutating func list(_ new: [ModelFacts]) {
