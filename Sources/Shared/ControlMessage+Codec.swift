@@ -172,6 +172,9 @@ extension Lesson {
         case .tokens(let perThousand):
             writer.integer(UInt8(1))
             writer.integer(perThousand)
+        case .window(let tokens):
+            writer.integer(UInt8(2))
+            writer.integer(tokens)
         }
     }
 
@@ -180,12 +183,13 @@ extension Lesson {
             backend: try reader.text(limit: Self.longestName), model: try reader.text(limit: Self.longestName)
         )
         let learntAt: UInt64 = try reader.integer()
-        let fact: Fact =
-            if try reader.flag() {
-                .tokens(perThousand: try reader.integer())
-            } else {
-                .lacks(try reader.text(limit: Self.longestFeature))
-            }
+        let fact: Fact
+        switch try reader.integer() as UInt8 {
+        case 0: fact = .lacks(try reader.text(limit: Self.longestFeature))
+        case 1: fact = .tokens(perThousand: try reader.integer())
+        case 2: fact = .window(tokens: try reader.integer())
+        default: throw .malformed
+        }
         self.init(place, fact, learntAt: learntAt)
     }
 }

@@ -22,6 +22,8 @@ public struct Lesson: Sendable, Equatable {
         case lacks(String)
         /// Tokens that the backend counts for a thousand that we estimate.
         case tokens(perThousand: UInt32)
+        /// The context window in tokens that the model is asked for, where it is not the usual one.
+        case window(tokens: UInt32)
     }
 
     public let place: Place
@@ -52,8 +54,8 @@ public struct Lesson: Sendable, Equatable {
     fileprivate func hasSubject(of other: Lesson) -> Bool {
         switch (fact, other.fact) {
         case (.lacks(let mine), .lacks(let others)): mine == others
-        case (.tokens, .tokens): true
-        case (.lacks, .tokens), (.tokens, .lacks): false
+        case (.tokens, .tokens), (.window, .window): true
+        case (.lacks, _), (.tokens, _), (.window, _): false
         }
     }
 }
@@ -99,7 +101,7 @@ public struct LessonBook: Sendable {
     }
 
     /// Forgets what the backend's models were found to lack before that moment: it may have been started
-    /// anew with other options. How a model counts tokens stays. True when there was such a lesson.
+    /// anew with other options. How a model counts tokens and what window it is asked for stays. True when there was such a lesson.
     @discardableResult
     public mutating func forgetVerdicts(of backend: String, before moment: UInt64) -> Bool {
         let before = count

@@ -32,6 +32,7 @@ private let fromWorker: [WorkerMessage] = [
     .acquire(ticket: 8, backend: 2), .relinquish(ticket: 8), .realBackendSeen,
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
     .drained, .lesson(Lesson(place, .tokens(perThousand: .max), learntAt: 0)),
+    .lesson(Lesson(place, .window(tokens: 1 << 20), learntAt: 3)),
     .verdictsForgotten(backend: "", before: .max),
 ]
 

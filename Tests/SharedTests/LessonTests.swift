@@ -26,9 +26,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         let tools = Self.lesson(.lacks("tools"), 7)
         let images = Self.lesson(.lacks("images"), 8)
         let elsewhere = Self.lesson(.lacks("tools"), 9, model: "n")
-        for lesson in [tools, images, elsewhere] { expect(book.take(lesson)) }
-        #expect(book.lessons(of: second.place) == [second, tools, images])
-        #expect(book.all == [second, tools, images, elsewhere] && book.count == 4)
+        let window = Self.lesson(.window(tokens: 65_536), 10)
+        for lesson in [tools, images, elsewhere, Self.lesson(.window(tokens: 9), 7), window] {
+            expect(book.take(lesson))
+        }
+        #expect(book.lessons(of: second.place) == [second, tools, images, window])
+        #expect(book.all == [second, tools, images, elsewhere, window] && book.count == 5)
     }
 
     @Test("a book that is full forgets the oldest")
@@ -45,11 +48,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     func forgetting() {
         var book = LessonBook()
         let counts = Self.lesson(.tokens(perThousand: 1100), 1)
+        let window = Self.lesson(.window(tokens: 65_536), 1, model: "n")
         let later = Self.lesson(.lacks("images"), 10)
         let other = Lesson(.init(backend: "c", model: "m"), .lacks("tools"), learntAt: 2)
-        for lesson in [counts, later, other, Self.lesson(.lacks("tools"), 9)] { book.take(lesson) }
+        for lesson in [counts, window, later, other, Self.lesson(.lacks("tools"), 9)] { book.take(lesson) }
         expect(book.forgetVerdicts(of: "b", before: 10))
-        #expect(book.all == [counts, other, later] && book.count == 3)
+        #expect(book.all == [counts, window, other, later] && book.count == 4)
         expect(!book.forgetVerdicts(of: "b", before: 10))
     }
 

@@ -113,6 +113,29 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         bed.catalogue.stop()
     }
 
+    @Test("all workers ask Ollama for the window that one of them has seen loaded")
+    @Loop func windows() async throws {
+        let bed = CatalogueTests.Bed("backends: [{name: one, url: 'http://one', type: ollama}]")
+        bed.answers.table["http://one"] = [
+            "/api/tags": #"{"models":[{"name":"m"},{"name":"n"}]}"#,
+            "/api/show": #"{"model_info":{"x.context_length":262144}}"#,
+            "/api/ps": #"{"models":[{"name":"m","context_length":131072}]}"#,
+        ]
+        bed.catalogue.start()
+        func window(_ model: String) async throws -> Int? {
+            let route = try await bed.catalogue.routes(for: model)[0]
+            return bed.catalogue.access(route)?.target.contextWindow
+        }
+        #expect(try await window("m") == 131_072)
+        #expect(try await window("n") == 65_536)
+        #expect(bed.learnt.map(\.fact) == [.window(tokens: 131_072)])
+        bed.catalogue.learnt(
+            Lesson(.init(backend: "one", model: "n"), .window(tokens: 98_304), learntAt: .max - 9))
+        #expect(try await window("n") == 98_304)
+        #expect(bed.catalogue.report.contains("98304") && bed.learnt.count == 1)
+        bed.catalogue.stop()
+    }
+
     @Test("what others have learnt and forgotten holds here, too, and is not told again")
     @Loop func fromOthers() async throws {
         let bed = CatalogueTests.Bed(CatalogueTests.two)

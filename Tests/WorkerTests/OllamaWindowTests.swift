@@ -111,6 +111,39 @@ import Translation
         #expect(Self.target(entry).contextWindow == 131_072 && Self.target(entry).loadedWindow == 4096)
     }
 
+    @Test("what the other workers would not come to by themselves is told, once")
+    func whatOthersWouldNotDecide() {
+        var entry = Self.entry()
+        var model = ModelFacts(id: "m")
+        model.limit = 262_144
+        #expect(entry.list([model]) == [:])
+        model.loadedWindow = 131_072
+        #expect(entry.list([model]) == ["m": 131_072])
+        #expect(entry.list([model], told: { $0 == "m" ? 131_072 : nil }) == [:])
+        model.loadedWindow = 65_536
+        #expect(entry.list([model], told: { _ in 131_072 }) == ["m": 65_536])
+        // A worker that begins when nothing is loaded any more.
+        var newcomer = Self.entry()
+        model.loadedWindow = nil
+        #expect(newcomer.list([model], told: { _ in 131_072 }) == [:])
+        #expect(Self.target(newcomer).contextWindow == 131_072)
+    }
+
+    @Test("the window that another worker has decided on is asked for at once, but for a configured one")
+    func adopted() {
+        var model = ModelFacts(id: "m")
+        model.limit = 262_144
+        for (setting, window) in [(Configuration.ContextWindow.auto, 131_072), (.tokens(50_000), 50_000)] {
+            var entry = Self.entry(window: setting)
+            entry.list([model])
+            entry.adopt(window: 131_072, of: "m")
+            entry.adopt(window: 4096, of: "other")
+            #expect(Self.target(entry).contextWindow == window)
+            entry.list([model])
+            #expect(Self.target(entry).contextWindow == window)
+        }
+    }
+
     @Test func whatIsKnownOfTheModelReachesTheRequest() {
         var entry = Self.entry(window: .tokens(50_000))
         var model = ModelFacts(id: "m")

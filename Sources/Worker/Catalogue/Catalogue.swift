@@ -261,7 +261,7 @@ final class Catalogue {
         switch finding {
         case .up(let type, let models):
             entries[index].foundType = type
-            entries[index].list(models)
+            list(models, index)
             entries[index].health.probed(.up)
         case .down(let reason), .stranger(let reason):
             entries[index].health.probed(.down(error: reason))

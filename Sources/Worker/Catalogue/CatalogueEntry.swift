@@ -96,17 +96,38 @@ struct CatalogueEntry {
     var cutsPrompts: Bool { type == .ollama && profile.dialect != .ollama }
 
     /// Takes what the backend says of its models.
-    mutating func list(_ new: [ModelFacts]) {
-        guard profile.dialect == .ollama else { return models = new }
+    /// - Parameter told: the window that another worker has decided on, by the model's name.
+    /// - Returns: windows that the other workers would not come to by themselves, by the model's name.
+    @discardableResult
+    mutating func list(_ new: [ModelFacts], told: (String) -> Int? = { _ in nil }) -> [String: Int] {
+        guard profile.dialect == .ollama else {
+            models = new
+            return [:]
+        }
         var decided: [String: Int] = [:]
+        var news: [String: Int] = [:]
         models = new.map { model in
             var model = model
-            let window = OllamaWindow.decided(contextWindow, model, before: windows[model.id])
-            if OllamaWindow.isFirm(model) { decided[model.id] = window }
+            let known = told(model.id)
+            let window = OllamaWindow.decided(contextWindow, model, before: known ?? windows[model.id])
+            if OllamaWindow.isFirm(model) {
+                decided[model.id] = window
+                if window != known ?? OllamaWindow.usual(contextWindow, model) { news[model.id] = window }
+            }
             model.contextWindow = window
             return model
         }
         windows = decided
+        return news
+    }
+
+    /// Another worker has decided so: two windows for one model would load it anew with every request.
+    mutating func adopt(window: Int, of model: String) {
+        guard profile.dialect == .ollama, contextWindow == .auto,
+            let index = models?.firstIndex(where: { $0.id == model })
+        else { return }
+        windows[model] = window
+        models?[index].contextWindow = window
     }
 
     /// Models of which such a prompt is remembered.

@@ -44,9 +44,28 @@ extension Catalogue {
         entries[index].remember(cut, of: model)
     }
 
+    /// Takes what a backend says of its models; what the others would decide otherwise, they are told.
+    func list(_ models: [ModelFacts], _ index: Int) {
+        let name = entries[index].name
+        let news = entries[index].list(models) { [lessons] model in
+            lessons.window(.init(backend: name, model: model))
+        }
+        for (model, window) in news.sorted(by: { $0.key < $1.key }) {
+            guard let lesson = lessons.learn(.init(backend: name, model: model), window: window, at: Loop.now)
+            else { continue }
+            outside.learnt(lesson)
+        }
+    }
+
     /// Another worker has learnt it.
     func learnt(_ lesson: Lesson) {
-        if lessons.take(lesson) { refreshReport() }
+        guard lessons.take(lesson) else { return }
+        if case .window(let tokens) = lesson.fact,
+            let index = entries.firstIndex(where: { $0.name == lesson.place.backend })
+        {
+            entries[index].adopt(window: Int(tokens), of: lesson.place.model)
+        }
+        refreshReport()
     }
 
     /// Another worker has seen the backend return.

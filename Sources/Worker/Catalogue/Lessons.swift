@@ -39,6 +39,14 @@ struct Lessons: Sendable {
         return nil
     }
 
+    /// The window that this model is asked for by all workers; nil = what each decides on alone.
+    func window(_ place: Lesson.Place) -> Int? {
+        for lesson in book.lessons(of: place) {
+            if case .window(let tokens) = lesson.fact { return Int(tokens) }
+        }
+        return nil
+    }
+
     /// Models of this backend of which something is known now, by name.
     func places(of backend: String, at now: Instant) -> [Lesson.Place] {
         book.places.filter { place in
@@ -52,6 +60,13 @@ struct Lessons: Sendable {
     mutating func learn(_ place: Lesson.Place, lacks feature: Feature, at now: Instant) -> Lesson? {
         guard !lacking(place, at: now).contains(feature) else { return nil }
         let lesson = Lesson(place, .lacks(feature.rawValue), learntAt: now.nanoseconds)
+        return take(lesson) ? lesson : nil
+    }
+
+    /// The window that was decided on, which is not what the others know.
+    mutating func learn(_ place: Lesson.Place, window: Int, at now: Instant) -> Lesson? {
+        guard self.window(place) != window, let tokens = UInt32(exactly: window) else { return nil }
+        let lesson = Lesson(place, .window(tokens: tokens), learntAt: now.nanoseconds)
         return take(lesson) ? lesson : nil
     }
 

@@ -32,6 +32,13 @@ enum OllamaWindow {
         return model.limit.map { min($0, usual) } ?? enough
     }
 
+    /// What comes out where nobody has loaded the model yet: the same in every process.
+    static func usual(_ setting: Configuration.ContextWindow, _ model: ModelFacts) -> Int {
+        var model = model
+        model.loadedWindow = nil
+        return decided(setting, model, before: nil)
+    }
+
     /// Whether a decision is one to keep: not if it was made before anything was known.
     static func isFirm(_ model: ModelFacts) -> Bool { model.limit != nil || model.loadedWindow != nil }
 }
