@@ -184,6 +184,8 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
             }
             #expect(answers.asked.filter { $0.hasSuffix("/api/show") }.count == shows)
             #expect(models.filter { $0.usesTools == true }.count == shows)
+            // The rest is asked about soon.
+            #expect(prober.hasMore == (shows == 16))
             #expect(
                 models[1].contextWindow == 4096 && models[1].isLoaded == true && models[0].isLoaded == false)
         }

@@ -176,7 +176,7 @@ final class Catalogue {
             take(finding, index)
             if isFirst { endFirstRound() }
             isFirst = false
-            await pause(pace(of: entries[index]), alarm)
+            await pause(prober.hasMore ? ProbePace.doubt : pace(of: entries[index]), alarm)
         }
     }
 

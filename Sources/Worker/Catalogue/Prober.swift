@@ -23,6 +23,9 @@ struct Prober {
     /// What `/api/show` said of Ollama's models before, and of which content of that name; "" = not known.
     private var shown: [String: (facts: ModelFacts, digest: String)] = [:]
 
+    /// Models are left that were not asked about in the last round, and can be in the next.
+    private(set) var hasMore = false
+
     /// What an unknown server was found to speak; nil = what its type speaks.
     private(set) var dialect: Dialect?
 
@@ -176,6 +179,7 @@ struct Prober {
 
     private mutating func show(_ models: inout [ModelFacts]) async {
         var asked = 0
+        let known = shown.count
         for index in models.indices {
             let id = models[index].id
             if shown[id] == nil, asked < ProbeLimits.details {
@@ -202,6 +206,8 @@ struct Prober {
                 models[index].isChat = facts.isChat
             }
         }
+        // Those that do not answer are no reason to hurry.
+        hasMore = asked == ProbeLimits.details && shown.count > known && shown.count < models.count
         let listed = Set(models.map(\.id))
         shown = shown.filter { listed.contains($0.key) }
     }
