@@ -136,6 +136,27 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         bed.catalogue.stop()
     }
 
+    @Test("a backend that only an exchange has found away, and that is back, forgets its verdicts, too")
+    @Loop func shortAbsence() async throws {
+        let bed = CatalogueTests.Bed(CatalogueTests.two)
+        bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
+        bed.catalogue.start()
+        let route = try await bed.catalogue.routes(for: "m")[0]
+        bed.catalogue.learnt(
+            Lesson(
+                .init(backend: "one", model: "m"), .lacks("tools"), learntAt: Loop.now.nanoseconds - 1))
+        bed.catalogue.succeeded(0)
+        #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
+        bed.catalogue.failed(0)
+        #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
+        bed.catalogue.succeeded(0)
+        #expect(bed.catalogue.access(route)?.target.lacking == [] && bed.forgot == ["one"])
+        bed.catalogue.learn(0, "m", lacks: .tools)
+        bed.catalogue.succeeded(0)
+        #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
+        bed.catalogue.stop()
+    }
+
     @Test("what others have learnt and forgotten holds here, too, and is not told again")
     @Loop func fromOthers() async throws {
         let bed = CatalogueTests.Bed(CatalogueTests.two)

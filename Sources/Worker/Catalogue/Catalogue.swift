@@ -124,6 +124,8 @@ final class Catalogue {
     func failed(_ index: Int) {
         guard entries.indices.contains(index) else { return }
         entries[index].health.failed(at: Loop.now)
+        entries[index].seenDownAt = Loop.now
+        entries[index].wasMissed = true
         // Look at it soon.
         if alarms.indices.contains(index) { alarms[index].signal() }
     }
@@ -131,7 +133,8 @@ final class Catalogue {
     /// An answer came, whatever it says.
     func succeeded(_ index: Int) {
         guard entries.indices.contains(index) else { return }
-        let wasAway = entries[index].isDown
+        let wasAway = entries[index].isDown || entries[index].wasMissed
+        entries[index].wasMissed = false
         entries[index].health.succeeded()
         if wasAway { returned(entries[index]) }
     }
@@ -267,7 +270,10 @@ final class Catalogue {
             entries[index].health.probed(.down(error: reason))
             entries[index].seenDownAt = Loop.now
         }
-        if before.isDown, !entries[index].isDown { returned(before) }
+        if before.isDown || before.wasMissed, !entries[index].isDown {
+            entries[index].wasMissed = false
+            returned(before)
+        }
         tellChange(from: before, to: entries[index])
         refreshReport()
     }

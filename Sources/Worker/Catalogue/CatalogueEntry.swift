@@ -35,8 +35,10 @@ struct CatalogueEntry {
     /// Prompts that it did not read whole, by the model's name: the smallest.
     var promptCuts: [String: PromptCut] = [:]
     var health = BackendHealth()
-    /// When a probe last found it away.
+    /// When it was last found away.
     var seenDownAt: Instant?
+    /// An exchange has found it away, and nobody has met it since: a restart may be over before the next probe.
+    var wasMissed = false
     /// It is not asked to count tokens before.
     var countsAfter = Instant(nanoseconds: 0)
 
