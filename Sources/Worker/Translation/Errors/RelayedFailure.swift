@@ -38,7 +38,8 @@ enum RelayedFailure {
     /// An error in the shape of the client's API; nil for others, and for those that are not the client's.
     /// - Parameter status: nil = what the error's type stands for.
     private static func passed(_ root: JSONNode, status: Int?, _ door: FrontDoor) -> ClientError? {
-        guard let node = root["error"], node.isObject, let message = node["message"]?.string else {
+        guard let node = root["error"], node.isObject, let message = node["message"]?.string, !message.isEmpty
+        else {
             return nil
         }
         var error: ClientError
