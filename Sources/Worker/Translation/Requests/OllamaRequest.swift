@@ -40,15 +40,9 @@ struct OllamaRequest {
         let length = try Length(request, target)
         if let cut = target.promptCut { try cut.refuse(request.estimate(for: target).tokens) }
         omissions += length.omissions + tools.omissions
-        var builder = ConversationBuilder(request, profile)
-        var system = try builder.build(request)
-        if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
-        if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
-        let ending = try Ending(builder.messages, profile)
-        guard !ending.messages.isEmpty || ending.prefill != nil else {
-            throw .invalid("messages: text content blocks must be non-empty")
-        }
-        omissions += builder.conversion.omissions
+        let arranged = try ArrangedConversation(request, profile, tools)
+        let (system, ending) = (arranged.system, arranged.ending)
+        omissions += arranged.omissions
 
         writer.beginObject()
         writer.name("model")

@@ -31,16 +31,9 @@ struct OpenAIRequest {
     mutating func convert() throws(ClientError) -> UpstreamCall {
         let length = try Length(request, target)
         omissions += length.omissions + tools.omissions
-        var builder = ConversationBuilder(request, profile)
-        var system = try builder.build(request)
-        if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
-        if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
-        let prefill = try Ending(builder.messages, profile)
-        guard !prefill.messages.isEmpty || prefill.prefill != nil else {
-            // Blocks that turned out to hold nothing: no backend answers an empty conversation.
-            throw .invalid("messages: text content blocks must be non-empty")
-        }
-        omissions += builder.conversion.omissions
+        let arranged = try ArrangedConversation(request, profile, tools)
+        let (system, prefill) = (arranged.system, arranged.ending)
+        omissions += arranged.omissions
 
         writer.beginObject()
         writer.name("model")

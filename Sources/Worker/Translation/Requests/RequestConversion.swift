@@ -32,6 +32,28 @@ extension MessagesRequest {
     }
 }
 
+/// What every dialect writes in its own way: the system prompt, the turns, and how they end.
+struct ArrangedConversation {
+    let system: Text
+    let ending: Ending
+    let omissions: [Omission]
+
+    init(_ request: MessagesRequest, _ profile: Profile, _ tools: SentTools) throws(ClientError) {
+        var builder = ConversationBuilder(request, profile)
+        var system = try builder.build(request)
+        if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
+        if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
+        let ending = try Ending(builder.messages, profile)
+        guard !ending.messages.isEmpty || ending.prefill != nil else {
+            // Blocks that turned out to hold nothing: no backend answers an empty conversation.
+            throw .invalid("messages: text content blocks must be non-empty")
+        }
+        self.system = system
+        self.ending = ending
+        omissions = builder.conversion.omissions
+    }
+}
+
 extension ReplyPlan {
     init(
         _ request: MessagesRequest, _ target: UpstreamTarget, _ tools: SentTools, _ names: UpstreamToolNames,
