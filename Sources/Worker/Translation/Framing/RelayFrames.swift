@@ -1,4 +1,5 @@
-// Server-sent events to be handed through: cut into frames that keep every byte, whatever the reads were.
+// Server-sent events to be handed through: cut into frames that keep every byte (but a byte order mark),
+// whatever the reads were.
 // Holds: the ranges of the frames follow each other without a gap; no byte of a frame is shown before its
 // last one has come; a frame larger than `frameLimit` ends the stream.
 
@@ -138,7 +139,11 @@ struct RelayFrames: Sendable {
         let end = range.upperBound
         if isFirstLine {
             isFirstLine = false
-            if has("\u{FEFF}", at, end) { at &+= 3 }
+            // Only at the very start it means nothing, and something of ours may have gone before.
+            if has("\u{FEFF}", at, end) {
+                at &+= 3
+                if start == range.lowerBound { start = at }
+            }
         }
         guard at < end else { return cut(at: line, lacksEnd: false) }
         switch buffer[at] {
