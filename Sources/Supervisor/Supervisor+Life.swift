@@ -6,6 +6,11 @@ import Glibc
 import Shared
 
 extension Supervisor {
+    /// The first lets streams finish, the second ends at once.
+    static let endingSignals = [SIGTERM, SIGINT, SIGQUIT]
+    /// By default they would end the service, and nobody who sends one means that.
+    static let meaninglessSignals = [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR]
+
     func announceReady() {
         manager.ready(status: statusReport().line)
         guard !isAnnounced else { return }
@@ -23,6 +28,10 @@ extension Supervisor {
             guard number > 0 else { return }
             if number == SIGHUP, settings.isService {
                 log.warning(.reloadUnsupported)
+                continue
+            }
+            guard !Self.meaninglessSignals.contains(number) else {
+                log.notice(.signalIgnored, ["signal": LogValue(signalName(number))])
                 continue
             }
             switch phase {

@@ -71,13 +71,15 @@ final class Supervisor {
         permits = PermitBook(
             limits: settings.configuration.backends.map(\.maxConcurrent), ticketsPerWorker: settings.slots)
         poller = try Poller()
-        let caught = [SIGTERM, SIGINT, SIGHUP]
+        let caught = Self.endingSignals + [SIGHUP] + Self.meaninglessSignals
         guard let signals = Descriptor(adopting: cs_signal_descriptor(caught, caught.count)) else {
             throw SystemFailure("signalfd", errno)
         }
         self.signals = signals
         // A log or a status reader that is gone shows in the call, not as a death.
         signal(SIGPIPE, SIG_IGN)
+        // A line for a terminal that stops background writers (`stty tostop`) must not stop the service.
+        signal(SIGTTOU, SIG_IGN)
         try poller.add(self.signals.raw, .signals, for: .read)
         if let admin { try poller.add(admin.listener.raw, .admin, for: .read) }
     }

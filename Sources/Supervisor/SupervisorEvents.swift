@@ -26,6 +26,8 @@ extension LogEvent {
     static let realBackend = LogEvent("a real backend was met", id: "eb9b8d13504842dc9a9335a1a26555c8")
     static let reloadUnsupported = LogEvent(
         "SIGHUP ignored: reload is not supported in this version", id: "2882e8ce83204cd9841430a411b33ee8")
+    static let signalIgnored = LogEvent("signal ignored", id: "d4f5b2c6a0e84f6d9f0e7c1b3a58d264")
+    static let connectionLost = LogEvent("connection lost", id: "0b7c1d9e5f2a4c38b6d4e8f10a93c7b5")
     static let configurationNote = LogEvent("configuration", id: "3f5c3bc4581a41e5a7e4de0a5f84dae9")
 }
 

@@ -30,8 +30,10 @@ enum WorkerMain {
     }
 
     private static func serve() {
-        for signal in [SIGPIPE, SIGINT, SIGTERM, SIGHUP] {
-            // The supervisor decides when a worker ends; a signal to the whole terminal or unit must not.
+        let ignored = [SIGPIPE, SIGINT, SIGTERM, SIGHUP] + [SIGTTOU, SIGTTIN, SIGTSTP]
+        for signal in ignored + [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR] {
+            // The supervisor decides when a worker ends; a signal to the whole terminal or unit must not, nor a
+            // terminal that stops who writes to it from the background.
             _ = Glibc.signal(signal, SIG_IGN)
         }
         for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGQUIT] {

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import select
 import signal
+import subprocess
+import termios
 import time
+from pathlib import Path
 
 import pytest
 
-from harness import said
+from harness import PATIENCE, processes, said
 from harness.backend import Backend, Turn
 from harness.client import Client, Closed, message
-from harness.daemon import Daemon, backend_config, free_port
+from harness.daemon import PROGRAM, Daemon, backend_config, free_port
 from harness.events import check_grammar
 
 
@@ -155,3 +161,59 @@ def test_stopping_before_it_is_ready_works() -> None:
         daemon.ear.wait("anything", lambda notice: True)
         daemon.signal(signal.SIGTERM)
         assert daemon.exit_status() == 0
+
+
+MEANINGLESS = ("SIGUSR1", "SIGUSR2", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR")
+
+
+def test_signals_that_mean_nothing_here_end_nothing() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
+        workers = daemon.workers()
+        for name in MEANINGLESS:
+            for pid in [*workers, daemon.pid]:
+                os.kill(pid, signal.Signals[name])
+            daemon.log.wait(f"notice signal ignored signal={name}$")
+        assert daemon.client.message().status == 200
+        assert daemon.workers() == workers
+        daemon.signal(signal.SIGQUIT)
+        assert daemon.exit_status() == 0
+        daemon.log.wait("stopping signal=SIGQUIT")
+
+
+def test_a_terminal_that_stops_background_writers_stops_no_worker(tmp_path: Path) -> None:
+    """`stty tostop`: workers are a background group of the terminal that they log to."""
+    port = free_port()
+    main, terminal = os.openpty()
+    settings = termios.tcgetattr(terminal)
+    settings[3] |= termios.TOSTOP
+    termios.tcsetattr(terminal, termios.TCSANOW, settings)
+
+    def take_terminal() -> None:
+        fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+    environment = {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": str(tmp_path), "TERM": "dumb"}
+    process = subprocess.Popen(
+        [PROGRAM, "serve", "--config", "/dev/null", "--listen", f"{port}", "--workers", "1"],
+        stdin=terminal, stdout=terminal, stderr=terminal, env=environment, start_new_session=True, preexec_fn=take_terminal,
+    )
+    printed = b""
+
+    def wait(words: bytes, count: int = 1) -> None:
+        nonlocal printed
+        while printed.count(words) < count:
+            assert select.select([main], [], [], PATIENCE)[0], printed
+            printed += os.read(main, 4096)
+
+    try:
+        os.close(terminal)
+        wait(b"For Claude Code")
+        (worker,) = processes.children(process.pid)
+        # Each answer leaves a line on the terminal, and the worker goes on.
+        for number in range(1, 4):
+            assert Client(("127.0.0.1", port)).message(model="claude").status == 200
+            wait(b"outcome=completed", number)
+        assert processes.children(process.pid) == [worker]
+    finally:
+        process.terminate()
+        process.wait()
+        os.close(main)
