@@ -1,5 +1,6 @@
 // `dragoman`: the command line leads to a command, its result to the exit status.
 
+import CSystem
 import Glibc
 import Shared
 
@@ -15,7 +16,10 @@ enum ExitStatus {
 
 @main
 enum SupervisorMain {
-    static func main() { exit(run(Array(CommandLine.arguments.dropFirst()))) }
+    static func main() {
+        cs_keep_secrets()
+        exit(run(Array(CommandLine.arguments.dropFirst())))
+    }
 
     private static func run(_ arguments: [String]) -> Int32 {
         do throws(UsageMistake) {

@@ -16,6 +16,7 @@ enum WorkerMain {
     private static let keptMemory: Int32 = 4 << 20
 
     static func main() {
+        cs_keep_secrets()
         let words = Array(CommandLine.arguments.dropFirst())
         switch words {
         case []: serve()

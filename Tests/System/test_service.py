@@ -147,6 +147,10 @@ def test_the_sandbox_is_on_and_the_processes_hold_nothing_they_do_not_need() -> 
             assert 61184 <= uid <= 65519, "a dynamic user"
             assert int(status["CapEff"], 16) == 0 and int(status["CapBnd"], 16) == 0
             assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
+            # What may not be dumped belongs to root in /proc, whoever it runs as.
+            assert machine.run("stat", "-c", "%u", f"/proc/{pid}/mem").stdout == "0\n"
+            score = machine.run("cat", f"/proc/{pid}/oom_score_adj").stdout
+            assert score == ("0\n" if pid == main else "200\n"), "a worker goes before the supervisor"
             limits = machine.run("cat", f"/proc/{pid}/limits").stdout
             assert [line.split()[4] for line in limits.splitlines() if line.startswith("Max core file size")] == ["0"]
         exposure = machine.run("systemd-analyze", "security", "--threshold=30", SERVICE)

@@ -142,7 +142,10 @@ static void become(const struct cs_spawn *plan, pid_t parent, int *report) {
         if (dup2(moved[i], 3 + (int)i) < 0) return; /* dup2 clears close-on-exec */
     if (syscall(SYS_close_range, base, high - 1, 0) < 0) return;
     if (syscall(SYS_close_range, high + 1, ~0U, 0) < 0) return;
+    /* What may not be dumped is root's in /proc, also for itself; execve makes it anew in any case. */
+    prctl(PR_SET_DUMPABLE, 1);
     int oom = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    prctl(PR_SET_DUMPABLE, 0);
     if (oom >= 0) {
         char text[12];
         int value = plan->oom_score_adj, length = 0, digits = 0;
@@ -376,6 +379,12 @@ ssize_t cs_send(int fd, const void *bytes, size_t count) {
         n = send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (n < 0 && errno == EINTR);
     return n;
+}
+
+void cs_keep_secrets(void) {
+    struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
 }
 
 void cs_keep_memory(int bytes) {

@@ -80,6 +80,9 @@ void cs_tune_connection(int fd);
 /* Sends with MSG_NOSIGNAL | MSG_DONTWAIT. */
 ssize_t cs_send(int fd, const void *bytes, size_t count);
 
+/* No core of this process, and no look into its memory but root's: it holds keys and conversations. */
+void cs_keep_secrets(void);
+
 /* Lets the allocator keep up to `bytes` at the top of its heap instead of giving them back and asking for
  * them again with every burst. */
 void cs_keep_memory(int bytes);
