@@ -26,6 +26,8 @@ public enum Received<Message: ControlCodable>: ~Copyable {
     case message(Message)
     /// A message that carries a descriptor, which now belongs to the receiver.
     case passing(Message, Descriptor)
+    /// A message whose descriptor is lost: this process had no number left for it.
+    case bereft(Message)
 }
 
 public final class ControlChannel<Outgoing: ControlCodable, Incoming: ControlCodable> {
@@ -65,7 +67,9 @@ public final class ControlChannel<Outgoing: ControlCodable, Incoming: ControlCod
         var held: HeldDescriptor?
         if let descriptor {
             let copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 3)
-            guard let owned = Descriptor(adopting: copy) else { throw .system(errno) }
+            guard let owned = Descriptor(adopting: copy) else {
+                throw errno == EMFILE ? .outOfDescriptors : .system(errno)
+            }
             held = HeldDescriptor(owned)
         }
         waiting.append(Waiting(bytes: bytes, descriptor: held))
@@ -114,6 +118,7 @@ public final class ControlChannel<Outgoing: ControlCodable, Incoming: ControlCod
             guard message.carriesDescriptor else { throw .descriptorMismatch }
             return .passing(message, descriptor)
         case .none:
+            if passed == CS_DESCRIPTOR_LOST, message.carriesDescriptor { return .bereft(message) }
             guard !message.carriesDescriptor else { throw .descriptorMismatch }
             return .message(message)
         }

@@ -2,7 +2,7 @@
 // fields, integers little-endian, texts as a 32-bit length and UTF-8. Holds: decoding reads nothing
 // beyond the datagram, accepts nothing left over, and never traps, whatever the bytes are.
 
-/// Why a control message could not be sent, read or understood. All end the channel.
+/// Why a control message could not be sent, read or understood. All but `outOfDescriptors` end the channel.
 public enum ControlFailure: Error, Equatable, Sendable {
     /// The first byte names another format than this program's.
     case foreignFormat(UInt8)
@@ -12,11 +12,13 @@ public enum ControlFailure: Error, Equatable, Sendable {
     case tooLong
     /// A descriptor came with a message that carries none, or is missing where one belongs.
     case descriptorMismatch
+    /// There is no number left to hold a descriptor in the queue; the message was not sent, the channel goes on.
+    case outOfDescriptors
     /// The peer does not read: `ControlChannelLimits.queuedMessages` are waiting already.
     case congested
     /// The peer is gone (EPIPE, ECONNRESET).
     case ended
-    /// Any other failure of the socket, or no descriptor left to hold one in the queue: the errno.
+    /// Any other failure of the socket: the errno.
     case system(Int32)
 }
 

@@ -34,6 +34,9 @@ final class AdminServer {
     let listener: Listener
     private var clients: [UInt32: Client] = [:]
     private var lastSerial: UInt32 = 0
+    /// Set while the listener is not watched: out of descriptors it would stay readable, and the loop would spin.
+    private var pausedUntil: Moment?
+    private static let acceptPause: Duration = .milliseconds(100)
 
     init(_ listener: Listener) { self.listener = listener }
 
@@ -47,13 +50,20 @@ final class AdminServer {
 
     var nextDeadline: Moment? {
         let deadlines =
-            clients.values.map(\.deadline) + [askedAt.map { $0 + Self.freshness }].compactMap { $0 }
+            clients.values.map(\.deadline)
+            + [askedAt.map { $0 + Self.freshness }, pausedUntil].compactMap { $0 }
         return deadlines.min()
     }
 
-    func accept(_ poller: borrowing Poller, _ log: Log) {
+    func accept(_ poller: borrowing Poller, _ log: Log, at now: Moment) {
         let (raw, _) = SocketAddress.accept(from: listener.raw)
-        guard let socket = Descriptor(adopting: raw) else { return }
+        guard let socket = Descriptor(adopting: raw) else {
+            if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) {
+                pausedUntil = now + Self.acceptPause
+                poller.remove(listener.raw)
+            }
+            return
+        }
         var pid: pid_t = 0
         var user: uid_t = 0
         guard cs_peer_credentials(raw, &pid, &user) == 0, user == 0 || user == geteuid() else {
@@ -99,6 +109,10 @@ final class AdminServer {
     }
 
     func expire(at now: Moment, _ poller: borrowing Poller) {
+        if let pausedUntil, pausedUntil <= now {
+            self.pausedUntil = nil
+            try? poller.add(listener.raw, .admin, for: .read)
+        }
         for (serial, client) in clients where client.deadline <= now { end(serial, poller) }
     }
 

@@ -77,15 +77,19 @@ extension Supervisor {
             case .pass(let id, let worker):
                 guard let connection = connections[id] else { continue }
                 unwatch(connection)
-                send(
+                let isPassed = send(
                     .connection(id: id, door: connection.door, peer: connection.peer),
                     passing: connection.raw, to: worker, at: now)
+                if !isPassed { lose(connection, meantFor: worker, at: now) }
             case .peek(let id, let worker):
                 guard let connection = connections[id] else { continue }
                 watch(connection)
-                send(
+                let isPassed = send(
                     .peek(id: id, door: connection.door, peer: connection.peer),
                     passing: connection.raw, to: worker, at: now)
+                if !isPassed, let action = try? intake.peeked(id, .other, by: worker) {
+                    perform([action], at: now)
+                }
             case .unpeek(let id, let worker):
                 send(.unpeek(id: id), to: worker, at: now)
             case .shed(let worker, let count):
@@ -95,6 +99,17 @@ extension Supervisor {
                 unwatch(connection)
             }
         }
+    }
+
+    /// Out of descriptors: it is given up as if the worker had taken and ended it, and accepting pauses.
+    private func lose(_ connection: Connection, meantFor worker: Int, at now: Moment) {
+        pauseAccepting(EMFILE, at: now)
+        log.error(
+            .connectionLost,
+            ["peer": LogValue(connection.peer), "reason": LogValue(errorText(EMFILE))])
+        guard let action = try? intake.accepted(connection.id, by: worker) else { return }
+        perform([action], at: now)
+        try? intake.released(1, by: worker)
     }
 
     private func watch(_ connection: Connection) {

@@ -153,7 +153,7 @@ final class Supervisor {
         switch event.token {
         case .signals: takeSignals(at: now)
         case .listener(let index): accept(from: index, at: now)
-        case .admin: admin?.accept(poller, log)
+        case .admin: admin?.accept(poller, log, at: now)
         case .adminClient(let serial):
             if admin?.serve(serial, poller, at: now) == true { perform(pool.pingAll(at: now), at: now) }
         case .waiting(let id): perform(intake.vanished(id), at: now)
@@ -178,6 +178,7 @@ final class Supervisor {
                 case .nothing: return
                 case .message(let message): try take(message, from: process.number, at: now)
                 case .passing: throw ProtocolViolation("a descriptor from a worker")
+                case .bereft: throw ProtocolViolation("a descriptor from a worker")
                 case .ended:
                     unwatch(process)
                     perform(pool.channelEnded(worker: process.number, at: now), at: now)
@@ -291,16 +292,20 @@ final class Supervisor {
         if pool.hasStarted { announceReady() }
     }
 
+    /// - Returns: false when a descriptor was to be passed and there is no number left to keep it in the queue.
+    @discardableResult
     func send(
         _ message: SupervisorMessage, passing descriptor: Int32? = nil, to number: Int, at now: Moment
-    ) {
-        guard let process = processes[number] else { return }
+    ) -> Bool {
+        guard let process = processes[number] else { return true }
         do throws(ControlFailure) {
             try process.channel.send(message, passing: descriptor)
             watch(process)
         } catch {
             failed(process, error, at: now)
+            return error != .outOfDescriptors
         }
+        return true
     }
 
     private func flush(_ process: WorkerProcess, at now: Moment) {
@@ -315,7 +320,7 @@ final class Supervisor {
     private func failed(_ process: WorkerProcess, _ failure: ControlFailure, at now: Moment) {
         switch failure {
         // Its end is about to be seen, with more to say than this.
-        case .ended: break
+        case .ended, .outOfDescriptors: break
         case .congested: condemn(process.number, for: .violation("it does not read its channel"), at: now)
         default: condemn(process.number, for: .violation("channel: \(failure)"), at: now)
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -13,7 +14,7 @@ import pytest
 
 from harness import processes, said
 from harness.backend import Backend, Turn
-from harness.client import Stream, message
+from harness.client import Closed, Stream, message
 from harness.daemon import PROGRAM, Daemon, backend_config
 from harness.events import check_grammar
 from harness.load import Loop, dial, one_message
@@ -62,8 +63,6 @@ def test_a_worker_killed_under_load_costs_its_own_streams_only(number: signal.Si
 
 def whole(stream: Stream) -> bool:
     """Whether the stream came to its good end; a lost one must be a cut, never a made-up end."""
-    from harness.client import Closed
-
     try:
         check_grammar(stream.rest())
     except Closed:
@@ -168,6 +167,28 @@ def test_a_worker_that_never_says_hello_is_ended_and_replaced(tmp_path: Path) ->
         daemon.log.allow("(?i)worker")
         began = time.monotonic()
         assert daemon.stop() == 0 and time.monotonic() - began < 5
+
+
+def test_a_worker_without_descriptors_loses_the_connection_and_nothing_else() -> None:
+    with Backend(held) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        (worker,) = daemon.workers()
+        before = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        highest = max(processes.descriptors(worker))
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (highest + 1, before[1]))
+        free = highest + 1 - len(processes.descriptors(worker))
+        held_open = [daemon.client.connect() for _ in range(free)]
+        with daemon.client.connect() as lost, pytest.raises((OSError, Closed)):
+            lost.request("GET", "/health")
+            lost.response()
+        daemon.log.wait('error connection lost .*reason="no descriptor is left"')
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, before)
+        assert daemon.client.get("/health").status == 200
+        for connection in held_open:
+            connection.close()
+        backend.turn(0).go("end")
+        assert whole(stream) and daemon.workers() == [worker]
 
 
 def test_no_descriptor_is_left_over_after_deaths() -> None:

@@ -159,6 +159,41 @@ func mismatches() throws {
     }
 }
 
+@Test("a descriptor for which no number is left is lost, its message and the channel are not")
+func outOfDescriptors() throws {
+    let channel = try ends()
+    let pipe = try Pipe()
+    let message = SupervisorMessage.connection(id: 7, door: .unix, peer: "p")
+    try channel.supervisor.send(message, passing: pipe.write.raw)
+    try channel.supervisor.send(.drain)
+    let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    var before = rlimit()
+    #expect(getrlimit(files, &before) == 0)
+    var none = before
+    none.rlim_cur = 0
+    #expect(setrlimit(files, &none) == 0)
+    let received = Result { try channel.worker.received() }
+    #expect(setrlimit(files, &before) == 0)
+    #expect(try received.get() == .bereft(message))
+    #expect(try channel.worker.received() == .message(.drain))
+}
+
+private enum Outcome: Equatable {
+    case message(SupervisorMessage)
+    case bereft(SupervisorMessage)
+    case other
+}
+
+extension WorkerChannel {
+    fileprivate func received() throws -> Outcome {
+        switch try receive() {
+        case .message(let message): .message(message)
+        case .bereft(let message): .bereft(message)
+        default: .other
+        }
+    }
+}
+
 @Test("a datagram longer than the largest message is malformed, not cut")
 func oversized() throws {
     let channel = try ends()

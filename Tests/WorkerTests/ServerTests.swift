@@ -104,6 +104,7 @@ final class Worked {
             switch consume received {
             case .message(let message): messages.append(message)
             case .passing: return
+            case .bereft: return
             case .nothing: return wakeup.signal()
             case .ended: return wakeup.signal()
             }

@@ -65,7 +65,7 @@ ssize_t cs_receive_packet(int channel, void *bytes, size_t capacity, int *fd) {
         count = recvmsg(channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     } while (count < 0 && errno == EINTR);
     if (count < 0) return count;
-    int surplus = 0;
+    int surplus = 0, cut = (message.msg_flags & MSG_CTRUNC) != 0;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(&message); h; h = CMSG_NXTHDR(&message, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS) continue;
         size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -80,7 +80,12 @@ ssize_t cs_receive_packet(int channel, void *bytes, size_t capacity, int *fd) {
             }
         }
     }
-    if (surplus || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+    /* Cut short with none received: there was no number left for it here, and the kernel has dropped it. */
+    if (cut && *fd < 0 && !(message.msg_flags & MSG_TRUNC)) {
+        *fd = CS_DESCRIPTOR_LOST;
+        return count;
+    }
+    if (surplus || cut || (message.msg_flags & MSG_TRUNC)) {
         if (*fd >= 0) close(*fd);
         *fd = -1;
         errno = EMSGSIZE;

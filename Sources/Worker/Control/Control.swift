@@ -73,6 +73,7 @@ final class Control {
                 case .ended: return end(.ended)
                 case .message(let message): try take(message)
                 case .passing(let message, let descriptor): try take(message, descriptor)
+                case .bereft(let message): try lose(message)
                 }
             }
         } catch {
@@ -88,6 +89,20 @@ final class Control {
             receiver.received(id, door, peer, descriptor)
         case (.peek(let id, let door, let peer), .serving):
             receiver.peek(id, door, peer, descriptor)
+        default: throw .malformed
+        }
+    }
+
+    /// Out of descriptors: this one connection is given up, not the worker with all its others.
+    private func lose(_ message: SupervisorMessage) throws(ControlFailure) {
+        guard phase == .serving else { throw .malformed }
+        switch message {
+        case .connection(let id, _, let peer):
+            log.error(.connectionNotTaken, ["peer": LogValue(peer), "reason": "no descriptor is left"])
+            send(.accepted(id: id))
+            send(.released(count: 1))
+        // It keeps its place in the queue.
+        case .peek(let id, _, _): send(.peeked(id: id, verdict: .other))
         default: throw .malformed
         }
     }
@@ -168,4 +183,5 @@ final class Permit {
 
 extension LogEvent {
     static let channelBroken = LogEvent("control channel broken", id: "5b1f0c3a9e6d4f27b8a1c4d2e7f60913")
+    static let connectionNotTaken = LogEvent("connection lost", id: "ce6a24dcbd3f4f1b8a7b1f0d6f0c5e92")
 }

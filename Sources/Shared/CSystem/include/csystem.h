@@ -17,8 +17,9 @@ int cs_accept(int listener, struct sockaddr_storage *address, socklen_t *length)
 
 /* One SOCK_SEQPACKET datagram with at most one descriptor (fd < 0: none). Never blocks. */
 ssize_t cs_send_packet(int channel, const void *bytes, size_t count, int fd);
-/* Receives one datagram; *fd becomes the passed descriptor (close-on-exec) or -1.
- * A datagram longer than `capacity` or with more than one descriptor is refused: EMSGSIZE, all closed. */
+/* Receives one datagram; *fd becomes the passed descriptor (close-on-exec), -1, or CS_DESCRIPTOR_LOST when one
+ * came that this process had no number left for. A datagram longer than `capacity` or with more than one descriptor is refused: EMSGSIZE, all closed. */
+#define CS_DESCRIPTOR_LOST (-2)
 ssize_t cs_receive_packet(int channel, void *bytes, size_t capacity, int *fd);
 
 /* An anonymous file holding `bytes`, sealed against every change, offset 0, close-on-exec. */
