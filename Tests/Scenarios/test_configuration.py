@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import os
 import re
 import subprocess
@@ -133,3 +135,77 @@ def test_the_configuration_can_be_named_by_the_environment(tmp_path: Path) -> No
 def test_a_wrong_command_line_is_told_and_nothing_starts(arguments: list[str]) -> None:
     done = command(*arguments)
     assert done.returncode in (64, 78) and done.stderr
+
+
+def test_a_configuration_from_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [str(PROGRAM), "check", "--config", "/dev/stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin is not None and process.stdout is not None
+    for part in ("workers: 3\n", "worker_slots: 7\n"):
+        process.stdin.write(part)
+        process.stdin.flush()
+        # Taken, and the reader waits for more.
+        processes.wait("the pipe is empty", lambda: not unread(process.stdin))
+        assert process.poll() is None
+    printed, _ = process.communicate()
+    assert process.returncode == 0 and "workers: 3\n" in printed and "worker_slots: 7\n" in printed
+
+
+def unread(pipe: IO[str] | None) -> int:
+    """Bytes in a pipe that nobody has read yet."""
+    assert pipe is not None
+    room = array.array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, room)
+    return room[0]
+
+
+def test_an_empty_pipe_is_no_configuration() -> None:
+    done = subprocess.run([str(PROGRAM), "check", "--config", "/dev/stdin"], input="", capture_output=True, text=True, check=False)
+    assert done.returncode == 78 and "empty pipe" in done.stderr
+
+
+def test_what_the_command_line_says_reaches_the_workers() -> None:
+    """`listen` of the file would be refused under `access: loopback`; the command line's is what counts."""
+    port = free_port()
+    config = {"listen": ["0.0.0.0:1"], "workers": 5, "backends": [{"name": "a", "url": "http://127.0.0.1:9"}]}
+    arguments = ["--listen", f":{port}", "--workers", "2"]
+    with Daemon(config, sockets=[], arguments=arguments) as daemon:
+        daemon.log.allow("backend does not answer")
+        assert len(daemon.workers()) == 2
+        assert Client(("127.0.0.1", port)).get("/health").status == 200
+
+
+def test_a_worker_started_later_has_the_secrets_of_its_generation(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_text("one\n")
+    with Backend() as backend:
+        config = backend_config(backend.url, workers=1, access={"keys": {"file": str(keys)}})
+        config["backends"][0]["key"] = {"env": "GPU_KEY"}
+        with Daemon(config, environment={"GPU_KEY": "canary-gpu"}) as daemon:
+            for change in ("", "two\n"):
+                keys.write_text(change)
+                (worker,) = daemon.workers()
+                os.kill(worker, signal.SIGKILL)
+                (worker,) = daemon.wait_workers(1, without=[worker])
+                assert daemon.client.post("/v1/messages", message(), x_api_key="one").status == 200
+                assert daemon.client.post("/v1/messages", message(), x_api_key="two").status == 401
+                assert b"canary-gpu" not in Path(f"/proc/{worker}/environ").read_bytes()
+            assert {turn.headers["authorization"] for turn in backend.turns} == {"Bearer canary-gpu"}
+            daemon.log.allow("worker died.*signal=SIGKILL")
+
+
+def test_check_notes_what_it_cannot_promise(tmp_path: Path) -> None:
+    done = checked(tmp_path, GOOD + "listen: [8484, ':8485']\n")
+    assert done.returncode == 0, done.stderr
+    assert "note: listen is ignored under systemd" in done.stdout
+    missing = checked(tmp_path, "access: {keys: {file: FOLDER/none}}\n")
+    assert missing.returncode == 78 and "access.keys" in missing.stderr and "No such file" in missing.stderr
+
+
+def test_no_core_also_when_started_by_hand() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
+        for pid in [daemon.pid, *daemon.workers()]:
+            limits = Path(f"/proc/{pid}/limits").read_text()
+            assert re.search(r"Max core file size +0 +0 ", limits), limits
+        assert Path(f"/proc/{daemon.workers()[0]}/oom_score_adj").read_text() == "200\n"
