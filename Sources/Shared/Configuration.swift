@@ -41,7 +41,7 @@ public struct Configuration: Sendable, Equatable {
     }
 
     /// Where a secret is read from; the secret itself never stands in the configuration.
-    public enum Secret: Sendable, Equatable {
+    public enum Secret: Sendable, Hashable {
         /// A file in $CREDENTIALS_DIRECTORY.
         case credential(String)
         case file(String)

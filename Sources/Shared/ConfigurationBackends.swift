@@ -138,6 +138,9 @@ extension ConfigurationReader {
             return try read(text)
         } catch {
             switch error {
+            // A key likes to stand in each of these places.
+            case .expected(let what) where text.contains { "@?#".contains($0) }:
+                mistake(path, node.line, "expected \(what), found something else (not shown)")
             case .expected(let what): expected(what, at: path, found: node)
             case .carriesSecret:
                 mistake(

@@ -29,12 +29,13 @@ extension Configuration {
         var mistakes = reader.mistakes
         let overridden = overrides.apply(to: &configuration, &mistakes)
         let unusable = secrets.problems(of: configuration).map { key, failure in
-            (key: key, text: "expected a secret that can be used, found that \(failure)")
+            (key: key, text: failure.description)
         }
         let rules = CrossRules(configuration).found + unusable
         for (key, text) in rules {
             if overridden.contains(where: { key.hasPrefix($0) }) {
-                mistakes.append(Mistake(source: "command line", line: nil, key: "--" + key, text: text))
+                let option = "--" + key.prefix { $0 != "[" }
+                mistakes.append(Mistake(source: "command line", line: nil, key: option, text: text))
             } else {
                 mistakes.append(Mistake(source: name, line: reader.line(of: key), key: key, text: text))
             }
@@ -66,6 +67,20 @@ public struct ConfigurationOverrides: Sendable, Equatable {
     public init(listen: [String] = [], workers: String? = nil) {
         self.listen = listen
         self.workers = workers
+    }
+
+    /// Those that a worker was handed.
+    public init(inherited variable: (String) -> String?) {
+        listen = (variable(Inherited.listenVariable) ?? "").split(separator: "\n").map(String.init)
+        workers = variable(Inherited.workersVariable)
+    }
+
+    /// `NAME=value` for the workers of the generation. An address that was accepted holds no line end.
+    public var variables: [String] {
+        let workers = workers.map { "\(Inherited.workersVariable)=\($0)" }
+        let listen =
+            listen.isEmpty ? nil : "\(Inherited.listenVariable)=" + listen.joined(separator: "\n")
+        return [listen, workers].compactMap { $0 }
     }
 
     /// Gives the keys it has overridden.
@@ -170,9 +185,11 @@ extension ConfigurationReader {
             guard case .mapping(let pairs) = node.content, pairs.count == 1, let pair = pairs.first,
                 pair.key == "keys"
             else {
-                expected(
-                    "loopback, open, {keys: {credential: NAME}} or {keys: {file: PATH}}", at: "access",
-                    found: node)
+                // What stands here by mistake may be a key.
+                mistake(
+                    "access", node.line,
+                    "expected loopback, open, {keys: {credential: NAME}} or {keys: {file: PATH}}, "
+                        + "found something else (not shown)")
                 return
             }
             lines["access.keys"] = pair.line

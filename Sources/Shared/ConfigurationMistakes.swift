@@ -131,6 +131,24 @@ extension Configuration {
         return notes
     }
 
+    /// What only `check` says: probably meant as it stands, but worth a look.
+    public var hints: [String] {
+        var hints: [String] = []
+        if listen != Configuration().listen {
+            hints.append("listen is ignored under systemd, where dragoman.socket has the address")
+        }
+        let names = Set(backends.map { $0.name.lowercased() })
+        for (index, rule) in models.enumerated() where !names.isEmpty {
+            guard let slash = rule.use.firstIndex(of: "/") else { continue }
+            let prefix = rule.use[..<slash]
+            guard !names.contains(prefix.lowercased()) else { continue }
+            hints.append(
+                "models[\(index)].use: no backend is called \(YAMLNode.shown(String(prefix))), so "
+                    + "\(YAMLNode.shown(rule.use)) is taken for a model's own name")
+        }
+        return hints
+    }
+
     /// Ollama cuts prompts beyond its context window without a word over `/v1`, and the window cannot be
     /// set per request there (ollama#3839).
     public static func ollamaNote(_ name: String) -> String {

@@ -8,18 +8,26 @@ public enum Inherited {
     public static let controlChannel: Int32 = 3
     /// A sealed memory file with the text of the configuration this generation runs with (may be empty: defaults).
     public static let configuration: Int32 = 4
+    /// A sealed memory file with the generation's secrets (`HeldSecrets.lines`): read once, by the supervisor, so
+    /// that a worker started later has the same as the first.
+    public static let secrets: Int32 = 5
+    /// A memory file that this worker's life alone writes: what it has in hand (`InHand`), for its obituary.
+    public static let inHand: Int32 = 6
     /// The worker's number, 0… ; names it in logs and in the scoreboard.
     public static let workerVariable = "DRAGOMAN_WORKER"
     /// The configuration's generation, 1… .
     public static let generationVariable = "DRAGOMAN_GENERATION"
     /// The name of the configuration's file, for messages about it; empty when there is none.
     public static let configurationNameVariable = "DRAGOMAN_CONFIG_NAME"
-    /// Variables of the supervisor's environment that a worker keeps (besides those that `key: {env: NAME}`
-    /// of the configuration names): locale and paths, the credentials folder, and JOURNAL_STREAM, which tells
-    /// that stderr is the journal. LISTEN_*, NOTIFY_SOCKET, WATCHDOG_* and all the rest are not passed on.
+    /// What the command line said instead of the file, as typed: `--listen`, one address a line, and `--workers`.
+    public static let listenVariable = "DRAGOMAN_LISTEN"
+    public static let workersVariable = "DRAGOMAN_WORKERS"
+    /// Variables of the supervisor's environment that a worker keeps: locale and paths, and JOURNAL_STREAM, which
+    /// tells that stderr is the journal. LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*, those that hold keys and all the
+    /// rest are not passed on.
     public static let keptVariables = [
-        "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TERM", "NO_COLOR", "CREDENTIALS_DIRECTORY",
-        "JOURNAL_STREAM", "SSL_CERT_FILE", "SSL_CERT_DIR",
+        "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TERM", "NO_COLOR", "JOURNAL_STREAM", "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
     ]
 }
 

@@ -2,6 +2,7 @@
 // into a header of one request or is compared with what a client sent, and nowhere else.
 
 internal import Glibc
+internal import Synchronization
 
 /// A secret's bytes. Whatever prints it (interpolation, dump, a failed test) shows `hidden`.
 public struct SecretValue: Sendable, Equatable, CustomStringConvertible, CustomDebugStringConvertible,
@@ -33,13 +34,15 @@ public struct SecretValue: Sendable, Equatable, CustomStringConvertible, CustomD
 
     var byteCount: Int { bytes.count }
 
-    /// Keys one per line; blank lines and those that begin with `#` are not keys.
-    var lines: [SecretValue] {
-        bytes.split(whereSeparator: { $0 == 0x0a || $0 == 0x0d }).compactMap { line in
-            let start = line.drop { $0 == 0x20 || $0 == 0x09 }
-            let blanks = start.reversed().prefix { $0 == 0x20 || $0 == 0x09 }.count
-            let key = start.dropLast(blanks)
-            return key.isEmpty || key.first == UInt8(ascii: "#") ? nil : SecretValue(Array(key))
+    /// Keys one per line, with the line's number; blank lines and those that begin with `#` are not keys.
+    var lines: [(number: Int, key: SecretValue)] {
+        let lines = bytes.split(separator: 0x0a, omittingEmptySubsequences: false)
+        return lines.enumerated().compactMap { index, line in
+            func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d }
+            let start = line.drop(while: isBlank)
+            let key = start.dropLast(start.reversed().prefix(while: isBlank).count)
+            let isKey = !key.isEmpty && key.first != UInt8(ascii: "#")
+            return isKey ? (index + 1, SecretValue(Array(key))) : nil
         }
     }
 }
@@ -50,6 +53,8 @@ public struct AccessKeys: Sendable, Equatable {
     private let keys: [SecretValue]
 
     public init(_ keys: [SecretValue]) { self.keys = keys }
+
+    var all: [SecretValue] { keys }
 
     public var count: Int { keys.count }
 
@@ -74,8 +79,23 @@ public struct SecretSources: Sendable {
     public static let maximumKeyBytes = 8192
 
     private let variable: @Sendable (String) -> String?
+    private let known: Known?
 
-    public init(variable: @escaping @Sendable (String) -> String?) { self.variable = variable }
+    public init(variable: @escaping @Sendable (String) -> String?) {
+        self.init(variable: variable, known: nil)
+    }
+
+    private init(variable: @escaping @Sendable (String) -> String?, known: Known?) {
+        self.variable = variable
+        self.known = known
+    }
+
+    /// The same places, each looked into once: what was judged is what is used, whatever becomes of it meanwhile.
+    public func readingOnce() -> SecretSources { SecretSources(variable: variable, known: Known()) }
+
+    private final class Known: Sendable {
+        let results = Mutex<[Configuration.Secret: Result<[UInt8], SecretFailure>]>([:])
+    }
 
     /// This process's environment.
     public static let process = SecretSources { name in getenv(name).map { String(cString: $0) } }
@@ -100,13 +120,33 @@ public struct SecretSources: Sendable {
         guard keys.count <= AccessKeys.maximumKeys else {
             throw failure(secret, "holds more than \(AccessKeys.maximumKeys) keys")
         }
-        guard keys.allSatisfy({ $0.isHeaderValue && $0.byteCount <= Self.maximumKeyBytes }) else {
-            throw failure(secret, "holds a line that is not one visible ASCII word")
+        for (number, key) in keys {
+            guard key.isHeaderValue else {
+                throw failure(
+                    secret,
+                    "line \(number) is not one word of visible ASCII (comments need a line of their own)")
+            }
+            guard key.byteCount <= Self.maximumKeyBytes else {
+                throw failure(secret, "line \(number) is longer than \(Self.maximumKeyBytes) bytes")
+            }
         }
-        return AccessKeys(keys)
+        return AccessKeys(keys.map(\.key))
     }
 
     private func bytes(_ secret: Configuration.Secret) throws(SecretFailure) -> [UInt8] {
+        guard let known else { return try found(secret) }
+        if let result = known.results.withLock({ $0[secret] }) { return try result.get() }
+        let result: Result<[UInt8], SecretFailure>
+        do throws(SecretFailure) {
+            result = .success(try found(secret))
+        } catch {
+            result = .failure(error)
+        }
+        known.results.withLock { $0[secret] = result }
+        return try result.get()
+    }
+
+    private func found(_ secret: Configuration.Secret) throws(SecretFailure) -> [UInt8] {
         switch secret {
         case .environment(let name):
             guard let value = variable(name) else { throw failure(secret, "is not set", absent: true) }
@@ -116,7 +156,7 @@ public struct SecretSources: Sendable {
         case .credential(let name):
             guard let folder = variable("CREDENTIALS_DIRECTORY") else {
                 throw failure(
-                    secret, "cannot be had: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)",
+                    secret, "is not available: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)",
                     absent: true)
             }
             return try read("\(folder)/\(name)", secret)
@@ -127,6 +167,13 @@ public struct SecretSources: Sendable {
         // A pipe without a writer must not hang the start.
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
+            // A named file that does not exist is missing for the service, too; a credential may be its own.
+            let isMissing = errno == ENOENT || errno == ENOTDIR
+            if case .file = secret {
+                let hint =
+                    errno == EACCES ? " (a service gets it by {credential: NAME} and LoadCredential=)" : ""
+                throw failure(secret, "cannot be read: \(Self.reason(errno))\(hint)", absent: !isMissing)
+            }
             throw failure(secret, "cannot be read: \(Self.reason(errno))", absent: true)
         }
         defer { close(file) }
@@ -148,6 +195,21 @@ public struct SecretSources: Sendable {
                 throw failure(secret, "is larger than \(Self.maximumBytes >> 20) MiB")
             }
         }
+    }
+
+    /// Whether a user without any rights of their own could read it, in the unit's sandbox.
+    static func isReadableByAll(_ path: String) -> Bool {
+        var facts = stat()
+        guard stat(path, &facts) == 0 else { return true }
+        guard facts.st_mode & S_IROTH != 0 else { return false }
+        let hidden = ["/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"]
+        if hidden.contains(where: path.hasPrefix) { return false }
+        var folder = path[...]
+        while let slash = folder.lastIndex(of: "/"), slash > folder.startIndex {
+            folder = folder[..<slash]
+            guard stat(String(folder), &facts) == 0, facts.st_mode & S_IXOTH != 0 else { return false }
+        }
+        return true
     }
 
     private func failure(
@@ -181,6 +243,15 @@ public enum SecretCheck: Sendable {
     /// and credentials nor, perhaps, the right to read its keys.
     case visible(SecretSources)
 
+    /// Files that may be read here, but not by the unit's dynamic user; for people who check as root.
+    public static func unreadableForService(in configuration: Configuration) -> [String] {
+        configuration.secrets.compactMap { key, secret in
+            guard case .file(let path) = secret, !SecretSources.isReadableByAll(path) else { return nil }
+            return "\(key): the unit's dynamic user cannot read file \(YAMLNode.shown(path)); "
+                + "use {credential: NAME} and LoadCredential=NAME:\(YAMLNode.shown(path))"
+        }
+    }
+
     /// The configuration's secrets that cannot be used, by key.
     public func problems(of configuration: Configuration) -> [(key: String, failure: SecretFailure)] {
         let sources: SecretSources
@@ -200,14 +271,30 @@ public enum SecretCheck: Sendable {
                 problems.append((key, error))
             }
         }
-        if case .keys(let secret) = configuration.access {
-            look("access.keys", secret) { () throws(SecretFailure) in _ = try sources.accessKeys(secret) }
-        }
-        for (index, backend) in configuration.backends.enumerated() {
-            guard let secret = backend.key else { continue }
-            look("backends[\(index)].key", secret) { () throws(SecretFailure) in _ = try sources.key(secret) }
+        for (key, secret) in configuration.secrets {
+            look(key, secret) { () throws(SecretFailure) in
+                if key == Configuration.accessKeysKey {
+                    _ = try sources.accessKeys(secret)
+                } else {
+                    _ = try sources.key(secret)
+                }
+            }
         }
         return problems
+    }
+}
+
+extension Configuration {
+    static let accessKeysKey = "access.keys"
+
+    /// Where its secrets are read from, by key.
+    var secrets: [(key: String, secret: Secret)] {
+        var found: [(key: String, secret: Secret)] = []
+        if case .keys(let secret) = access { found.append((Self.accessKeysKey, secret)) }
+        for (index, backend) in backends.enumerated() {
+            if let secret = backend.key { found.append(("backends[\(index)].key", secret)) }
+        }
+        return found
     }
 }
 
@@ -224,6 +311,8 @@ enum SecretWord {
     static func parse(kind: String, _ text: String) -> Configuration.Secret? {
         let bytes = text.utf8
         guard !bytes.isEmpty, bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
+        // The key itself where its name belongs: as a name it would be shown.
+        if kind != "file", text.hasPrefix("sk-") || text.hasPrefix("sk_") { return nil }
         switch kind {
         case "credential":
             guard bytes.count <= 255, !text.contains("/"), text != ".", text != ".." else { return nil }

@@ -1,5 +1,6 @@
 // `dragoman check`: every mistake of the configuration at once, or the effective one, secrets hidden.
 
+import Glibc
 import Shared
 
 enum CheckCommand {
@@ -11,12 +12,17 @@ enum CheckCommand {
                 report(mistakes)
                 return ExitStatus.configuration
             case .good(let configuration):
-                say("# \(source.name.isEmpty ? "built-in defaults" : source.name): no mistakes")
-                for note in configuration.notes { say("# note: \(note)") }
+                say("# \(source.shownName): no mistakes")
+                var notes = configuration.notes + configuration.hints
                 // The service may see what this shell does not; whoever checks shall know that nobody looked.
                 for (key, failure) in SecretCheck.required(.process).problems(of: configuration) {
-                    say("# note: \(key) was not checked: \(failure)")
+                    notes.append("\(key) was not checked: \(failure)")
                 }
+                // Whoever checks as root, or the system's own file, does so for the service.
+                if geteuid() == 0 || source.name == ConfigurationSource.systemPath {
+                    notes += SecretCheck.unreadableForService(in: configuration)
+                }
+                for note in notes { say("# note: \(note)") }
                 say(configuration.effectiveText())
                 return ExitStatus.success
             }

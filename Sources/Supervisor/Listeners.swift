@@ -37,12 +37,9 @@ final class Listener {
     }
 }
 
-/// Why there is nothing to listen on.
-enum ListenFailure: Error, Equatable {
-    /// Exit 69: the socket cannot be had.
-    case unavailable(String)
-    /// Exit 78: the configuration does not allow it.
-    case notAllowed(String)
+/// Why there is nothing to listen on (exit 69).
+struct ListenFailure: Error, Equatable {
+    let reason: String
 }
 
 struct Doors {
@@ -110,10 +107,10 @@ struct Doors {
         case .tcp(let host, let port):
             let shown = host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
             guard let target = SocketAddress(address) else {
-                throw .unavailable("cannot listen on \(shown): not a numeric address")
+                throw ListenFailure(reason: "cannot listen on \(shown): not a numeric address")
             }
             guard let socket = Descriptor(adopting: target.with { cs_listen_tcp($0, $1, backlog) }) else {
-                throw .unavailable("cannot listen on \(shown): \(hint(errno))")
+                throw ListenFailure(reason: "cannot listen on \(shown): \(hint(errno))")
             }
             return Listener(socket, name: "tcp")
         }
@@ -123,7 +120,7 @@ struct Doors {
     /// is not. `mode` nil = as the umask says.
     static func bind(path: String, name: String, mode: mode_t?) throws(ListenFailure) -> Listener {
         func failure(_ reason: String) -> ListenFailure {
-            .unavailable("cannot listen on unix:\(path): \(reason)")
+            ListenFailure(reason: "cannot listen on unix:\(path): \(reason)")
         }
         guard let target = SocketAddress(path: path) else { throw failure("the path is too long") }
         guard let socket = Descriptor(adopting: streamSocket()) else { throw failure(errorText(errno)) }
@@ -169,13 +166,19 @@ struct Doors {
 
     // MARK: Both
 
-    /// Under `access: loopback` nothing but loopback and Unix sockets is served.
-    func check(_ access: Configuration.Access) throws(ListenFailure) {
-        guard access == .loopback else { return }
-        for listener in clients where listener.door == .network {
-            throw .notAllowed(
-                "access: expected keys or open to serve on \(listener.address), found loopback "
-                    + "(the socket was passed in as `\(listener.name)`)")
+    /// Under `access: loopback` nothing but loopback and Unix sockets is served; says why not, or nil.
+    func problem(under access: Configuration.Access) -> String? {
+        guard access == .loopback, let listener = clients.first(where: { $0.door == .network }) else {
+            return nil
         }
+        return "access: expected keys or open to serve on \(listener.address), found loopback "
+            + "(the socket was passed in as `\(listener.name)`)"
+    }
+
+    /// What is to be said of an own `listen` beside sockets that were passed in.
+    func ignoring(_ listen: [Configuration.ListenAddress]) -> String? {
+        guard areInherited, listen != Configuration().listen else { return nil }
+        let addresses = clients.map(\.address).joined(separator: ", ")
+        return "listen is ignored: the sockets were passed in (\(addresses)); see dragoman.socket"
     }
 }

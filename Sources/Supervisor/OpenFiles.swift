@@ -4,8 +4,9 @@ import Glibc
 import Shared
 
 struct OpenFiles: Equatable, Sendable {
-    /// Descriptors a process needs besides those of its connections.
+    /// Descriptors a process may need besides those of its connections: comfortably, and at the very least.
     static let reserve = 128
+    static let leastReserve = 12
 
     /// Slots a worker can honestly be given.
     let slots: Int
@@ -17,7 +18,9 @@ struct OpenFiles: Equatable, Sendable {
 
     /// What follows from a limit. Pure.
     init(slots: Int, limit: Int) {
-        let possible = max(1, (limit - Self.reserve) / 2)
+        // Where there are few, a quarter of them has to do.
+        let reserve = min(Self.reserve, max(Self.leastReserve, limit / 4))
+        let possible = max(1, (limit - reserve) / 2)
         guard possible < slots else {
             self.slots = slots
             warning = nil

@@ -6,7 +6,7 @@ import JSON
 import Shared
 
 final class Progress {
-    private let isOn: Bool
+    let isOn: Bool
     private let access: Configuration.Access
     private let write: (String) -> Void
     private var isReady = false

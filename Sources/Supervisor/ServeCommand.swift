@@ -11,50 +11,84 @@ enum ServeCommand {
     static func run(_ given: String?, _ overrides: ConfigurationOverrides) -> Int32 {
         do throws(Mistake) {
             let source = try ConfigurationSource.find(given)
+            let secrets = SecretSources.process.readingOnce()
             switch Configuration.parse(
-                source.text, name: source.name, overrides: overrides, secrets: .required(.process))
+                source.text, name: source.name, overrides: overrides, secrets: .required(secrets))
             {
             case .bad(let mistakes): return refuse(mistakes)
             case .good(let configuration):
-                return serve(source, configuration)
+                return serve(source, configuration, overrides, try held(configuration, secrets, source.name))
             }
         } catch {
             return refuse([error])
         }
     }
 
-    private static func refuse(_ mistakes: [Mistake]) -> Int32 {
+    private static func held(
+        _ configuration: Configuration, _ secrets: SecretSources, _ name: String
+    ) throws(Mistake) -> HeldSecrets {
+        do throws(SecretFailure) {
+            return try HeldSecrets(configuration, secrets)
+        } catch {
+            throw Mistake(source: name, line: nil, key: "", text: error.description)
+        }
+    }
+
+    /// Says what is wrong, then rests: the reason must be there for whoever looks meanwhile.
+    private static func refuse(_ mistakes: [Mistake], doors: Doors? = nil) -> Int32 {
         CheckCommand.report(mistakes)
-        if let doors = Doors.inherited() { pauseIfAwaited(doors) }
+        if let doors = doors ?? Doors.inherited() { pauseIfAwaited(doors) }
         return ExitStatus.configuration
     }
 
     /// Systemd starts a unit whose socket has waiting clients again as soon as it has failed: without a
     /// rest a mistake in the configuration would take a processor and fill the journal.
     private static func pauseIfAwaited(_ doors: Doors) {
+        guard doors.areInherited else { return }
         var waits = doors.clients.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
         if poll(&waits, nfds_t(waits.count), 0) > 0 { sleep(UInt32(pauseBeforeRefusing.wholeSeconds)) }
     }
 
     private static let pauseBeforeRefusing: Duration = .seconds(5)
 
-    private static func serve(_ source: ConfigurationSource, _ configuration: Configuration) -> Int32 {
+    private static func serve(
+        _ source: ConfigurationSource, _ configuration: Configuration, _ overrides: ConfigurationOverrides,
+        _ secrets: HeldSecrets
+    ) -> Int32 {
         let manager = ServiceManager()
         let log = Log(configuration.log, identifier: "dragoman")
-        for note in configuration.notes { log.warning(.configurationNote, ["note": LogValue(note)]) }
         guard let executable = WorkerPlan.findExecutable() else {
             complain("dragoman-worker is neither beside this program nor in ../libexec/dragoman")
             return ExitStatus.unavailable
         }
         do throws(ListenFailure) {
-            let doors = try takeDoors(Doors.inherited(), configuration)
+            let doors = try doors(configuration)
+            if let reason = doors.problem(under: configuration.access) {
+                return refuse(
+                    [Mistake(source: source.shownName, line: nil, key: "", text: reason)], doors: doors)
+            }
+            let isService = manager.isThere || doors.areInherited
+            let progress = Progress(isOn: !isService, access: configuration.access)
+            let workers = workerCount(configuration.workers)
+            progress.starting(configuration: source.name, workers: workers)
+            // Who reads the lines on a terminal needs no entries that say the same.
+            let isTold = progress.isOn && isatty(STDERR_FILENO) == 1
+            let starting: LogFields = [
+                "version": LogValue(dragomanVersion), "configuration": LogValue(source.shownName),
+                "workers": LogValue(workers),
+            ]
+            if isTold { log.debug(.starting, starting) } else { log.notice(.starting, starting) }
+            let notes = configuration.notes + (doors.ignoring(configuration.listen).map { [$0] } ?? [])
+            for note in notes { log.warning(.configurationNote, ["note": LogValue(note)]) }
             for name in doors.refused { log.warning(.inheritedRefused, ["name": LogValue(name)]) }
-            let progress = Progress(
-                isOn: !manager.isThere && !doors.areInherited, access: configuration.access)
-            let settings = settings(
-                source, configuration, executable, isService: manager.isThere || doors.areInherited, log)
-            progress.starting(configuration: source.name, workers: settings.workers)
-            for listener in doors.clients {
+            let openFiles = OpenFiles.raise(slots: configuration.workerSlots)
+            if let warning = openFiles.warning { log.warning(.openFilesShort, ["note": LogValue(warning)]) }
+            let plan = WorkerPlan(
+                executable: executable, source: source, overrides: overrides, secrets: secrets)
+            let settings = ServeSettings(
+                configuration: configuration, plan: plan, workers: workers, slots: openFiles.slots,
+                isService: isService, isTold: isTold)
+            for listener in doors.clients where !isTold {
                 log.notice(
                     .listening,
                     ["address": LogValue(listener.address), "name": LogValue(listener.name)])
@@ -62,49 +96,19 @@ enum ServeCommand {
             let admin = adminServer(doors.admin, log)
             return start(settings, doors, admin, manager, log, progress)
         } catch {
-            switch error {
-            case .unavailable(let reason):
-                complain(reason)
-                return ExitStatus.unavailable
-            case .notAllowed(let reason):
-                complainPlainly("\(source.name.isEmpty ? "built-in defaults" : source.name): \(reason)")
-                return ExitStatus.configuration
-            }
+            complain(error.reason)
+            return ExitStatus.unavailable
         }
     }
 
     /// Systemd's sockets, if any of them is for clients; else our own.
-    private static func takeDoors(
-        _ inherited: Doors?, _ configuration: Configuration
-    ) throws(ListenFailure) -> Doors {
-        var doors = inherited
-        if doors?.clients.isEmpty ?? true {
-            var own = try Doors.bound(configuration.listen)
-            own.admin = doors?.admin
-            own.refused = doors?.refused ?? []
-            doors = own
-        }
-        guard let doors else { throw .unavailable("there is no socket to listen on") }
-        do throws(ListenFailure) {
-            try doors.check(configuration.access)
-        } catch {
-            pauseIfAwaited(doors)
-            throw error
-        }
-        return doors
-    }
-
-    private static func settings(
-        _ source: ConfigurationSource, _ configuration: Configuration, _ executable: String,
-        isService: Bool, _ log: Log
-    ) -> ServeSettings {
-        let openFiles = OpenFiles.raise(slots: configuration.workerSlots)
-        if let warning = openFiles.warning { log.warning(.openFilesShort, ["note": LogValue(warning)]) }
-        let plan = WorkerPlan(
-            executable: executable, text: source.text, name: source.name, configuration: configuration)
-        return ServeSettings(
-            configuration: configuration, plan: plan, workers: workerCount(configuration.workers),
-            slots: openFiles.slots, isService: isService)
+    private static func doors(_ configuration: Configuration) throws(ListenFailure) -> Doors {
+        let inherited = Doors.inherited()
+        if let inherited, !inherited.clients.isEmpty { return inherited }
+        var own = try Doors.bound(configuration.listen)
+        own.admin = inherited?.admin
+        own.refused = inherited?.refused ?? []
+        return own
     }
 
     private static func workerCount(_ setting: Configuration.WorkerCount) -> Int {
@@ -128,9 +132,7 @@ enum ServeCommand {
         do throws(ListenFailure) {
             return AdminServer(try Doors.bind(path: path, name: "admin", mode: 0o600))
         } catch {
-            if case .unavailable(let reason) = error {
-                log.warning(.adminUnavailable, ["path": LogValue(path), "reason": LogValue(reason)])
-            }
+            log.warning(.adminUnavailable, ["path": LogValue(path), "reason": LogValue(error.reason)])
             return nil
         }
     }

@@ -15,9 +15,10 @@ extension Supervisor {
         manager.ready(status: statusReport().line)
         guard !isAnnounced else { return }
         isAnnounced = true
-        log.notice(
-            .ready,
-            ["workers": LogValue(pool.members.count), "startup_ms": LogValue(milliseconds(since: started))])
+        let fields: LogFields = [
+            "workers": LogValue(pool.members.count), "startup_ms": LogValue(milliseconds(since: started)),
+        ]
+        if settings.isTold { log.debug(.ready, fields) } else { log.notice(.ready, fields) }
         progress.ready(doors)
     }
 

@@ -13,6 +13,8 @@ struct ServeSettings {
     let workers: Int
     let slots: Int
     let isService: Bool
+    /// Somebody reads the lines of `Progress` and the log on one terminal.
+    let isTold: Bool
 }
 
 final class Supervisor {
@@ -286,8 +288,12 @@ final class Supervisor {
     private func opened(_ number: Int, at now: Moment) {
         intake.opened(worker: number, slots: settings.slots)
         let process = processes[number]
-        log.notice(
-            .workerReady, ["worker": LogValue(number), "object_pid": LogValue(process?.pid ?? 0)])
+        let fields: LogFields = ["worker": LogValue(number), "object_pid": LogValue(process?.pid ?? 0)]
+        if settings.isTold, !isAnnounced {
+            log.debug(.workerReady, fields)
+        } else {
+            log.notice(.workerReady, fields)
+        }
         settle(at: now)
         if pool.hasStarted { announceReady() }
     }

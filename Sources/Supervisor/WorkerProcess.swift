@@ -11,30 +11,29 @@ struct WorkerPlan: Sendable {
 
     /// Absolute path of dragoman-worker.
     let executable: String
-    /// The configuration's text and its file's name.
+    /// The configuration's text and the generation's secrets, as they are handed over.
     let text: [UInt8]
-    let name: String
+    let secrets: [UInt8]
     /// `NAME=value`, without the worker's own number.
     let environment: [String]
 
-    init(executable: String, text: [UInt8], name: String, configuration: Configuration) {
+    init(
+        executable: String, source: ConfigurationSource, overrides: ConfigurationOverrides,
+        secrets: HeldSecrets
+    ) {
         self.executable = executable
-        self.text = text
-        self.name = name
+        text = source.text
+        self.secrets = secrets.lines
         environment =
-            Self.kept(configuration.secretVariables) { name in getenv(name).map { String(cString: $0) } } + [
+            Self.kept { name in getenv(name).map { String(cString: $0) } } + overrides.variables + [
                 "\(Inherited.generationVariable)=\(Self.generation)",
-                "\(Inherited.configurationNameVariable)=\(name)",
+                "\(Inherited.configurationNameVariable)=\(source.name)",
             ]
     }
 
-    /// The variables a worker keeps: those of the contract, and those that name its secrets.
-    static func kept(_ secrets: [String], lookUp: (String) -> String?) -> [String] {
-        var seen: Set<String> = []
-        return (Inherited.keptVariables + secrets).compactMap { name in
-            guard seen.insert(name).inserted, let value = lookUp(name) else { return nil }
-            return "\(name)=\(value)"
-        }
+    /// The variables a worker keeps: those of the contract and no others.
+    static func kept(lookUp: (String) -> String?) -> [String] {
+        Inherited.keptVariables.compactMap { name in lookUp(name).map { "\(name)=\($0)" } }
     }
 
     /// Beside this program, or in ../libexec/dragoman relative to it; nil when in neither place.
@@ -47,18 +46,6 @@ struct WorkerPlan: Sendable {
         let folder = own[..<slash]
         return ["\(folder)/dragoman-worker", "\(folder)/../libexec/dragoman/dragoman-worker"]
             .first { access($0, X_OK) == 0 }
-    }
-}
-
-extension Configuration {
-    /// Names of environment variables that hold keys.
-    fileprivate var secretVariables: [String] {
-        var secrets = backends.compactMap(\.key)
-        if case .keys(let secret) = access { secrets.append(secret) }
-        return secrets.compactMap { secret in
-            guard case .environment(let name) = secret else { return nil }
-            return name
-        }
     }
 }
 
@@ -87,15 +74,10 @@ final class WorkerProcess {
 
     static func start(_ plan: WorkerPlan, number: Int, life: UInt32) throws(SystemFailure) -> WorkerProcess {
         let pair = try ControlPair.make()
-        // One file each: they would share the reading position otherwise.
-        let sealed = plan.text.withUnsafeBytes {
-            cs_sealed_file("dragoman-configuration", $0.baseAddress, $0.count)
-        }
-        guard let configuration = Descriptor(adopting: sealed) else {
-            throw SystemFailure("memfd_create", errno)
-        }
+        let configuration = try sealed("dragoman-configuration", plan.text)
+        let secrets = try sealed("dragoman-secrets", plan.secrets)
         var handle: Int32 = -1
-        let inherited = [pair.workerEnd.raw, configuration.raw]
+        let inherited = [pair.workerEnd.raw, configuration.raw, secrets.raw]
         let variables = plan.environment + ["\(Inherited.workerVariable)=\(number)"]
         let pid = withStrings(["dragoman-worker"]) { arguments in
             withStrings(variables) { environment in
@@ -117,6 +99,13 @@ final class WorkerProcess {
         return WorkerProcess(
             number: number, life: life, pid: pid, handle: owned,
             channel: SupervisorChannel(adopting: pair.keepSupervisorEnd()))
+    }
+
+    /// One file for each process: they would share the reading position otherwise.
+    private static func sealed(_ name: String, _ bytes: [UInt8]) throws(SystemFailure) -> Descriptor {
+        let file = bytes.withUnsafeBytes { cs_sealed_file(name, $0.baseAddress, $0.count) }
+        guard let descriptor = Descriptor(adopting: file) else { throw SystemFailure("memfd_create", errno) }
+        return descriptor
     }
 
     func kill() { _ = cs_pidfd_signal(handle.raw, SIGKILL) }

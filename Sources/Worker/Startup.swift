@@ -12,6 +12,8 @@ internal import Upstream
 struct Inheritance {
     private let channel: ChannelEnd
     private let configuration: HeldDescriptor?
+    private let secrets: HeldDescriptor?
+    private let inHand: HeldDescriptor?
 
     /// Nil when this process was not started by a supervisor.
     static func adopted() -> Inheritance? {
@@ -21,45 +23,49 @@ struct Inheritance {
         guard asked == 0, type == Int32(SOCK_SEQPACKET.rawValue),
             fcntl(Inherited.controlChannel, F_SETFD, FD_CLOEXEC) == 0
         else { return nil }
-        let held = ChannelEnd()
-        guard fcntl(Inherited.configuration, F_GETFD) >= 0,
-            let configuration = Descriptor(adopting: Inherited.configuration)
-        else { return Inheritance(channel: held, configuration: nil) }
-        return Inheritance(channel: held, configuration: HeldDescriptor(configuration))
+        return Inheritance(
+            channel: ChannelEnd(), configuration: held(Inherited.configuration),
+            secrets: held(Inherited.secrets), inHand: held(Inherited.inHand))
     }
 
-    /// Reads the configuration and what it names.
+    private static func held(_ number: Int32) -> HeldDescriptor? {
+        guard fcntl(number, F_GETFD) >= 0, fcntl(number, F_SETFD, FD_CLOEXEC) == 0,
+            let descriptor = Descriptor(adopting: number)
+        else { return nil }
+        return HeldDescriptor(descriptor)
+    }
+
+    /// Reads the configuration and the secrets. The supervisor has judged both; nothing is looked for again.
     func prepared() -> Prepared {
         let name = Self.variable(Inherited.configurationNameVariable) ?? "configuration"
-        let text: [UInt8]
-        do throws(SystemFailure) {
-            text = try configurationText()
-        } catch {
-            return .bad([Mistake(source: name, line: nil, key: "", text: "cannot be read: \(error.reason)")])
+        func bad(_ text: String) -> Prepared {
+            .bad([Mistake(source: name, line: nil, key: "", text: text)])
         }
-        let secrets = SecretSources.process
-        switch Configuration.parse(text, name: name, secrets: .required(secrets)) {
-        case .bad(let mistakes): return .bad(mistakes)
-        case .good(let configuration):
-            do throws(SecretFailure) {
-                let held = try HeldSecrets(configuration, secrets)
+        do throws(SystemFailure) {
+            let overrides = ConfigurationOverrides(inherited: Self.variable)
+            switch Configuration.parse(try bytes(of: configuration), name: name, overrides: overrides) {
+            case .bad(let mistakes): return .bad(mistakes)
+            case .good(let configuration):
+                guard let held = HeldSecrets(lines: try bytes(of: secrets), for: configuration) else {
+                    return bad("the secrets handed over are not those of the configuration")
+                }
                 return .good(
                     WorkerStart(
                         number: Self.variable(Inherited.workerVariable).flatMap { Int($0) } ?? 0,
                         configuration: configuration, secrets: held, log: Self.log(configuration),
                         channel: channel))
-            } catch {
-                return .bad([Mistake(source: name, line: nil, key: "", text: error.description)])
             }
+        } catch {
+            return bad("cannot be read: \(error.reason)")
         }
     }
 
-    private func configurationText() throws(SystemFailure) -> [UInt8] {
-        guard let descriptor = configuration?.raw else { return [] }
+    /// A memory file's whole content; nothing when it was not handed over.
+    private func bytes(of file: HeldDescriptor?) throws(SystemFailure) -> [UInt8] {
+        guard let descriptor = file?.raw else { return [] }
         var text: [UInt8] = []
         var part = [UInt8](repeating: 0, count: 16 << 10)
         while true {
-            // The open file is shared with the other workers of this generation, and so is its offset.
             let count = pread(descriptor, &part, part.count, text.count)
             if count < 0, errno == EINTR { continue }
             guard count >= 0 else { throw SystemFailure("pread", errno) }
@@ -93,27 +99,6 @@ final class ChannelEnd: Sendable {
 enum Prepared {
     case good(WorkerStart)
     case bad([Mistake])
-}
-
-/// The secrets that the configuration names, resolved once.
-struct HeldSecrets: Sendable {
-    /// Keys that clients may show; nil = none is asked for.
-    let access: AccessKeys?
-    /// By the backend's index in the configuration.
-    let backends: [SecretValue?]
-
-    init(_ configuration: Configuration, _ sources: SecretSources) throws(SecretFailure) {
-        if case .keys(let secret) = configuration.access {
-            access = try sources.accessKeys(secret)
-        } else {
-            access = nil
-        }
-        var keys: [SecretValue?] = []
-        for backend in configuration.backends {
-            if let secret = backend.key { keys.append(try sources.key(secret)) } else { keys.append(nil) }
-        }
-        backends = keys
-    }
 }
 
 /// Everything a worker needs to begin.

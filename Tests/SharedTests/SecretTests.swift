@@ -97,7 +97,7 @@ import Testing
         #expect(key(.file(blank)) == "file \(blank) is empty")
         #expect(
             key(.credential("k"))
-                == "credential k cannot be had: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)")
+                == "credential k is not available: CREDENTIALS_DIRECTORY is not set (see LoadCredential=)")
     }
 
     @Test func keysFile() throws {
@@ -116,7 +116,9 @@ import Testing
             }?.replacingPath(path)
         }
         #expect(problem("# none\n") == "file PATH holds no key (one per line)")
-        #expect(problem("a b\n") == "file PATH holds a line that is not one visible ASCII word")
+        let word = "is not one word of visible ASCII (comments need a line of their own)"
+        #expect(problem("# one\r\nsk-1\r\n\nsk-bob   # bob\n") == "file PATH line 4 \(word)")
+        #expect(problem(String(repeating: "k", count: 8193)) == "file PATH line 1 is longer than 8192 bytes")
         let many = (0...10_000).map { "k\($0)\n" }.joined()
         #expect(problem(many) == "file PATH holds more than 10000 keys")
     }
@@ -138,14 +140,76 @@ import Testing
             return found.map(\.description)
         }
         let none = Self.sources([:])
-        let unset =
-            "f:5: backends[0].key: expected a secret that can be used, found that variable NOT_SET is not set"
+        let unset = "f:5: backends[0].key: variable NOT_SET is not set"
         #expect(mistakes(.skip) == [])
         #expect(mistakes(.visible(none)) == [])
         #expect(mistakes(.required(none)).count == 3)
         #expect(mistakes(.required(none))[1] == unset)
         // What can be seen is judged all the same.
         #expect(mistakes(.visible(Self.sources(["NOT_SET": "two words"]))).count == 1)
+    }
+
+    @Test("a file that is not there is missing for everybody; one that may not be read is not")
+    func missingFile() {
+        let folder = Folder()
+        func mistakes(_ path: String) -> Int {
+            let text = "access: {keys: {file: \(path)}}\n"
+            let result = Configuration.parse(
+                Array(text.utf8), name: "f", secrets: .visible(Self.sources([:])))
+            guard case .bad(let found) = result else { return 0 }
+            return found.count
+        }
+        #expect(mistakes("\(folder.path)/none") == 1)
+        #expect(mistakes(folder.put("keys", "k\n")) == 0)
+    }
+
+    @Test("a file for which the service's own user has no right is named, with the way out")
+    func unreadableForService() {
+        func told(_ path: String) -> [String] {
+            var configuration = Configuration()
+            configuration.access = .keys(.file(path))
+            return SecretCheck.unreadableForService(in: configuration)
+        }
+        let folder = Folder()
+        #expect(
+            told(folder.put("keys", "k")).first?.contains("LoadCredential=NAME:\(folder.path)/keys") == true)
+        #expect(told("/etc/passwd").isEmpty)
+        #expect(told("/home/somebody/keys").isEmpty, "one that is not there is a mistake already")
+    }
+
+    @Test("secrets are read once, and reach a worker as they were then")
+    func handedOver() throws {
+        let folder = Folder()
+        let path = folder.put("keys", "one\n# no key\ntwo\n")
+        var configuration = Configuration()
+        configuration.access = .keys(.file(path))
+        configuration.backends = ["a", "b", "c"].map { Configuration.Backend(name: $0, url: "http://\($0)") }
+        configuration.backends[1].key = .environment("KEY")
+        configuration.backends[2].key = .environment("KEY")
+        let sources = Self.sources(["KEY": "sk-backend"]).readingOnce()
+        #expect(SecretCheck.required(sources).problems(of: configuration).isEmpty)
+        _ = folder.put("keys", "")
+        let held = try HeldSecrets(configuration, sources)
+        let received = try #require(HeldSecrets(lines: held.lines, for: configuration))
+        #expect(received == held)
+        #expect(received.access?.count == 2 && received.access?.contain("two".utf8) == true)
+        #expect(received.backends.map { $0?.revealed { $0 } } == [nil, "sk-backend", "sk-backend"])
+    }
+
+    static let foreignLines = [
+        "", "access\n", "access a b\n", "backend 0 k\n", "access k\n", "access k\nbackend 1 k\n",
+        "access k\nbackend x k\n", "access k\nbackend 0 k\nbackend 0 k\n", "access k\nbackend 0 \n",
+        "access k\nbackend 0 k\nother\n", "access \u{1}\nbackend 0 k\n",
+    ]
+
+    @Test("lines that are not this configuration's secrets are refused", arguments: foreignLines)
+    func foreign(lines: String) {
+        var configuration = Configuration()
+        configuration.access = .keys(.file("/k"))
+        configuration.backends = [Configuration.Backend(name: "a", url: "http://a")]
+        configuration.backends[0].key = .environment("KEY")
+        #expect(HeldSecrets(lines: Array("access k\nbackend 0 k\n".utf8), for: configuration) != nil)
+        #expect(HeldSecrets(lines: Array(lines.utf8), for: configuration) == nil)
     }
 }
 

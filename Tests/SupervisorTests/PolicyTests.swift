@@ -95,14 +95,18 @@ import Testing
         #expect(OpenFiles(slots: 1024, limit: 10).slots == 1)
     }
 
-    @Test("a worker keeps the contract's variables and those of its secrets, nothing else")
+    @Test("few open files are used, not reserved")
+    func fewOpenFiles() {
+        #expect([32, 64, 256, 512].map { OpenFiles(slots: 1024, limit: $0).slots } == [10, 24, 96, 192])
+    }
+
+    @Test("a worker keeps the contract's variables, nothing else: no secret, nor where one lies")
     func environment() {
         let all = [
             "PATH": "/bin", "HOME": "/h", "LISTEN_FDS": "1", "NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "1",
-            "GPU_KEY": "k", "OTHER": "x", "JOURNAL_STREAM": "8:1",
+            "GPU_KEY": "k", "CREDENTIALS_DIRECTORY": "/c", "OTHER": "x", "JOURNAL_STREAM": "8:1",
         ]
-        let kept = WorkerPlan.kept(["GPU_KEY", "PATH", "MISSING"]) { all[$0] }
-        #expect(kept == ["PATH=/bin", "HOME=/h", "JOURNAL_STREAM=8:1", "GPU_KEY=k"])
+        #expect(WorkerPlan.kept { all[$0] } == ["PATH=/bin", "HOME=/h", "JOURNAL_STREAM=8:1"])
     }
 
     @Test("where the admin socket lies and is looked for")
