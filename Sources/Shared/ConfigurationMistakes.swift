@@ -50,8 +50,8 @@ struct CrossRules {
                 (
                     "listen[\(index)]",
                     "expected a loopback address or unix: path under `access: loopback` (the default; "
-                        + "say `access: {keys: …}` or `access: open` to listen on others), "
-                        + "found \(ListenWord.written(address))"
+                        + "set `access: {keys: …}` or `access: open` in the configuration file to listen on "
+                        + "others), found \(ListenWord.written(address))"
                 ))
         }
     }
@@ -75,7 +75,7 @@ struct CrossRules {
                 found.append(
                     (
                         "backends[\(index)].name",
-                        "expected a name of its own, found \(backend.name), the name of backends[\(first)]"
+                        "duplicate name \(backend.name) (already used by backends[\(first)])"
                     ))
             } else {
                 names[backend.name.lowercased()] = index
@@ -93,8 +93,7 @@ struct CrossRules {
                 found.append(
                     (
                         "models[\(index)].match",
-                        "expected a pattern of its own, found that of models[\(first)], which always "
-                            + "matches first"
+                        "duplicate pattern \(YAMLNode.shown(rule.match)) (models[\(first)] always matches first)"
                     ))
             } else {
                 matches[rule.match.lowercased()] = index
@@ -152,7 +151,7 @@ extension Configuration {
     /// Ollama cuts prompts beyond its context window without a word over `/v1`, and the window cannot be
     /// set per request there (ollama#3839).
     public static func ollamaNote(_ name: String) -> String {
-        "backend \(name): Ollama silently cuts prompts that exceed its context window, which its /v1 cannot set; "
+        "backend \(name): Ollama silently truncates prompts beyond its context window, which its /v1 cannot set; "
             + "leave `dialect` out, or set OLLAMA_CONTEXT_LENGTH there (64k or more for Claude Code)"
     }
 }

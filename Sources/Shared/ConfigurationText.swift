@@ -51,11 +51,12 @@ extension Configuration {
     private func backendText(_ backend: Backend) -> String {
         var lines = [
             "name: \(quoted(backend.name))", "url: \(quoted(backend.url))", "type: \(backend.type.rawValue)",
-            "priority: \(backend.priority)", "weight: \(backend.weight)",
+            "priority: \(backend.priority)",
             "max_concurrent: \(backend.maxConcurrent.map(String.init) ?? "null")",
             "key: \(backend.key.map(written) ?? "null")", "dialect: \(backend.dialect.rawValue)",
             // Unquoted, `off` is false to other readers of YAML.
-            "think_tags: \(quoted(backend.thinkTags.rawValue))", "history: \(backend.history.rawValue)",
+            "think_tags: \(backend.thinkTags == .off ? quoted("off") : backend.thinkTags.rawValue)",
+            "history: \(backend.history.rawValue)",
             "tool_calls: \(backend.toolCalls.rawValue)",
         ]
         lines.append("hold_status: \(backend.holdStatus.map(TimeWord.written) ?? "null")")

@@ -3,7 +3,7 @@
 
 internal import Glibc
 
-/// Sizes such as `64KiB`, in bytes. Binary units (KiB, MiB, GiB), decimal ones (kB, MB, GB) and B.
+/// Sizes such as `64KiB`, in bytes. Binary units (KiB, MiB, GiB), decimal ones (kB, MB, GB), B or none.
 enum SizeWord {
     private static let units: [(name: String, bytes: Int)] = [
         ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10),
@@ -16,7 +16,7 @@ enum SizeWord {
             let (product, overflow) = count.multipliedReportingOverflow(by: bytes)
             return overflow ? nil : product
         }
-        return nil
+        return Digits.parse(text)
     }
 
     static func written(_ bytes: Int) -> String {
@@ -87,9 +87,10 @@ enum Digits {
     }
 }
 
-/// `host:port`, `[::1]:port`, `unix:/path`. Hosts are addresses: whoever binds them resolves no names.
+/// `host:port`, `[::1]:port`, `unix:/path`, or a port of 127.0.0.1 (`8484`, `:8484`). Hosts are addresses: whoever
+/// binds them resolves no names.
 enum ListenWord {
-    static let expected = "host:port, [::1]:port or unix:/path"
+    static let expected = "host:port, a port of 127.0.0.1, [::1]:port or unix:/path"
 
     static func parse(_ text: String) -> Configuration.ListenAddress? {
         if text.hasPrefix("unix:") {
@@ -99,6 +100,9 @@ enum ListenWord {
                 !path.hasSuffix("/")
             else { return nil }
             return .unix(path: String(path))
+        }
+        if let port = Digits.parse(text.hasPrefix(":") ? text.dropFirst() : text[...]) {
+            return UInt16(exactly: port).map { .tcp(host: "127.0.0.1", port: $0) }
         }
         guard let colon = text.lastIndex(of: ":"),
             let port = Digits.parse(text[text.index(after: colon)...]), let port = UInt16(exactly: port)

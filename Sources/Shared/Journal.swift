@@ -54,3 +54,22 @@ enum Journal {
         } ? address : nil
     }
 }
+
+/// Lines for stderr from before there is a log.
+public enum StandardError {
+    /// With their priority where the journal reads stderr: without it they would pass for information
+    /// (sd-daemon(3)).
+    public static func asError(_ text: String) -> String { isJournal ? prefixed(text) : text }
+
+    static func prefixed(_ text: String) -> String {
+        text.split(separator: "\n").map { "<\(LogLevel.error.rawValue)>\($0)" }.joined(separator: "\n")
+    }
+
+    private static var isJournal: Bool {
+        var facts = stat()
+        guard fstat(STDERR_FILENO, &facts) == 0 else { return false }
+        return Journal.isStream(
+            variable: getenv("JOURNAL_STREAM").map { String(cString: $0) }, device: UInt64(facts.st_dev),
+            inode: UInt64(facts.st_ino))
+    }
+}

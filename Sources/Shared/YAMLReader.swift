@@ -204,12 +204,17 @@ extension YAMLReader {
             // The reader knows only an offset.
             let before = bytes.prefix(parser.pointee.problem_offset)
             let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
-            return YAMLFailure(line: line, text: "expected UTF-8 text, found a problem: \(problem)")
+            return YAMLFailure(line: line, text: "not UTF-8 text: \(problem)")
         case YAML_MEMORY_ERROR:
             return YAMLFailure(line: 1, text: "out of memory")
         default:
             let line = Int(clamping: parser.pointee.problem_mark.line) + 1
-            return YAMLFailure(line: line, text: "expected YAML, found a problem: \(problem)")
+            let lines = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            let indentation = lines.dropFirst(line - 1).first?.prefix { $0 == 0x20 || $0 == 0x09 } ?? []
+            if indentation.contains(0x09) {
+                return YAMLFailure(line: line, text: "not valid YAML: a tab; YAML is indented with spaces")
+            }
+            return YAMLFailure(line: line, text: "not valid YAML: \(problem)")
         }
     }
 }

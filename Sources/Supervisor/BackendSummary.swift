@@ -1,5 +1,5 @@
-// The backends as a worker reports them, for people. Read only by `dragoman status` and, when run by hand,
-// for the lines on the terminal: as a service the supervisor passes the report on unread.
+// The backends as a worker reports them, for people: `dragoman status`, the service's status line, and the lines on
+// a terminal. Whatever the report says, reading it decides nothing.
 
 import JSON
 
@@ -40,6 +40,24 @@ struct BackendSummary: Equatable {
         let chosen = node["default_model"]?.string
         defaultModel = chosen
         defaultContext = node["default_context"]?.int ?? models.first { $0.id == chosen }?.context
+    }
+
+    /// What a worker's report says; nothing when it cannot be read.
+    static func all(in report: String) -> [BackendSummary] {
+        guard let document = try? JSONDocument(parsing: Array(report.utf8)) else { return [] }
+        return JSONNode?.some(document.root).items.map(BackendSummary.init)
+    }
+
+    /// Backends named in the status line before it says how many more there are.
+    private static let namedBackends = 4
+
+    /// All of them in a few words, such as `gpu1 up, laptop down`; a demo is named as such.
+    static func line(of all: [BackendSummary]) -> String {
+        let named = all.prefix(namedBackends).map {
+            $0.isDemo ? "no backend, using the demo" : "\($0.name) \($0.state)"
+        }
+        let more = all.count > named.count ? ["\(all.count - named.count) more"] : []
+        return Wording.shown((named + more).joined(separator: ", "))
     }
 
     var isDemo: Bool { type == "demo" }

@@ -29,6 +29,7 @@ enum SupervisorMain {
                     configuration, ConfigurationOverrides(listen: listen, workers: workers))
             case .check(let configuration): return CheckCommand.run(configuration)
             case .status(let json): return StatusCommand.run(json: json)
+            case .translate(let words): return translate(words)
             case .version:
                 say("dragoman \(dragomanVersion)")
                 return ExitStatus.success
@@ -37,9 +38,22 @@ enum SupervisorMain {
                 return ExitStatus.success
             }
         } catch {
-            complain("\(error.text)\n\n\(Command.usage)")
+            complain("\(error.text) (see `dragoman --help`)")
             return ExitStatus.usage
         }
+    }
+
+    /// The worker's own command, found without knowing where its program lies.
+    private static func translate(_ words: [String]) -> Int32 {
+        guard let executable = WorkerPlan.findExecutable() else {
+            complain("dragoman-worker is neither beside this program nor in ../libexec/dragoman")
+            return ExitStatus.unavailable
+        }
+        let all = ["dragoman-worker", "translate"] + words
+        var arguments: [UnsafeMutablePointer<CChar>?] = all.map { strdup($0) } + [nil]
+        execv(executable, &arguments)
+        complain("\(executable): \(errorText(errno))")
+        return ExitStatus.osError
     }
 }
 
@@ -47,10 +61,10 @@ enum SupervisorMain {
 func say(_ text: String) { put(text, STDOUT_FILENO) }
 
 /// A line for stderr, before there is a log or of commands that end.
-func complain(_ text: String) { put("dragoman: " + text, STDERR_FILENO) }
+func complain(_ text: String) { complainPlainly("dragoman: " + text) }
 
 /// The same without the program's name.
-func complainPlainly(_ text: String) { put(text, STDERR_FILENO) }
+func complainPlainly(_ text: String) { put(StandardError.asError(text), STDERR_FILENO) }
 
 private func put(_ text: String, _ descriptor: Int32) {
     var rest = Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...]

@@ -2,7 +2,6 @@
 // and what to type next. A service says nothing here. Holds: never waits; what finds no room is dropped.
 
 import Glibc
-import JSON
 import Shared
 
 final class Progress {
@@ -12,9 +11,9 @@ final class Progress {
     private var isReady = false
     private var base: String?
     private var latest: [BackendSummary]?
-    private var saidBackends: [String]?
+    private var saidBackends: [String] = []
     private var hasHinted = false
-    private var saidContext: Int?
+    private var saidModel: [String] = []
 
     init(
         isOn: Bool, access: Configuration.Access, write: @escaping (String) -> Void = Progress.toTerminal
@@ -26,9 +25,7 @@ final class Progress {
 
     func starting(configuration name: String, workers: Int) {
         let source = name.isEmpty ? "built-in defaults" : name
-        put([
-            "dragoman \(dragomanVersion): \(workers) worker\(workers == 1 ? "" : "s"), configuration: \(source)"
-        ])
+        put(["dragoman \(dragomanVersion), \(Wording.count(workers, "worker")), configuration: \(source)"])
     }
 
     func ready(_ doors: Doors) {
@@ -44,53 +41,61 @@ final class Progress {
     }
 
     /// A worker's report of its backends.
-    func backends(_ json: String) {
-        guard isOn, let document = try? JSONDocument(parsing: Array(json.utf8)) else { return }
-        latest = JSONNode?.some(document.root).items.map(BackendSummary.init)
+    func backends(_ summaries: [BackendSummary]) {
+        guard isOn else { return }
+        latest = summaries
         show()
     }
 
-    func stopping() { put(["stopping; streams may finish (once more to end at once)"]) }
+    func stopping() { put(["stopping; waiting for open streams (press Ctrl-C again to quit now)"]) }
 
     /// Once ready and once the backends have been asked, and again what has changed since.
     private func show() {
-        guard isReady, let latest, !latest.contains(where: \.isUnknown) else { return }
-        let lines = latest.map { "backend \($0.line)" }
-        if lines != saidBackends {
-            put(lines.isEmpty ? ["no backend answers"] : lines.filter { saidBackends?.contains($0) != true })
-            saidBackends = lines
-        }
+        // Between the demo and the first backend there is a moment with neither: nothing to tell.
+        guard isReady, let latest, !latest.isEmpty, !latest.contains(where: \.isUnknown) else { return }
+        let lines = latest.map(Self.line)
+        put(lines.filter { !saidBackends.contains($0) }.flatMap { Wording.wrapped($0, indent: 2) })
+        saidBackends = lines
         guard let base else { return }
         let best = latest.first { $0.isUsable }
-        let context = best?.defaultContext
+        let model = best.map(Self.modelLines) ?? []
         if !hasHinted {
-            put(["", Self.hints(base: base, access: access, context: context).joined(separator: "\n"), ""])
-        } else if let best, let context, context != saidContext {
-            put([Self.contextHint(context) + "   # \(best.name) answers now"])
+            put([""] + Self.hints(base: base, access: access, model: model) + [""])
+        } else if let best, !model.isEmpty, model != saidModel {
+            put(["\(best.name) answers now; for Claude Code:"] + model)
         }
         hasHinted = true
-        saidContext = context ?? saidContext
+        if !model.isEmpty { saidModel = model }
     }
 
-    private static func contextHint(_ tokens: Int) -> String {
-        "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=\(tokens)"
+    private static func line(_ summary: BackendSummary) -> String {
+        summary.isDemo
+            ? "no model server on the usual ports; the built-in demo answers until one appears"
+            : "backend \(summary.line)"
+    }
+
+    /// Claude Code takes the window only for a model that it does not know by name.
+    static func modelLines(_ best: BackendSummary) -> [String] {
+        guard let model = best.defaultModel else { return [] }
+        let window = best.defaultContext.map { ["  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=\($0)"] } ?? []
+        return ["  export ANTHROPIC_MODEL=\(Wording.shellWord(model))"] + window
     }
 
     /// What to type to use it. Pure.
-    static func hints(base: String, access: Configuration.Access, context: Int?) -> [String] {
+    static func hints(base: String, access: Configuration.Access, model: [String]) -> [String] {
         let keyed: Bool
         if case .keys = access { keyed = true } else { keyed = false }
-        var lines = [
-            "Claude Code, in another terminal:", "  export ANTHROPIC_BASE_URL=\(base)",
+        let key = keyed ? [#"    -H 'x-api-key: one of your keys' \"#] : []
+        return [
+            "For Claude Code, in another terminal:", "  export ANTHROPIC_BASE_URL=\(base)",
             "  export ANTHROPIC_AUTH_TOKEN=\(keyed ? "'one of your keys'" : "dragoman")",
+        ] + model + [
+            "  export CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY=1", "  claude", "Or try it:",
+            #"  curl \#(base)/v1/messages \"#, #"    -H 'content-type: application/json' \"#,
+        ] + key + [
+            #"    -d '{"model":"claude","max_tokens":200,"#,
+            #"         "messages":[{"role":"user","content":"Hello"}]}'; echo"#,
         ]
-        if let context { lines.append(contextHint(context)) }
-        lines += ["  claude", "or try it:"]
-        let key = keyed ? " -H 'x-api-key: one of your keys'" : ""
-        lines.append(
-            "  curl \(base)/v1/messages -H 'content-type: application/json'\(key) -d "
-                + #"'{"model":"claude","max_tokens":200,"messages":[{"role":"user","content":"Hello"}]}'"#)
-        return lines
     }
 
     /// The URL that leads to a listener from this machine; nil for Unix sockets.
@@ -106,7 +111,7 @@ final class Progress {
 
     private func put(_ lines: [String]) {
         guard isOn, !lines.isEmpty else { return }
-        write(lines.map { $0 + "\n" }.joined())
+        write(lines.map { Wording.shown($0) + "\n" }.joined())
     }
 
     private static func toTerminal(_ text: String) {

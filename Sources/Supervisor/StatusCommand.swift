@@ -12,20 +12,32 @@ enum StatusCommand {
 
     static func run(json: Bool) -> Int32 {
         let variable = { (name: String) in getenv(name).map { String(cString: $0) } }
-        var tried: [String] = []
         for path in AdminPath.candidates(user: geteuid(), variable: variable) {
             switch ask(path) {
             case .success(let answer): return show(answer, json: json)
             case .failure(let failure):
-                if failure.code == EACCES {
-                    complain("\(path) answers only root and the daemon's own user: try sudo dragoman status")
+                switch failure.code {
+                case EACCES:
+                    complain(
+                        "\(path) answers only root and the daemon's own user: try `sudo dragoman status`")
+                    return ExitStatus.unavailable
+                // Nobody has made it, or nobody listens there any more.
+                case ENOENT, ENOTDIR, ECONNREFUSED: continue
+                default:
+                    complain("the daemon does not answer on \(path): \(failure.reason)")
                     return ExitStatus.unavailable
                 }
-                tried.append("\(path): \(failure.reason)")
             }
         }
-        complain("no running daemon answers (\(tried.joined(separator: "; ")))")
+        complain(notRunning(socketListens: ServiceSocket.isListening))
         return ExitStatus.unavailable
+    }
+
+    static func notRunning(socketListens: Bool) -> String {
+        socketListens
+            ? "not running; dragoman.socket is listening and starts it with the first connection"
+            : "not running; start it with `dragoman serve`, or as a service with "
+                + "`systemctl enable --now dragoman.socket`"
     }
 
     private static func ask(_ path: String) -> Result<[UInt8], SystemFailure> {
@@ -75,6 +87,9 @@ enum StatusCommand {
 
     static func table(_ root: JSONNode) -> String {
         func number(_ node: JSONNode?) -> String { "\(node?.int ?? 0)" }
+        func count(_ name: StaticString, _ word: String) -> String {
+            Wording.count(root[name]?.int ?? 0, word)
+        }
         func age(_ node: JSONNode?) -> String { Duration.seconds(node?.int ?? 0).brief }
         var lines = [
             "dragoman \(root["version"]?.string ?? "?"), pid \(number(root["pid"])), "
@@ -84,24 +99,29 @@ enum StatusCommand {
             lines.append("listening   \(listener["address"]?.string ?? "?")")
         }
         lines.append(
-            "connections \(number(root["connections"])), exchanges in flight \(number(root["exchanges"])), "
-                + "waiting \(number(root["lobby"])), served \(number(root["served"])), "
-                + "failed \(number(root["failed"])), restarts \(number(root["restarts"]))")
+            "now         \(count("connections", "connection")), \(count("exchanges", "exchange")) in flight, "
+                + "\(number(root["lobby"])) waiting for a slot")
+        lines.append(
+            "since start \(number(root["served"])) served, \(number(root["failed"])) failed, "
+                + "\(count("restarts", "worker restart"))")
+        let heads = ["pid", "state", "for", "connections", "in flight", "served", "failed", "restarts"]
+        var rows = [["worker"] + heads]
         for worker in root["workers"].items {
-            lines.append(
-                "worker \(number(worker["number"]))    pid \(number(worker["pid"])), "
-                    + "\(worker["state"]?.string ?? "?") for \(age(worker["age_seconds"])), "
-                    + "connections \(number(worker["connections"])), "
-                    + "exchanges \(number(worker["exchanges"])), served \(number(worker["served"])), "
-                    + "failed \(number(worker["failed"])), restarts \(number(worker["restarts"]))")
+            let figures: [StaticString] = ["connections", "exchanges", "served", "failed", "restarts"]
+            rows.append(
+                [
+                    number(worker["number"]), number(worker["pid"]), worker["state"]?.string ?? "?",
+                    age(worker["age_seconds"]),
+                ] + figures.map { number(worker[$0]) })
         }
+        lines += Wording.columns(rows)
         let backends = root["backends"].items
         if backends.isEmpty { lines.append("backend     none known yet") }
         for backend in backends {
             let summary = BackendSummary(backend)
-            lines.append("backend     " + summary.line)
-            lines += summary.learnt.map { "  learnt    \($0)" }
+            lines += Wording.wrapped("backend     " + summary.line, indent: 12)
+            for fact in summary.learnt { lines += Wording.wrapped("  learnt    " + fact, indent: 12) }
         }
-        return lines.joined(separator: "\n")
+        return lines.map(Wording.shown).joined(separator: "\n")
     }
 }

@@ -31,6 +31,8 @@ struct StatusReport {
     let connections: Int
     let lobby: Int
     let backends: String
+    /// The same in a few words.
+    let backendsLine: String
 
     var restarts: Int { workers.reduce(0) { $0 + $1.restarts } }
     var serving: Int { workers.count { $0.state == "serving" } }
@@ -41,11 +43,13 @@ struct StatusReport {
 
     /// One line for STATUS=.
     var line: String {
-        var line = "\(serving)/\(workers.count) workers serving, \(connections) connections, "
-        line += "\(exchanges) exchanges in flight, \(total.served) served"
+        var line =
+            "\(serving)/\(workers.count) workers serving, \(Wording.count(connections, "connection")), "
+        line += "\(Wording.count(Int(clamping: exchanges), "exchange")) in flight, \(total.served) served"
         if total.failed > 0 { line += " (\(total.failed) failed)" }
         if lobby > 0 { line += ", \(lobby) waiting for a slot" }
-        if restarts > 0 { line += ", \(restarts) restarts" }
+        if restarts > 0 { line += ", \(Wording.count(restarts, "restart"))" }
+        if !backendsLine.isEmpty { line += "; \(backendsLine)" }
         return state == "running" ? line : "\(state): \(line)"
     }
 
@@ -129,7 +133,8 @@ extension Supervisor {
         return StatusReport(
             pid: getpid(), state: stateName, uptimeSeconds: now.since(started).wholeSeconds,
             listeners: doors.clients.map { .init(name: $0.name, address: $0.address) }, workers: workers,
-            connections: intake.used, lobby: intake.waiting, backends: backends)
+            connections: intake.used, lobby: intake.waiting, backends: backends,
+            backendsLine: backendsLine)
     }
 
     private var stateName: String {

@@ -43,6 +43,7 @@ final class Supervisor {
     /// just started has not asked them yet.
     private var reports: [UInt32: String] = [:]
     private(set) var backends = "[]"
+    private(set) var backendsLine = ""
 
     let signals: Descriptor
     private var lastLife: UInt32 = 0
@@ -229,7 +230,9 @@ final class Supervisor {
         // Without any worker the last report is the best there is.
         guard let shown = reports.min(by: { $0.key < $1.key })?.value, shown != backends else { return }
         backends = shown
-        progress.backends(shown)
+        let summaries = BackendSummary.all(in: shown)
+        backendsLine = BackendSummary.line(of: summaries)
+        progress.backends(summaries)
     }
 
     /// The process has ended: first all it has still said, then its death.

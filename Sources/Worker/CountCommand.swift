@@ -29,6 +29,10 @@ enum CountCommand {
 
     /// - Parameter words: what stands behind `count`.
     static func run(_ words: [String]) -> Never {
+        if words.contains("--help") || words.contains("-h") {
+            let isWritten = TranslateCommand.write(Array((usage + "\n").utf8), to: STDOUT_FILENO)
+            exit(isWritten ? 0 : TranslateCommand.brokenOutput)
+        }
         if let option = words.first(where: { $0.hasPrefix("-") && $0 != "-" }) {
             TranslateCommand.say(["unknown option \(option)", usage])
             exit(TranslateCommand.usage)

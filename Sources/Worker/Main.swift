@@ -20,15 +20,23 @@ enum WorkerMain {
         let words = Array(CommandLine.arguments.dropFirst())
         switch words {
         case []: serve()
+        case ["--help"], ["-h"], ["help"]: print(help)
         case ["--version"]: print("dragoman-worker \(dragomanVersion)")
         case _ where words.first == "translate": TranslateCommand.run(Array(words.dropFirst()))
         case _ where words.first == "count": CountCommand.run(Array(words.dropFirst()))
         default:
             end(
-                "dragoman-worker knows --version, `translate` and `count`; to serve, start `dragoman` instead",
+                "dragoman-worker: unknown argument (see --help); to serve, start `dragoman` instead",
                 usage)
         }
     }
+
+    private static let help = """
+        dragoman-worker is started by `dragoman` to serve. By hand:
+        \(TranslateArguments.usage)
+        \(CountCommand.usage)
+        usage: dragoman-worker --version | --help
+        """
 
     private static func serve() {
         let ignored = [SIGPIPE, SIGINT, SIGTERM, SIGHUP] + [SIGTTOU, SIGTTIN, SIGTSTP]
@@ -63,7 +71,7 @@ enum WorkerMain {
     }
 
     private static func end(_ message: String, _ status: Int32) -> Never {
-        let text = message + "\n"
+        let text = StandardError.asError(message) + "\n"
         _ = write(STDERR_FILENO, text, text.utf8.count)
         exit(status)
     }

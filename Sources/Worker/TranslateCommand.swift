@@ -117,6 +117,9 @@ enum TranslateCommand {
 
     /// - Parameter words: what stands behind `translate`.
     static func run(_ words: [String]) -> Never {
+        if words.contains("--help") || words.contains("-h") {
+            exit(write(Array((TranslateArguments.usage + "\n").utf8), to: STDOUT_FILENO) ? 0 : brokenOutput)
+        }
         let arguments: TranslateArguments
         do throws(TranslateMistake) { arguments = try TranslateArguments(words) } catch {
             say([error.text, TranslateArguments.usage])

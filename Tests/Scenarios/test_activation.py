@@ -99,7 +99,7 @@ def test_status_counts_the_workers_and_what_they_do() -> None:
         with daemon.client.connect() as connection:
             connection.request("GET", "/health")
             assert connection.response().status == 200
-            daemon.ear.wait("one connection", lambda notice: "1 connections" in notice.pairs.get("STATUS", ""))
+            daemon.ear.wait("one connection", lambda notice: "1 connection," in notice.pairs.get("STATUS", ""))
 
 
 def test_the_watchdog_is_fed_only_when_asked_for() -> None:

@@ -178,11 +178,10 @@ import Testing
                     url: "http://h/x"
                     type: auto
                     priority: 100
-                    weight: 1
                     max_concurrent: null
                     key: {env: "KEY"}
                     dialect: auto
-                    think_tags: "auto"
+                    think_tags: auto
                     history: keep
                     tool_calls: parallel
                     hold_status: null
@@ -215,7 +214,10 @@ import Testing
     @Test(arguments: ["", "s", "10", "-1s", "1.5s", "1s ", " 1s", "1S", "1ms1s", "1s1s", "٣s", "1e3s"])
     func noTime(_ text: String) { #expect(TimeWord.parse(text) == nil) }
 
-    @Test(arguments: [("32MiB", 33_554_432), ("1kB", 1000), ("7B", 7), ("1GiB", 1_073_741_824), ("0B", 0)])
+    @Test(arguments: [
+        ("32MiB", 33_554_432), ("1kB", 1000), ("7B", 7), ("1GiB", 1_073_741_824), ("0B", 0),
+        ("33000000", 33_000_000),
+    ])
     func sizes(_ text: String, _ bytes: Int) {
         #expect(SizeWord.parse(text) == bytes)
         #expect(SizeWord.parse(SizeWord.written(bytes)) == bytes)
@@ -228,6 +230,41 @@ import Testing
     ])
     func loopback(_ host: String, _ expected: Bool) {
         #expect(Configuration.ListenAddress.tcp(host: host, port: 1).isLoopback == expected)
+    }
+
+    @Test("a port alone is one of this machine", arguments: ["8484", ":8484", "127.0.0.1:8484"])
+    func port(_ text: String) {
+        #expect(ListenWord.parse(text) == .tcp(host: "127.0.0.1", port: 8484))
+    }
+
+    @Test("what the command line said reaches a worker as it was typed")
+    func overridesHandedOver() {
+        for overrides in [
+            ConfigurationOverrides(), .init(listen: ["8484", "unix:/run/a b=c"], workers: "3"),
+        ] {
+            let variables = Dictionary(
+                uniqueKeysWithValues: overrides.variables.map { variable in
+                    let parts = variable.split(separator: "=", maxSplits: 1)
+                    return (String(parts[0]), String(parts[1]))
+                })
+            #expect(ConfigurationOverrides(inherited: { variables[$0] }) == overrides)
+        }
+    }
+
+    @Test("what only `check` says")
+    func hints() throws {
+        #expect(Configuration().hints.isEmpty)
+        let hints = try Self.good(
+            """
+            listen: [":1"]
+            backends: [{name: gpu1, url: 'http://h'}]
+            models:
+              - {match: a, use: nope/qwen}
+              - {match: b, use: gpu1/qwen}
+              - {match: c, use: qwen}
+            """
+        ).hints
+        #expect(hints.map { $0.prefix(14) } == ["listen is igno", "models[0].use:"])
     }
 
     @Test func notes() throws {

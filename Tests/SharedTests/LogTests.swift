@@ -103,6 +103,11 @@ import Testing
     func journalStream(_ variable: String?, _ expected: Bool) {
         #expect(Journal.isStream(variable: variable, device: 8, inode: 42) == expected)
     }
+
+    @Test("lines from before there is a log have their priority, each of them")
+    func prefixed() {
+        #expect(StandardError.prefixed("f:1: a\nf:2: b\n") == "<3>f:1: a\n<3>f:2: b")
+    }
 }
 
 /// With real descriptors.

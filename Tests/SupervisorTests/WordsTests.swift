@@ -20,6 +20,9 @@ import Testing
         (["check", "--config=/x=y"], .check(configuration: "/x=y")), (["check"], .check(configuration: nil)),
         (["status"], .status(json: false)), (["status", "--json"], .status(json: true)),
         (["--version"], .version), (["serve", "--help"], .help), (["-h"], .help), (["help"], .help),
+        (["-v"], .version), (["help", "serve"], .help),
+        (["check", "/etc/f"], .check(configuration: "/etc/f")),
+        (["translate", "--help", "-"], .translate(["--help", "-"])), (["translate"], .translate([])),
     ]
 
     @Test("what is understood", arguments: good)
@@ -29,10 +32,13 @@ import Testing
 
     static let bad: [([String], String)] = [
         (["reload"], "not supported in this version"), (["doctor"], "not supported in this version"),
-        (["dance"], "unknown command"), (["--listen"], "needs a value"), (["--frobnicate"], "does not know"),
-        (["status", "--config", "x"], "does not know"), (["serve", "extra"], "does not know"),
-        (["--config", "a", "--config", "b"], "twice"), (["status", "--json=yes"], "does not know"),
-        (["--workers", "1", "--workers", "2"], "twice"),
+        (["dance"], "unknown command `dance`"), (["stauts"], "did you mean `status`?"),
+        (["--listen"], "needs a value"), (["--frobnicate"], "unknown option `--frobnicate` for `serve`"),
+        (["status", "--config", "x"], "unknown option `--config` for `status`"),
+        (["serve", "extra"], "unknown argument `extra` for `serve`"),
+        (["--config", "a", "--config", "b"], "twice"), (["status", "--json=yes"], "unknown argument `=yes`"),
+        (["--workers", "1", "--workers", "2"], "twice"), (["check", "a", "b"], "one file"),
+        (["check", "--config", "a", "b"], "one file"), (["help", "dance"], "unknown argument"),
     ]
 
     @Test("what is refused, and why", arguments: bad)
@@ -40,6 +46,9 @@ import Testing
         let mistake = #expect(throws: UsageMistake.self) { try Command.parse(arguments) }
         #expect(mistake?.text.contains(reason) == true, "\(mistake?.text ?? "")")
     }
+
+    @Test("the help fits into a terminal")
+    func help() { #expect(Command.usage.split(separator: "\n").allSatisfy { $0.count <= Wording.width }) }
 }
 
 @Suite("Texts") struct TextTests {
@@ -63,46 +72,73 @@ import Testing
         #expect(text(nil) == "never")
     }
 
-    @Test("the lines for Claude Code name the window when it is known, and never a key")
-    func hints() {
-        let open = Progress.hints(base: "http://127.0.0.1:8484", access: .loopback, context: 32_768)
-        #expect(open.contains("  export ANTHROPIC_BASE_URL=http://127.0.0.1:8484"))
-        #expect(open.contains("  export ANTHROPIC_AUTH_TOKEN=dragoman"))
-        #expect(open.contains("  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=32768"))
-        let keyed = Progress.hints(base: "http://h", access: .keys(.environment("K")), context: nil)
-        #expect(!keyed.contains { $0.contains("MAX_CONTEXT") })
-        #expect(keyed.contains { $0.contains("one of your keys") })
+    private static func summary(_ json: String) throws -> BackendSummary {
+        BackendSummary(try JSONDocument(parsing: Array(json.utf8)).root)
+    }
+
+    @Test("the lines for Claude Code name model and window, fit into a terminal, and never show a key")
+    func hints() throws {
+        let best = try Self.summary(
+            #"{"type":"ollama","state":"up","default_model":"qwen3:8b","default_context":40960}"#)
+        let open = Progress.hints(
+            base: "http://127.0.0.1:8484", access: .loopback, model: Progress.modelLines(best))
+        #expect(
+            open.filter { $0.contains("export ") } == [
+                "  export ANTHROPIC_BASE_URL=http://127.0.0.1:8484", "  export ANTHROPIC_AUTH_TOKEN=dragoman",
+                "  export ANTHROPIC_MODEL=qwen3:8b", "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=40960",
+                "  export CLAUDE_CODE_ENABLE_GATEWAY_MODEL_DISCOVERY=1",
+            ])
+        #expect(open.allSatisfy { $0.count <= Wording.width })
+        // With the demo alone: a model that is to come is not known yet.
+        let keyed = Progress.hints(base: "http://h", access: .keys(.environment("K")), model: [])
+        #expect(!keyed.contains { $0.contains("MAX_CONTEXT") || $0.contains("ANTHROPIC_MODEL") })
+        #expect(keyed.count { $0.contains("one of your keys") } == 2)
+    }
+
+    @Test("a model's name is a word for the shell, whatever the backend calls it")
+    func shellWords() {
+        #expect(
+            ["a/b:c-1.5@x", "a b", "x;reboot", "it's", "$(id)", ""].map(Wording.shellWord) == [
+                "a/b:c-1.5@x", "'a b'", "'x;reboot'", #"'it'\''s'"#, "'$(id)'", "''",
+            ])
+        #expect(Wording.shown("a\u{1b}[31mb\u{202e}c\n") == "a?[31mb?c?")
     }
 
     @Test("a terminal is told of backends once, and later only what has changed")
-    func progress() {
+    func progress() throws {
         func json(_ name: String, _ state: String, _ window: Int) -> String {
             #"{"name":"\#(name)","url":"u","type":"vllm","state":"\#(state)","#
                 + #""models":[{"id":"m","context":\#(window)}],"default_model":"m"}"#
         }
+        let demo = #"{"name":"demo","type":"demo","state":"demo","default_model":"demo"}"#
         var told: [String] = []
         let progress = Progress(isOn: true, access: .loopback) { told.append($0) }
         func said(_ reports: String...) -> [String] {
             told = []
-            for report in reports { progress.backends("[\(report)]") }
+            for report in reports { progress.backends(BackendSummary.all(in: "[\(report)]")) }
             return told.flatMap { $0.split(separator: "\n").map(String.init) }
         }
-        #expect(said(json("a", "up", 1)).isEmpty)
+        #expect(said(demo).isEmpty)
         progress.ready(["127.0.0.1:1"], base: "http://127.0.0.1:1")
-        #expect(told.joined().contains("listening on 127.0.0.1:1\n"))
-        #expect(told.joined().contains("backend a u (vllm) is up: m (1 tokens)\n"))
-        #expect(told.joined().contains("export CLAUDE_CODE_MAX_CONTEXT_TOKENS=1\n"))
+        #expect(told.joined().contains("listening on 127.0.0.1:1\nno model server on"))
+        #expect(!told.joined().contains("ANTHROPIC_MODEL"))
+        #expect(told.allSatisfy { $0.split(separator: "\n").allSatisfy { $0.count <= Wording.width } })
+        // The demo leaves before the first backend's report comes: that is not news.
+        #expect(
+            said("", json("a", "up", 1)) == [
+                "backend a u (vllm) is up: m (1 tokens)", "a answers now; for Claude Code:",
+                "  export ANTHROPIC_MODEL=m", "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=1",
+            ])
         // One more, of less preference: only that.
         #expect(
             said(json("a", "up", 1) + "," + json("b", "up", 2)) == ["backend b u (vllm) is up: m (2 tokens)"])
-        // Another one answers: its window, not all the lines again.
+        // Another one answers: its model and window, not all the lines again.
         #expect(
             said(json("a", "down", 1) + "," + json("b", "up", 2)) == [
-                "backend a u (vllm) is down: no reason known",
-                "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=2   # b answers now",
+                "backend a u (vllm) is down: no reason known", "b answers now; for Claude Code:",
+                "  export ANTHROPIC_MODEL=m", "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=2",
             ])
-        #expect(said("") == ["no backend answers"])
-        #expect(said("", "").isEmpty)
+        #expect(said("", json("a", "down", 1) + "," + json("b", "up", 2)).isEmpty)
     }
 
     private func report(backends: String) -> StatusReport {
@@ -123,15 +159,49 @@ import Testing
                 .init(
                     number: 1, pid: 0, state: "restarting", ageSeconds: 0, restarts: 1, figures: .init(),
                     total: .init()),
-            ], connections: 4, lobby: 3, backends: backends)
+            ], connections: 4, lobby: 3, backends: backends,
+            backendsLine: BackendSummary.line(of: BackendSummary.all(in: backends)))
     }
 
-    @Test("the status line has the real numbers")
+    @Test("the status line has the real numbers and the backends")
     func statusLine() {
         #expect(
             report(backends: "[]").line
-                == "1/2 workers serving, 4 connections, 1 exchanges in flight, 105 served (2 failed), "
+                == "1/2 workers serving, 4 connections, 1 exchange in flight, 105 served (2 failed), "
                 + "3 waiting for a slot, 3 restarts")
+        func line(_ backends: String) -> Substring {
+            report(backends: backends).line.split(separator: ";")[1]
+        }
+        #expect(line(#"[{"name":"demo","type":"demo","state":"demo"}]"#) == " no backend, using the demo")
+        let many = (0..<6).map { #"{"name":"b\#($0)","type":"vllm","state":"\#($0 < 2 ? "up" : "down")"}"# }
+        #expect(
+            line("[\(many.joined(separator: ","))]") == " b0 up, b1 up, b2 down, b3 down, 2 more")
+    }
+
+    @Test("status fits into a terminal")
+    func statusWidth() throws {
+        let models = (0..<6).map { #"{"id":"some-model-name-\#($0):8b","context":40960}"# }
+        let backends =
+            #"[{"name":"g","url":"http://h:1","type":"vllm","state":"up","models":[\#(models.joined(separator: ","))],"#
+            + #""learnt":[{"model":"\u001b[2J","lacks":["images","tools","reasoning_effort","json_schema"]}]}]"#
+        let table = StatusCommand.table(try JSONDocument(parsing: report(backends: backends).json).root)
+        #expect(table.split(separator: "\n").allSatisfy { $0.count <= Wording.width }, "\(table)")
+        #expect(!table.contains("\u{1b}"))
+        #expect(
+            table.contains(
+                """
+                now         4 connections, 1 exchange in flight, 3 waiting for a slot
+                since start 105 served, 2 failed, 3 worker restarts
+                worker  pid       state  for  connections  in flight  served  failed  restarts
+                0        43     serving   3s            4          1     105       2         2
+                1         0  restarting   0s            0          0       0       0         1
+                """), "\(table)")
+    }
+
+    @Test("without a daemon the next step is named")
+    func notRunning() {
+        #expect(StatusCommand.notRunning(socketListens: true).contains("dragoman.socket is listening"))
+        #expect(StatusCommand.notRunning(socketListens: false).contains("`dragoman serve`"))
     }
 
     @Test("status as JSON, with the workers' own report of the backends in it as it came")
@@ -157,7 +227,8 @@ import Testing
         #expect(table.contains("backend     g http://h:1 (vllm) is up: a (8192 tokens), b"))
         #expect(
             table.hasSuffix(
-                "\n  learnt    a does not take images, tools; counts 1160 tokens for 1000 estimated"))
+                "\n  learnt    a does not take images, tools; counts 1160 tokens for 1000 estimated"
+            ))
     }
 
     static let summaries: [(String, String, Int?)] = [

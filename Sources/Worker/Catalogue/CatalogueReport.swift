@@ -13,9 +13,9 @@ extension LogEvent {
     static let backendChanged = LogEvent(
         "backend changed its models", id: "e7ee17fd02cf4cea8b689f6a8934db2a")
     static let demoServes = LogEvent(
-        "no backend found; the demo answers", id: "450cca48126f43ae91d36eb5866539df")
+        "no backend found, using the demo", id: "450cca48126f43ae91d36eb5866539df")
     static let ollamaCuts = LogEvent(
-        "Ollama's /v1 cuts long prompts without a word; leave `dialect` out or set OLLAMA_CONTEXT_LENGTH",
+        "Ollama's /v1 silently truncates long prompts; leave `dialect` out or set OLLAMA_CONTEXT_LENGTH",
         id: "651472bcd5604c8ab6bf53b67fd10031")
     static let strangerFound = LogEvent(
         "usual port is not a backend", id: "549043e963ab418f9c9f7121797325e6")

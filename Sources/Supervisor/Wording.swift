@@ -1,0 +1,68 @@
+// Lines for people: numbers with their nouns, columns, and nothing wider than a terminal. Pure.
+
+enum Wording {
+    /// Columns of the narrowest terminal in use.
+    static let width = 80
+
+    /// `1 connection`, `2 connections`.
+    static func count(_ number: Int, _ noun: String) -> String {
+        "\(number) \(noun)\(number == 1 ? "" : "s")"
+    }
+
+    /// Outside text made fit for a terminal: what would move its cursor or change its colours is replaced.
+    static func shown(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: isControl) else { return text }
+        var result = ""
+        for scalar in text.unicodeScalars { result.unicodeScalars.append(isControl(scalar) ? "?" : scalar) }
+        return result
+    }
+
+    private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
+    }
+
+    /// The line in parts of at most `width`, broken at spaces; all but the first are indented.
+    static func wrapped(_ line: String, indent: Int) -> [String] {
+        var lines: [String] = []
+        var current = ""
+        for word in line.split(separator: " ", omittingEmptySubsequences: false) {
+            let longer = current.isEmpty ? String(word) : current + " " + word
+            if longer.count > width, current.contains(where: { $0 != " " }) {
+                lines.append(current)
+                current = String(repeating: " ", count: indent) + word
+            } else {
+                current = longer
+            }
+        }
+        return lines + [current]
+    }
+
+    /// Columns as wide as they need to be, two spaces between them; the first to the left, the others to the right.
+    static func columns(_ rows: [[String]]) -> [String] {
+        let widths = (rows.first ?? []).indices.map { column in
+            rows.map { $0.dropFirst(column).first?.count ?? 0 }.max() ?? 0
+        }
+        return rows.map { row in
+            zip(row, widths).enumerated().map { index, cell in
+                let room = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
+                return index == 0 ? cell.0 + room : room + cell.0
+            }.joined(separator: "  ")
+        }
+    }
+
+    /// A word for a shell, quoted where it has to be.
+    static func shellWord(_ text: String) -> String {
+        let isPlain =
+            !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x61...0x7a).contains(byte | 0x20)
+                    || "-_./:@+,".utf8.contains(byte)
+            }
+        guard !isPlain else { return text }
+        return "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''")
+            + "'"
+    }
+}
