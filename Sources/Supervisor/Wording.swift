@@ -27,17 +27,17 @@ enum Wording {
     /// The line in parts of at most `width`, broken at spaces; all but the first are indented.
     static func wrapped(_ line: String, indent: Int) -> [String] {
         var lines: [String] = []
-        var current = ""
+        var current: String?
         for word in line.split(separator: " ", omittingEmptySubsequences: false) {
-            let longer = current.isEmpty ? String(word) : current + " " + word
-            if longer.count > width, current.contains(where: { $0 != " " }) {
-                lines.append(current)
+            let longer = current.map { $0 + " " + word } ?? String(word)
+            if let full = current, longer.count > width, full.contains(where: { $0 != " " }) {
+                lines.append(full)
                 current = String(repeating: " ", count: indent) + word
             } else {
                 current = longer
             }
         }
-        return lines + [current]
+        return lines + [current ?? ""]
     }
 
     /// Columns as wide as they need to be, two spaces between them; the first to the left, the others to the right.
