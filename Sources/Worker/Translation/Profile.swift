@@ -125,6 +125,8 @@ public enum Prefill: Sendable {
 public enum ToolChoiceSupport: Sendable {
     /// All forms; `any` is this backend's word for "must call one".
     case full(any: StaticString)
+    /// A word only; to name a tool, all others are left out of the list.
+    case words(any: StaticString)
     /// Only `auto` and `none` while the model thinks.
     case autoWhenThinking
     /// The field has no effect.
@@ -199,6 +201,12 @@ public struct SchemaRules: Sendable, Equatable {
     /// `pattern` only when it is anchored and free of classes and look-around.
     public var simplePatterns = false
     public var inlineReferences = false
+    /// Schemas that refer to themselves keep their references, and their definitions.
+    public var recursiveReferences = false
+    /// No `true` and `false` in place of a schema.
+    public var noBooleanSchemas = false
+    /// A list of schemas as `items` is called `prefixItems`, and `additionalItems` `items`.
+    public var prefixItems = false
     /// `["string","null"]` becomes `string` and `nullable`.
     public var nullableTypes = false
     /// `const` becomes `enum`, `oneOf` becomes `anyOf`.

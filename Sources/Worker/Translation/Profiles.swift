@@ -22,6 +22,8 @@ extension Profile {
         $0.thinkingSwitch = .templateArgument
         $0.thinkingOffByDefault = true
         $0.effort = EffortSupport()
+        // Its grammars do not know the older drafts' word: the request would be answered with 500.
+        $0.schema.prefixItems = true
     }
 
     public static let sglang = Profile("sglang") {
@@ -33,6 +35,7 @@ extension Profile {
         $0.thinkingSwitch = .templateArgument
         $0.thinkingOffByDefault = true
         $0.effort = EffortSupport()
+        $0.schema.prefixItems = true
     }
 
     public static let llamacpp = Profile("llamacpp") {
@@ -48,11 +51,15 @@ extension Profile {
         $0.effort?.inTemplate = true
         $0.emulatesTools = true
         $0.imageURLs = false
+        // An object is read as "auto", without a word.
+        $0.toolChoice = .words(any: "required")
         // Schemas become a GBNF grammar.
         $0.schema.dropped = ["$schema", "$id", "$comment", "examples", "deprecated", "readOnly"]
         $0.schema.formats = ["date", "time", "date-time"]
         $0.schema.simplePatterns = true
         $0.schema.inlineReferences = true
+        $0.schema.recursiveReferences = true
+        $0.schema.noBooleanSchemas = true
         $0.schema.maxCount = 1000
     }
 
@@ -64,6 +71,7 @@ extension Profile {
         $0.effort?.models = gptOSS
         $0.emulatesTools = true
         $0.imageURLs = false
+        $0.toolChoice = .words(any: "required")
         $0.schema = llamacpp.schema
     }
 

@@ -23,10 +23,9 @@ extension OpenAIRequest {
         case .auto: writer.value("auto")
         case .never: writer.value("none")
         case .any:
-            if case .full(let word) = profile.toolChoice {
-                writer.value(Text(word))
-            } else {
-                writer.value("required")
+            switch profile.toolChoice {
+            case .full(let word), .words(let word): writer.value(Text(word))
+            case .autoWhenThinking, .ignored: writer.value("required")
             }
         case .tool(let name):
             writer.beginObject()

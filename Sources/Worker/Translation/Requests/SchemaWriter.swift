@@ -14,7 +14,8 @@ struct SchemaWriter {
     /// Bytes that one schema may grow to by inlining; larger ones are not looked into at all.
     private static let maxBytes = 256 << 10
 
-    private let isIdentityInside: Bool
+    /// Nothing below the top is changed.
+    private var isIdentityInside: Bool
     private var lookups = 0
 
     init(_ rules: SchemaRules) {
@@ -22,6 +23,27 @@ struct SchemaWriter {
         var inside = rules
         inside.plainTop = false
         isIdentityInside = inside.isIdentity
+    }
+
+    /// Whether the rules bite anywhere in this schema.
+    private func isIdentity(for schema: JSONNode) -> Bool {
+        var rest = rules
+        rest.plainTop = false
+        rest.prefixItems = false
+        return rest.isIdentity && !(rules.prefixItems && Self.hasListOfItems(schema))
+    }
+
+    /// Whether anything in it is called `items` and is a list.
+    private static func hasListOfItems(_ schema: JSONNode) -> Bool {
+        let raw = schema.raw
+        var at = raw.startIndex
+        while let bracket = raw[at...].firstIndex(of: UInt8(ascii: "[")) {
+            at = bracket + 1
+            let before = raw[..<bracket].droppingSpaces()
+            guard before.last == UInt8(ascii: ":") else { continue }
+            if before.dropLast().droppingSpaces().suffix(7).elementsEqual(#""items""#.utf8) { return true }
+        }
+        return false
     }
 
     /// The `parameters` of a function: always an object with `type` and `properties`.
@@ -33,29 +55,63 @@ struct SchemaWriter {
             schema["type"]?.stringEquals("object") == true && schema["properties"]?.isObject == true
         let unions =
             rules.plainTop ? schema.members.filter { Self.unions.contains($0.name.string ?? "") } : []
+        isIdentityInside = isIdentity(for: schema)
         if isIdentityInside, isComplete, unions.isEmpty { return writer.raw(schema) }
         guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
-        let context = Context(root: schema, start: writer.bytes.count)
+        var context = context(schema, writer)
+        let top = top(schema, &context)
         writer.beginObject()
-        if !isString(schema["type"]) {
+        if !isString(top["type"]) {
             writer.name("type")
             writer.value("object")
         }
-        for member in schema.members {
+        for member in top.members {
             if member.name.stringEquals("type"), !isString(member.value) { continue }
+            // What could be followed was; functions have an object's schema, not a reference to one.
+            if rules.inlineReferences, member.name.stringEquals("$ref") { continue }
             if !unions.isEmpty, Self.unions.contains(member.name.string ?? "") { continue }
-            write(member, of: schema, context, 0, &writer)
+            write(member, of: top, context, 0, &writer)
         }
-        if schema["properties"] == nil { writeMerged(unions, context, &writer) }
+        if top["properties"] == nil { writeMerged(unions, context, &writer) }
+        if context.keepsReferences, context.references > 0 {
+            // The top is what was referred to; what it refers to itself stays behind it.
+            for member in schema.members where Self.definitions.contains(member.name.string ?? "") {
+                write(member, of: schema, context, 0, &writer)
+            }
+        }
         writer.endObject()
+    }
+
+    private func context(_ root: JSONNode, _ writer: JSONWriter) -> Context {
+        var context = Context(root: root, start: writer.bytes.count)
+        context.keepsReferences =
+            rules.inlineReferences && rules.recursiveReferences
+            && SchemaReferences.areRecursive(in: root)
+        return context
+    }
+
+    /// What the parameters are: where they are a reference, what it refers to.
+    private mutating func top(_ schema: JSONNode, _ context: inout Context) -> JSONNode {
+        var top = schema
+        while rules.inlineReferences, let reference = top["$ref"], top["properties"] == nil {
+            lookups += 1
+            guard context.references < Self.maxReferences,
+                let target = SchemaReferences.resolve(reference, in: schema), target.isObject
+            else { break }
+            context.references += 1
+            top = target
+        }
+        return top
     }
 
     /// The schema of an answer, which may be of any type.
     mutating func write(_ schema: JSONNode, to writer: inout JSONWriter) {
         guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
-        writeSchema(schema, Context(root: schema, start: writer.bytes.count), 0, &writer)
+        isIdentityInside = isIdentity(for: schema)
+        writeSchema(schema, context(schema, writer), 0, &writer)
     }
 
+    private static let definitions: Set<String> = ["$defs", "definitions"]
     private static let unions: Set<String> = ["anyOf", "oneOf", "allOf", "not", "enum"]
 
     /// The properties of all alternatives, each name once; none of them is required.
@@ -80,6 +136,8 @@ struct SchemaWriter {
         let root: JSONNode
         let start: Int
         var references = 0
+        /// References and definitions stay.
+        var keepsReferences = false
     }
 
     /// A schema somewhere inside.
@@ -91,15 +149,22 @@ struct SchemaWriter {
             return writer.raw("{}")
         }
         guard node.isObject else {
-            // A boolean schema.
-            return node.kind == .bool && rules.noEmptySchemas
-                ? writer.raw(#"{"type":"string"}"#) : writer.raw(node)
+            guard node.kind == .bool, rules.noEmptySchemas || rules.noBooleanSchemas else {
+                return writer.raw(node)
+            }
+            return writer.raw(rules.noEmptySchemas ? #"{"type":"string"}"# : "{}" as StaticString)
         }
         if node.isEmpty, rules.noEmptySchemas { return writer.raw(#"{"type":"string"}"#) }
         if rules.inlineReferences, let reference = node["$ref"] {
             lookups += 1
+            if context.keepsReferences, SchemaReferences.resolve(reference, in: context.root) != nil {
+                writer.beginObject()
+                writer.name("$ref")
+                writer.raw(reference)
+                return writer.endObject()
+            }
             guard context.references < Self.maxReferences, lookups <= Self.maxLookups,
-                let target = resolve(reference, in: context.root)
+                let target = SchemaReferences.resolve(reference, in: context.root)
             else {
                 return writer.raw(#"{"type":"object"}"#)
             }
@@ -120,36 +185,8 @@ struct SchemaWriter {
         SchemaMerge.merged(node) { reference in
             lookups += 1
             guard rules.inlineReferences, lookups <= Self.maxLookups else { return nil }
-            return resolve(reference, in: context.root)
+            return SchemaReferences.resolve(reference, in: context.root)
         }
-    }
-
-    /// `#/a/b` only; RFC 6901 escapes are undone.
-    private func resolve(_ reference: JSONNode, in root: JSONNode) -> JSONNode? {
-        guard let text = reference.string, text == "#" || text.hasPrefix("#/") else { return nil }
-        var node = root
-        for part in text.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false)
-        where text != "#" {
-            let name = Self.unescaped(part)
-            guard let next = node.members.first(where: { $0.name.string == name })?.value else { return nil }
-            node = next
-        }
-        return node
-    }
-
-    private static func unescaped(_ part: Substring) -> String {
-        var name = ""
-        var rest = part[...]
-        while let first = rest.first {
-            if rest.hasPrefix("~1") || rest.hasPrefix("~0") {
-                name += rest.hasPrefix("~1") ? "/" : "~"
-                rest = rest.dropFirst(2)
-            } else {
-                name.append(first)
-                rest = rest.dropFirst()
-            }
-        }
-        return name
     }
 
     private mutating func write(
@@ -161,18 +198,19 @@ struct SchemaWriter {
         if rules.dropped.contains(name) { return }
         switch name {
         case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas":
-            if rules.inlineReferences, name == "$defs" || name == "definitions" { return }
+            if rules.inlineReferences, !context.keepsReferences, Self.definitions.contains(name) { return }
             writer.name(name)
             guard value.isObject else { return writer.raw("{}") }
             writer.beginObject()
-            for property in value.members {
+            for property in value.members where !isForbidden(property.value) {
                 writer.name(raw: property.name)
                 writeSchema(property.value, context, depth + 1, &writer)
             }
             writer.endObject()
         case "items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames",
             "unevaluatedProperties", "additionalItems", "unevaluatedItems":
-            writer.name(name)
+            if value.kind == .bool, rules.noBooleanSchemas, Self.needsSchema(name, value) { return }
+            writer.name(arrayWord(name, of: schema))
             if value.isArray {
                 list(value, context, depth, &writer)
             } else if value.kind == .bool, name != "items" {
@@ -182,17 +220,45 @@ struct SchemaWriter {
             }
         case "anyOf", "allOf", "oneOf", "prefixItems":
             writer.name(rules.plainUnions && name == "oneOf" ? "anyOf" : name)
-            list(value, context, depth, &writer)
+            list(value, context, depth, &writer, isChoice: name == "anyOf" || name == "oneOf")
         default: keyword(name, value, of: schema, &writer)
         }
     }
 
     private mutating func list(
-        _ value: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter
+        _ value: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter,
+        isChoice: Bool = false
     ) {
         writer.beginArray()
-        for element in value.elements { writeSchema(element, context, depth + 1, &writer) }
+        for element in value.elements where !isChoice || !isForbidden(element) {
+            writeSchema(element, context, depth + 1, &writer)
+        }
         writer.endArray()
+    }
+
+    /// `false`: nothing is valid here, and where booleans are no schemas, nothing stands here.
+    private func isForbidden(_ node: JSONNode) -> Bool { rules.noBooleanSchemas && node.bool == false }
+
+    /// Keywords whose value may not be a boolean where booleans are no schemas, and that say nothing then which a
+    /// grammar could hold a model to.
+    private static func needsSchema(_ name: String, _ value: JSONNode) -> Bool {
+        switch name {
+        case "items": value.bool == false
+        case "not", "if", "then", "else", "contains", "propertyNames": true
+        default: false
+        }
+    }
+
+    /// The newer drafts' words for lists of schemas (JSON Schema 2020-12, 10.3.1.1 and 10.3.1.2).
+    private func arrayWord(_ name: String, of schema: JSONNode) -> String {
+        guard rules.prefixItems, schema["items"]?.isArray == true, schema["prefixItems"] == nil else {
+            return name
+        }
+        switch name {
+        case "items": return "prefixItems"
+        case "additionalItems": return "items"
+        default: return name
+        }
     }
 
     private func keyword(_ name: String, _ value: JSONNode, of schema: JSONNode, _ writer: inout JSONWriter) {
@@ -241,7 +307,8 @@ struct SchemaWriter {
 
     /// Without names that no property has, which grammars and strict parsers refuse.
     private func required(_ value: JSONNode, of schema: JSONNode, _ writer: inout JSONWriter) {
-        let names = Set((schema["properties"]?.members).map { $0.compactMap(\.name.string) } ?? [])
+        let properties = (schema["properties"]?.members).map(Array.init) ?? []
+        let names = Set(properties.filter { !isForbidden($0.value) }.compactMap(\.name.string))
         let kept = value.elements.filter { names.contains($0.string ?? "") }
         guard !kept.isEmpty else { return }
         writer.name("required")
@@ -260,5 +327,13 @@ struct SchemaWriter {
             if "*+?}".contains(first), rest.first == "?" || rest.first == "+" { return false }
         }
         return true
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate func droppingSpaces() -> ArraySlice<UInt8> {
+        var end = endIndex
+        while end > startIndex, Ascii.isSpace(self[end - 1]) { end -= 1 }
+        return self[startIndex..<end]
     }
 }

@@ -86,6 +86,10 @@ struct SentTools {
             }
         switch profile.toolChoice {
         case .full: return
+        case .words:
+            guard case .tool(let name)? = choice else { return }
+            tools = tools.filter { $0.name == name }
+            choice = .any
         case .autoWhenThinking:
             guard thinks, isForced else { return }
             force(dropsChoice: true)
