@@ -41,6 +41,7 @@ struct ChatConversation {
     private(set) var omissions: [Omission] = []
     /// Names of the functions that were called.
     private(set) var calledNames: [String] = []
+    private var knownNames: Set<String> = []
 
     /// The API that it is for wants users and assistants by turns, a user first, and no blank texts.
     private let isStrict: Bool
@@ -48,6 +49,8 @@ struct ChatConversation {
     private var count = 0
     private static let limit = 200_000
     private static let maxOmissions = 64
+    /// What stands for a last message that says nothing.
+    private static let silence = "[empty message]"
     /// What the first message of all says when the client's is an assistant's.
     private static let opening = "[The conversation begins with the assistant.]"
 
@@ -60,11 +63,20 @@ struct ChatConversation {
             turns = [ChatTurn(role: .user, blocks: system.map(ChatBlock.text))]
             system = []
         }
+        speakUp()
         heal()
         if isStrict { alternate() }
         guard turns.contains(where: { !$0.blocks.isEmpty }) else {
             throw .chat("Invalid 'messages': none of them says anything.", "messages")
         }
+    }
+
+    /// A last message of the user's without a word: this API takes it, the Messages API does not, and without it the
+    /// model would go on with its own words.
+    private mutating func speakUp() {
+        guard let last = turns.last, last.role == .user else { return }
+        guard last.blocks.allSatisfy({ isStrict ? $0.isBlank : $0.isEmptyText }) else { return }
+        turns[turns.count - 1].blocks = [.text(.words(Self.silence))]
     }
 
     mutating func countOne() throws(ClientError) {
@@ -156,7 +168,7 @@ struct ChatConversation {
         var fields = try ChatFields(function, path)
         let name = try fields.requiredString("name").string ?? ""
         guard FunctionName.isValid(name) else { throw FunctionName.invalid("\(path).name") }
-        if !calledNames.contains(name) { calledNames.append(name) }
+        if knownNames.insert(name).inserted { calledNames.append(name) }
         var input: [UInt8] = []
         if let arguments = fields.take("arguments") {
             if arguments.isString {
@@ -328,6 +340,8 @@ extension ChatConversation {
 }
 
 extension ChatBlock {
+    fileprivate var isEmptyText: Bool { if case .text(let text) = self { text.isEmpty } else { false } }
+
     /// A text of nothing but white space.
     fileprivate var isBlank: Bool {
         guard case .text(let text) = self else { return false }

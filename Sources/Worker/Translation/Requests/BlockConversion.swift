@@ -51,6 +51,8 @@ struct BlockConversion {
         for (index, block) in message.blocks.enumerated() {
             switch block {
             case .image, .document, .toolUse, .toolResult: omit(message, index, "not a text")
+            case .text(let node):
+                flat.add(Text(Attribution.stripped(TextSlice(node))), boundary: "\n\n")
             default: flat.add(text(block), boundary: "\n\n")
             }
         }

@@ -80,8 +80,7 @@ struct RequestReader {
                 slices.append(TextSlice(try block.requiredString("text")))
             }
         }
-        if let first = slices.first { slices[0] = Attribution.stripped(first) }
-        request.system = slices.filter { !$0.isEmpty }
+        request.system = slices.map(Attribution.stripped).filter { !$0.isEmpty }
     }
 
     private mutating func readSampling(into request: inout MessagesRequest) throws(ClientError) {
@@ -119,7 +118,7 @@ struct RequestReader {
         case "enabled": request.thinking = .enabled(budget: try inner.int("budget_tokens", atLeast: 0))
         case "adaptive": request.thinking = .adaptive
         default:
-            request.thinking = .adaptive
+            // As if nothing had been said: what a future word asks for cannot be guessed.
             request.omissions.append(
                 Omission(path: "thinking.type", reason: "unknown type \"\(Quoted.shown(type))\""))
         }
