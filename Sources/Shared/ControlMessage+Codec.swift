@@ -166,15 +166,20 @@ extension Lesson {
         try writer.text(place.model, limit: Self.longestName)
         writer.integer(learntAt)
         switch fact {
-        case .lacks(let feature):
+        case .lacks(let feature, let times):
             writer.integer(UInt8(0))
             try writer.text(feature, limit: Self.longestFeature)
+            writer.integer(times)
         case .tokens(let perThousand):
             writer.integer(UInt8(1))
             writer.integer(perThousand)
         case .window(let tokens):
             writer.integer(UInt8(2))
             writer.integer(tokens)
+        case .output(let tokens, let times):
+            writer.integer(UInt8(3))
+            writer.integer(tokens)
+            writer.integer(times)
         }
     }
 
@@ -185,9 +190,11 @@ extension Lesson {
         let learntAt: UInt64 = try reader.integer()
         let fact: Fact
         switch try reader.integer() as UInt8 {
-        case 0: fact = .lacks(try reader.text(limit: Self.longestFeature))
+        case 0:
+            fact = .lacks(try reader.text(limit: Self.longestFeature), times: try reader.integer())
         case 1: fact = .tokens(perThousand: try reader.integer())
         case 2: fact = .window(tokens: try reader.integer())
+        case 3: fact = .output(tokens: try reader.integer(), times: try reader.integer())
         default: throw .malformed
         }
         self.init(place, fact, learntAt: learntAt)

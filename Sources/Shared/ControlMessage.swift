@@ -105,7 +105,7 @@ public enum WorkerMessage: Sendable, Equatable {
     case drained
 }
 
-public let controlProtocolVersion: UInt32 = 1
+public let controlProtocolVersion: UInt32 = 2
 /// Largest datagram on the control channel, in bytes.
 public let maximumControlBytes = 64 * 1024
 public let maximumReportBytes = 48 * 1024

@@ -18,8 +18,11 @@ public struct Lesson: Sendable, Equatable {
     }
 
     public enum Fact: Sendable, Equatable {
-        /// The model was refused this feature; its name stands in module Translation.
-        case lacks(String)
+        /// The model was refused this feature; its name stands in module Translation. `times` in a row: how long
+        /// it is not asked for again grows with them; 0 = it was asked for again, and taken.
+        case lacks(String, times: UInt8 = 1)
+        /// Tokens that the model gives in one answer at most, with `times` as above.
+        case output(tokens: UInt32, times: UInt8 = 1)
         /// Tokens that the backend counts for a thousand that we estimate.
         case tokens(perThousand: UInt32)
         /// The context window in tokens that the model is asked for, where it is not the usual one.
@@ -47,15 +50,15 @@ public struct Lesson: Sendable, Equatable {
         guard place.backend.utf8.count <= Self.longestName, place.model.utf8.count <= Self.longestName else {
             return false
         }
-        if case .lacks(let feature) = fact { return feature.utf8.count <= Self.longestFeature }
+        if case .lacks(let feature, _) = fact { return feature.utf8.count <= Self.longestFeature }
         return true
     }
 
     fileprivate func hasSubject(of other: Lesson) -> Bool {
         switch (fact, other.fact) {
-        case (.lacks(let mine), .lacks(let others)): mine == others
-        case (.tokens, .tokens), (.window, .window): true
-        case (.lacks, _), (.tokens, _), (.window, _): false
+        case (.lacks(let mine, _), .lacks(let others, _)): mine == others
+        case (.tokens, .tokens), (.window, .window), (.output, .output): true
+        case (.lacks, _), (.tokens, _), (.window, _), (.output, _): false
         }
     }
 }
@@ -100,13 +103,17 @@ public struct LessonBook: Sendable {
         return true
     }
 
-    /// Forgets what the backend's models were found to lack before that moment: it may have been started
-    /// anew with other options. How a model counts tokens and what window it is asked for stays. True when there was such a lesson.
+    /// Forgets what the backend's models were found to refuse before that moment: it may have been started
+    /// anew with other options. How a model counts tokens and what window it is asked for stays. True when there
+    /// was such a lesson.
     @discardableResult
     public mutating func forgetVerdicts(of backend: String, before moment: UInt64) -> Bool {
         let before = count
         drop { lesson in
-            guard case .lacks = lesson.fact else { return false }
+            switch lesson.fact {
+            case .lacks, .output: break
+            case .tokens, .window: return false
+            }
             return lesson.place.backend == backend && lesson.learntAt < moment
         }
         return count < before

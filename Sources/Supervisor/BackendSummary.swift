@@ -70,6 +70,7 @@ struct BackendSummary: Equatable {
         var facts: [String] = []
         let lacking = node["lacks"].items.compactMap { $0.string }
         if !lacking.isEmpty { facts.append("does not take \(lacking.joined(separator: ", "))") }
+        if let limit = node["output_limit"]?.int { facts.append("answers with \(limit) tokens at most") }
         if let count = node["tokens_per_thousand"]?.int {
             facts.append("counts \(count) tokens for 1000 estimated")
         }

@@ -58,7 +58,7 @@ CASES = [
     ),
     pytest.param(
         "tool_choice",
-        "Thinking mode does not support this tool_choice",
+        "tool_choice is not supported with this model",
         400,
         lambda body: body.get("tool_choice") == "required",
         {"tools": [TOOL], "tool_choice": {"type": "any"}},
@@ -76,21 +76,12 @@ CASES = [
     ),
     pytest.param(
         "structured_output",
-        "'response_format.type' must be 'text'",
+        "This model does not support response_format",
         400,
         lambda body: "response_format" in body,
         {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
         "output_config.format",
         id="response_format",
-    ),
-    pytest.param(
-        "schema_keywords",
-        "Failed to initialize samplers: failed to parse grammar",
-        400,
-        lambda body: "pattern" in str(body.get("tools")),
-        {"tools": [TOOL]},
-        "tools.input_schema",
-        id="schema",
     ),
 ]
 
@@ -168,6 +159,158 @@ def test_other_workers_know_it_too() -> None:
         for _ in range(8):
             assert daemon.client.message(tools=[TOOL]).status == 200
         assert not any("tools" in turn.json for turn in backend.turns[before:])
+
+
+def other(text: str) -> Json:
+    """The first words of another conversation."""
+    return {"messages": [{"role": "user", "content": text}]}
+
+
+# What may be about this one request: in which words; by what the backend knows it; the request.
+DOUBTFUL = [
+    pytest.param(
+        "schema_keywords",
+        "Failed to initialize samplers: failed to parse grammar",
+        lambda body: "pattern" in str(body.get("tools")),
+        {"tools": [TOOL]},
+        id="schema",
+    ),
+    pytest.param(
+        "structured_output",
+        "'response_format.type' must be 'text'",
+        lambda body: "response_format" in body,
+        {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}},
+        id="response_format",
+    ),
+    pytest.param(
+        "tool_choice",
+        "Thinking mode does not support this tool_choice",
+        lambda body: body.get("tool_choice") == "required",
+        {"tools": [TOOL], "tool_choice": {"type": "any"}},
+        id="tool_choice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("feature", "words", "takes_not", "request_"), DOUBTFUL)
+def test_words_that_leave_a_doubt_need_two_conversations(feature: str, words: str, takes_not: Callable[[Json], Any], request_: Json) -> None:
+    with Backend(refusing(words, takes_not)) as backend, Daemon(config_of(backend)) as daemon:
+        for _ in range(3):
+            assert daemon.client.message(**request_, **other("one")).status == 200
+        assert [bool(takes_not(turn.json)) for turn in backend.turns] == [True, False] * 3, "one conversation proves nothing"
+        assert not daemon.log.find(f"feature={feature}")
+        for _ in range(2):
+            assert daemon.client.message(**request_, **other("two")).status == 200
+        assert [bool(takes_not(turn.json)) for turn in backend.turns[6:]] == [True, False, False]
+        daemon.log.wait(f"feature={feature}")
+
+
+def test_a_kind_of_image_that_is_refused_makes_no_model_blind() -> None:
+    def is_webp(body: Json) -> bool:
+        return "image/webp" in str(body)
+
+    words = "image_url not supported: unsupported image type: image/webp"
+    webp = {**IMAGE, "source": {**IMAGE["source"], "media_type": "image/webp"}}
+    with Backend(refusing(words, is_webp)) as backend, Daemon(config_of(backend)) as daemon:
+        daemon.log.allow(".")
+        refused = daemon.client.message(messages=[{"role": "user", "content": [webp]}])
+        assert refused.error()[0] == 400 and words in refused.error()[2], "the client can do something about it"
+        assert daemon.client.message(messages=LOOK).status == 200
+        assert "image_url" in str(backend.turn(1).json), "other kinds are sent as before"
+        assert "learnt" not in daemon.status()["backends"][0]
+
+
+# What a model refuses to give at once, in the words of those who say so.
+TOO_LONG = [
+    "max_tokens is too large: {asked}. This model supports at most {limit} completion tokens, whereas you provided {asked}.",
+    "Invalid max_tokens value, the valid range of max_tokens is [1, {limit}]",
+    "`max_tokens` must be less than or equal to `{limit}`, the maximum value for `max_tokens` is less than the `context_window` for this model",
+    "body.max_tokens: Input should be less than or equal to {limit}",
+]
+
+
+@pytest.mark.parametrize("words", TOO_LONG)
+def test_fewer_tokens_are_asked_for_once_the_model_has_said_how_many_it_gives(words: str) -> None:
+    async def answer(turn: Turn) -> None:
+        asked = turn.json["max_tokens"]
+        if asked > 8192:
+            return await turn.reply(400, {"error": {"message": words.format(asked=asked, limit=8192), "type": "invalid_request_error"}})
+        await said.text_answer("Hello there.")(turn)
+
+    with Backend(answer) as backend:
+        config = backend_config(backend.url, workers=2)
+        with Daemon(config) as daemon:
+            first = daemon.client.message(max_tokens=32_000, stream=True)
+            assert first.status == 200 and first.headers["x-dragoman-dropped"] == "max_tokens"
+            assert [turn.json["max_tokens"] for turn in backend.turns] == [32_000, 8192]
+            assert fields(daemon.log.wait(first.headers["request-id"]))["retried_without"] == "max_tokens>8192"
+            processes.wait("the limit stands in the status", lambda: daemon.status()["backends"][0].get("learnt", [{}])[0].get("output_limit") == 8192)
+            assert "8192 tokens at most" in daemon.run("status").stdout
+            # Whichever worker answers.
+            for _ in range(8):
+                assert daemon.client.message(max_tokens=32_000).status == 200
+            assert all(turn.json["max_tokens"] == 8192 for turn in backend.turns[1:]), "no worker asks for more"
+            assert daemon.client.message(max_tokens=100).status == 200
+            assert backend.turn(-1).json["max_tokens"] == 100
+
+
+def test_a_limit_that_is_refused_itself_is_told() -> None:
+    words = "max_tokens is too large: 32000. This model supports at most 8192 completion tokens."
+    with Backend(said.failing(400, {"error": {"message": words}})) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        daemon.log.allow(".")
+        assert daemon.client.message(max_tokens=32_000).error() == (400, "invalid_request_error", words)
+        assert len(backend.turns) == 2 and "learnt" not in daemon.status()["backends"][0]
+
+
+def test_a_newer_name_of_the_length_is_learnt() -> None:
+    words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+    with Backend(refusing(words, lambda body: "max_tokens" in body)) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        for _ in range(2):
+            assert daemon.client.message(max_tokens=99).status == 200
+        assert [turn.json.get("max_completion_tokens") for turn in backend.turns] == [None, 99, 99]
+
+
+def test_an_api_for_openais_clients_lowers_a_length_that_nobody_asked_for() -> None:
+    words = "max_tokens: 32000 > 8192, which is the maximum allowed number of output tokens for claude-3-5-haiku"
+
+    async def answer(turn: Turn) -> None:
+        if turn.json["max_tokens"] > 8192:
+            return await turn.reply(400, {"type": "error", "error": {"type": "invalid_request_error", "message": words}})
+        whole = {"id": "msg_1", "type": "message", "role": "assistant", "model": "test-model", "content": [{"type": "text", "text": "Hi"}]}
+        await turn.reply(200, {**whole, "stop_reason": "end_turn", "stop_sequence": None, "usage": {"input_tokens": 3, "output_tokens": 1}})
+
+    with Backend(answer) as backend:
+        config = backend_config(backend.url, workers=1)
+        config["backends"][0]["type"] = "anthropic"
+        config["models"] = [{"match": "*", "use": "gpu1/test-model"}]
+        with Daemon(config) as daemon:
+            for _ in range(2):
+                answered = daemon.client.post("/v1/chat/completions", {"model": "test-model", "messages": [{"role": "user", "content": "Hi"}]})
+                assert answered.status == 200, answered.body
+            assert [turn.json["max_tokens"] for turn in backend.turns] == [32_000, 8192, 8192]
+
+
+def test_missing_reasoning_is_about_one_history_and_no_verdict() -> None:
+    """As DeepSeek: while it thinks, every turn has to bring its reasoning back."""
+    words = "The `reasoning_content` in the thinking mode must be passed back to the API."
+
+    def misses(body: Json) -> bool:
+        thinks = body.get("thinking", {}).get("type") != "disabled"
+        return thinks and any(message["role"] == "assistant" and not message.get("reasoning_content") for message in body["messages"])
+
+    history = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]
+    thinking = {"type": "enabled", "budget_tokens": 2000}
+    with Backend(refusing(words, misses)) as backend:
+        config = backend_config(backend.url, workers=1)
+        config["backends"][0]["type"] = "deepseek"
+        with Daemon(config) as daemon:
+            for _ in range(2):
+                answered = daemon.client.message(messages=history, thinking=thinking)
+                assert answered.status == 200 and answered.headers["x-dragoman-dropped"] == "thinking"
+            assert daemon.client.message(thinking=thinking).status == 200
+            kinds = [turn.json["thinking"]["type"] for turn in backend.turns]
+            assert kinds == ["enabled", "disabled", "enabled", "disabled", "enabled"], "others think as before"
+            assert "learnt" not in daemon.status()["backends"][0]
 
 
 def test_several_features_are_refused_one_after_the_other() -> None:

@@ -33,6 +33,8 @@ private let fromWorker: [WorkerMessage] = [
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
     .drained, .lesson(Lesson(place, .tokens(perThousand: .max), learntAt: 0)),
     .lesson(Lesson(place, .window(tokens: 1 << 20), learntAt: 3)),
+    .lesson(Lesson(place, .output(tokens: 8192, times: 7), learntAt: 4)),
+    .lesson(Lesson(place, .lacks("images", times: .max), learntAt: 5)),
     .verdictsForgotten(backend: "", before: .max),
 ]
 

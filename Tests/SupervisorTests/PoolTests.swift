@@ -62,12 +62,12 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         bench.start(1)
         #expect(bench.after(.zero) == [])
         #expect(
-            try bench.says(.hello(protocolVersion: 1))
+            try bench.says(.hello(protocolVersion: controlProtocolVersion))
                 == [.send(worker: 0, .welcome(slots: 8, realBackendSeen: false))])
         #expect(!bench.pool.hasStarted)
         #expect(try bench.says(.ready) == [.open(worker: 0)])
         #expect(!bench.pool.hasStarted)
-        _ = try bench.says(.hello(protocolVersion: 1), 1)
+        _ = try bench.says(.hello(protocolVersion: controlProtocolVersion), 1)
         #expect(try bench.says(.ready, 1) == [.open(worker: 1)])
         #expect(bench.pool.hasStarted && bench.pool.serving == 2)
     }
@@ -79,19 +79,27 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             [
                 .ready, .accepted(id: 1), .released(count: 1), .peeked(id: 1, verdict: .gone), .drained,
                 .acquire(ticket: 1, backend: 0), .relinquish(ticket: 1), .realBackendSeen,
-                .backends(json: "[]"), .pong(sequence: 1, figures: .init()), .hello(protocolVersion: 2),
+                .backends(json: "[]"), .pong(sequence: 1, figures: .init()),
+                .hello(protocolVersion: controlProtocolVersion + 1),
                 .lesson(lacksTools), .verdictsForgotten(backend: "b", before: 1),
             ]
         ),
         (
             "welcomed",
             [
-                .hello(protocolVersion: 1), .accepted(id: 1), .released(count: 1), .drained,
+                .hello(protocolVersion: controlProtocolVersion), .accepted(id: 1), .released(count: 1),
+                .drained,
                 .peeked(id: 1, verdict: .gone), .acquire(ticket: 1, backend: 0), .relinquish(ticket: 1),
             ]
         ),
-        ("serving", [.hello(protocolVersion: 1), .ready, .drained, .pong(sequence: 1, figures: .init())]),
-        ("draining", [.hello(protocolVersion: 1), .ready]),
+        (
+            "serving",
+            [
+                .hello(protocolVersion: controlProtocolVersion), .ready, .drained,
+                .pong(sequence: 1, figures: .init()),
+            ]
+        ),
+        ("draining", [.hello(protocolVersion: controlProtocolVersion), .ready]),
         ("drained", [.drained, .released(count: 1), .accepted(id: 1), .acquire(ticket: 1, backend: 0)]),
     ]
 
@@ -101,7 +109,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             var bench = Bench()
             _ = bench.after(.zero)
             bench.start()
-            if state != "new" { _ = try bench.says(.hello(protocolVersion: 1)) }
+            if state != "new" { _ = try bench.says(.hello(protocolVersion: controlProtocolVersion)) }
             if ["serving", "draining", "drained"].contains(state) { _ = try bench.says(.ready) }
             if ["draining", "drained"].contains(state) {
                 _ = bench.pool.drain(until: bench.now + .seconds(60))
@@ -283,7 +291,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         try bench.serve()
         #expect(bench.pool.condemn(worker: 0, for: .stopped) == [.close(worker: 0), .kill(worker: 0)])
         #expect(bench.pool.condemn(worker: 0, for: .serviceEnds) == [])
-        #expect(try bench.says(.hello(protocolVersion: 1)) == [])
+        #expect(try bench.says(.hello(protocolVersion: controlProtocolVersion)) == [])
         #expect(bench.dies()?.killedFor == .stopped)
     }
 
@@ -297,7 +305,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(try bench.says(.realBackendSeen, 0) == [.send(worker: 1, .realBackendSeen)])
         #expect(try bench.says(.realBackendSeen, 1) == [])
         #expect(
-            try bench.says(.hello(protocolVersion: 1), 2)
+            try bench.says(.hello(protocolVersion: controlProtocolVersion), 2)
                 == [.send(worker: 2, .welcome(slots: 8, realBackendSeen: true))])
     }
 
@@ -316,7 +324,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(try bench.says(.lesson(lesson), 1) == [])
         #expect(try bench.says(.lesson(counts), 1) == [.send(worker: 0, .lesson(counts))])
         #expect(
-            try bench.says(.hello(protocolVersion: 1), 2) == [
+            try bench.says(.hello(protocolVersion: controlProtocolVersion), 2) == [
                 .send(worker: 2, .welcome(slots: 8, realBackendSeen: false)),
                 .send(worker: 2, .lesson(lesson)), .send(worker: 2, .lesson(counts)),
             ])

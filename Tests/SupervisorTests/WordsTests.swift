@@ -209,7 +209,7 @@ import Testing
         let backends =
             #"[{"name":"g","url":"http://h:1","type":"vllm","state":"up","#
             + #""models":[{"id":"a","context":8192},{"id":"b"}],"default_model":"b","#
-            + #""learnt":[{"model":"a","lacks":["images","tools"],"tokens_per_thousand":1160},{"model":"b"}]}]"#
+            + #""learnt":[{"model":"a","lacks":["images","tools"],"output_limit":8192,"tokens_per_thousand":1160},{"model":"b"}]}]"#
         let root = try JSONDocument(parsing: report(backends: backends).json).root
         #expect(root["pid"]?.int == 42 && root["lobby"]?.int == 3 && root["restarts"]?.int == 3)
         #expect(root["served"]?.int == 105 && root["failed"]?.int == 2)
@@ -227,8 +227,8 @@ import Testing
         #expect(table.contains("backend     g http://h:1 (vllm) is up: a (8192 tokens), b"))
         #expect(
             table.hasSuffix(
-                "\n  learnt    a does not take images, tools; counts 1160 tokens for 1000 estimated"
-            ))
+                "\n  learnt    a does not take images, tools; answers with 8192 tokens at most;\n"
+                    + "            counts 1160 tokens for 1000 estimated"))
     }
 
     static let summaries: [(String, String, Int?)] = [

@@ -47,6 +47,8 @@ struct GoldenRequest: CustomTestStringConvertible, Sendable {
             case "alternation": target.profile.strictAlternation = words[1] == "strict"
             case "dialect": target.profile.dialect = Dialect(rawValue: words[1]) ?? .openAI
             case "head": break
+            case "output-limit": target.outputLimit = Int(words[1])
+            case "remedy": target.reasoningRemedy = words[1] == "filled" ? .filled : .thinkingOff
             case "keep-alive":
                 target.keepAlive = Int(words[1]).map { .seconds($0) } ?? .time(words[1])
             case "lacking":

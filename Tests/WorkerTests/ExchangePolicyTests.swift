@@ -89,13 +89,33 @@ struct FeatureRetryTests {
     @Test("a feature is left out once, four in an exchange, and anew for the next backend")
     func limits() {
         var retry = FeatureRetry()
-        func takes(_ features: Feature...) -> [Bool] { features.map { retry.takes($0) } }
+        func takes(_ features: Feature...) -> [Bool] {
+            features.map { retry.takes(.feature($0, isPlain: $0 == .tools), of: 3) }
+        }
         #expect(takes(.tools, .thinking, .tools) == [true, true, false])
-        #expect(retry.withheld == [.tools, .thinking])
+        #expect(retry.verdicts.withheld == [.tools, .thinking] && retry.verdicts.plain == [.tools])
+        #expect(retry.conversation == 3)
         retry.beginsAnew()
-        #expect(retry.withheld.isEmpty && retry.all == [.tools, .thinking])
+        #expect(retry.verdicts.isEmpty && !retry.isAmended && retry.all == ["tools", "thinking"])
         #expect(takes(.tools, .images, .prefill) == [true, true, false])
-        #expect(retry.withheld == [.tools, .images] && retry.all.count == FeatureRetry.limit)
+        #expect(retry.verdicts.withheld == [.tools, .images] && retry.all.count == FeatureRetry.limit)
+    }
+
+    @Test("a limit is asked for once; what is about one history is done, and no verdict")
+    func others() {
+        var retry = FeatureRetry()
+        var target = UpstreamTarget(model: "m", profile: .deepseek)
+        target.outputLimit = 20_000
+        func takes(_ refusal: Refusal) -> Bool { retry.takes(refusal, of: 1) }
+        #expect(takes(.reasoningMissing(.filled)) && !takes(.reasoningMissing(.filled)))
+        #expect(takes(.reasoningMissing(.thinkingOff)) && retry.verdicts.isEmpty && retry.isAmended)
+        #expect(takes(.outputLimit(8192)) && !takes(.outputLimit(4096)))
+        #expect(takes(.outputRoom(9000)) && retry.verdicts.outputLimit == 8192)
+        retry.amend(&target)
+        #expect(target.outputLimit == 8192 && target.reasoningRemedy == .thinkingOff && target.lacking == [])
+        #expect(retry.all == ["missing_reasoning", "thinking", "max_tokens>8192", "max_tokens>9000"])
+        retry.beginsAnew()
+        #expect(!retry.isAmended)
     }
 
     @Test(

@@ -18,19 +18,91 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     static let place = Lesson.Place(backend: "b", model: "m")
     static let start = Instant(nanoseconds: 1_000_000_000)
 
-    @Test("a verdict is told once, holds for its time and may then be found out anew")
+    private static func after(_ minutes: Int) -> Instant { start.advanced(by: .seconds(60 * minutes)) }
+
+    @Test("a plain verdict is told once and holds for its time")
     func verdicts() {
         var lessons = Lessons()
-        let told = lessons.learn(Self.place, lacks: .tools, at: Self.start)
-        #expect(told == Lesson(Self.place, .lacks("tools"), learntAt: Self.start.nanoseconds))
-        expect(lessons.learn(Self.place, lacks: .tools, at: Self.start.advanced(nanoseconds: 9)) == nil)
+        func refuse(_ minutes: Int) -> Lesson? {
+            lessons.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
+        }
+        #expect(refuse(0) == Lesson(Self.place, .lacks("tools"), learntAt: Self.start.nanoseconds))
+        #expect(refuse(1) == nil)
         #expect(lessons.lacking(Self.place, at: Self.start) == [.tools])
         #expect(lessons.lacking(.init(backend: "b", model: "n"), at: Self.start) == [])
-        let end = Self.start.advanced(by: Lessons.verdictLifetime)
+        let end = Self.after(5)
         #expect(lessons.lacking(Self.place, at: Instant(nanoseconds: end.nanoseconds - 1)) == [.tools])
         #expect(lessons.lacking(Self.place, at: end) == [])
         #expect(lessons.places(of: "b", at: end) == [])
-        expect(lessons.learn(Self.place, lacks: .tools, at: end) != nil)
+    }
+
+    @Test("what is refused again is asked for again later and later, up to six hours")
+    func growing() {
+        var lessons = Lessons()
+        var minutes = 0
+        for (times, lifetime) in [5, 10, 20, 40, 80, 160, 320, 360, 360].enumerated() {
+            let told = lessons.learn(
+                Self.place, lacks: .images, isPlain: times == 0, of: 1, at: Self.after(minutes))
+            #expect(told?.fact == .lacks("images", times: UInt8(times + 1)))
+            #expect(lessons.lacking(Self.place, at: Self.after(minutes + lifetime - 1)) == [.images])
+            minutes += lifetime
+            #expect(lessons.lacking(Self.place, at: Self.after(minutes)) == [])
+        }
+        #expect((0...UInt8.max).map(Verdict.lifetime).allSatisfy { $0 <= Verdict.longest })
+    }
+
+    @Test("what is taken again begins anew")
+    func takenAgain() {
+        var lessons = Lessons()
+        func refuse(_ minutes: Int, isPlain: Bool = true) -> Lesson.Fact? {
+            lessons.learn(Self.place, lacks: .tools, isPlain: isPlain, of: 1, at: Self.after(minutes))?.fact
+        }
+        #expect(refuse(0) == .lacks("tools") && refuse(6) == .lacks("tools", times: 2))
+        func answer(_ features: Set<Feature>) -> [Lesson.Fact] {
+            lessons.learn(Self.place, takes: features, tokens: 10, at: Self.after(30)).map(\.fact)
+        }
+        #expect(answer([.images]) == [])
+        #expect(answer([.tools]) == [.lacks("tools", times: 0)] && answer([.tools]) == [])
+        // A doubtful word would now need two conversations again.
+        #expect(refuse(31, isPlain: false) == nil && refuse(32) == .lacks("tools"))
+    }
+
+    @Test("words that leave a doubt need two conversations")
+    func doubtful() {
+        var lessons = Lessons()
+        func refuse(_ conversation: Int, _ feature: Feature = .images, _ model: String = "m") -> Lesson.Fact?
+        {
+            lessons.learn(
+                .init(backend: "b", model: model), lacks: feature, isPlain: false, of: conversation,
+                at: Self.start)?.fact
+        }
+        #expect(
+            [refuse(1), refuse(1), refuse(1), refuse(2, .tools), refuse(2, .images, "n")] == [
+                nil, nil, nil, nil, nil,
+            ])
+        #expect(lessons.lacking(Self.place, at: Self.start) == [])
+        #expect(refuse(2) == .lacks("images"))
+        #expect(lessons.lacking(Self.place, at: Self.start) == [.images])
+        for number in 0...Suspicions.capacity { #expect(refuse(1, .tools, "m\(number)") == nil) }
+        #expect(refuse(9, .tools, "m0") == nil, "the oldest are forgotten, not kept for ever")
+    }
+
+    @Test("the length of answers is learnt at once, asked for again later, and given up when more is taken")
+    func outputLimits() {
+        var lessons = Lessons()
+        func learn(_ limit: Int, _ minutes: Int) -> Lesson.Fact? {
+            lessons.learn(Self.place, outputLimit: limit, at: Self.after(minutes))?.fact
+        }
+        #expect(learn(8192, 0) == .output(tokens: 8192) && learn(8192, 1) == nil)
+        #expect(lessons.outputLimit(Self.place, at: Self.after(4)) == 8192)
+        #expect(lessons.places(of: "b", at: Self.after(4)) == [Self.place])
+        #expect(lessons.outputLimit(Self.place, at: Self.after(5)) == nil)
+        #expect(learn(8192, 5) == .output(tokens: 8192, times: 2))
+        #expect(learn(4096, 6) == .output(tokens: 4096), "another number is another limit")
+        #expect(lessons.learn(Self.place, takes: [], tokens: 4096, at: Self.after(90)) == [])
+        let news = lessons.learn(Self.place, takes: [], tokens: 32_000, at: Self.after(90))
+        #expect(news.map(\.fact) == [.output(tokens: 4096, times: 0)])
+        #expect(lessons.outputLimit(Self.place, at: Self.after(90)) == nil)
     }
 
     @Test("a name of a feature that this version does not know changes nothing")

@@ -72,7 +72,7 @@ import Translation
                   "content": "a\\n\\u00e9"
                 }
               ],
-              "max_tokens": 5,
+              "max_completion_tokens": 5,
               "stream": false
             }
 

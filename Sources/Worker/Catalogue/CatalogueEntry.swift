@@ -184,6 +184,8 @@ extension CatalogueEntry {
         let place = Lesson.Place(backend: name, model: route.model)
         let facts = models?.first { $0.id == route.model }
         target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
+        target.outputLimit = [lessons.outputLimit(place, at: now), facts?.outputLimit].compactMap(\.self)
+            .min()
         target.keepAlive = keepAlive
         target.loadedWindow = facts?.loadedWindow
         target.promptCut = promptCuts[route.model]

@@ -6,10 +6,32 @@ internal import Shared
 internal import Translation
 
 extension Catalogue {
+    /// The backend has answered what it was asked after it had refused this for this model.
+    func learn(_ index: Int, _ model: String, _ verdicts: FeatureRetry.Verdicts, of conversation: Int) {
+        for feature in verdicts.withheld {
+            let isPlain = verdicts.plain.contains(feature)
+            learn(index, model, lacks: feature, isPlain: isPlain, of: conversation)
+        }
+        guard let limit = verdicts.outputLimit, let place = place(index, model),
+            let lesson = lessons.learn(place, outputLimit: limit, at: Loop.now)
+        else { return }
+        log.notice(
+            .outputLimited,
+            [
+                "backend": LogValue(place.backend), "model": LogValue(place.model),
+                "output_limit": LogValue(limit),
+            ])
+        tell(lesson)
+    }
+
     /// The backend refused this feature for this model, and took the request without it.
-    func learn(_ index: Int, _ model: String, lacks feature: Feature) {
-        guard let place = place(index, model) else { return }
-        guard let lesson = lessons.learn(place, lacks: feature, at: Loop.now) else { return }
+    func learn(
+        _ index: Int, _ model: String, lacks feature: Feature, isPlain: Bool = true, of conversation: Int = 0
+    ) {
+        guard let place = place(index, model),
+            let lesson = lessons.learn(
+                place, lacks: feature, isPlain: isPlain, of: conversation, at: Loop.now)
+        else { return }
         log.notice(
             .featureLacking,
             [
@@ -18,6 +40,13 @@ extension Catalogue {
                 "consequence": LogValue(feature.whenLacking),
             ])
         tell(lesson)
+    }
+
+    /// The backend has answered it: what it had refused before, it takes now.
+    func learn(answered prompt: SentPrompt) {
+        guard let place = place(prompt.index, prompt.model) else { return }
+        let news = lessons.learn(place, takes: prompt.features, tokens: prompt.maxTokens, at: Loop.now)
+        for lesson in news { tell(lesson) }
     }
 
     /// The backend itself has counted the tokens of a prompt.
@@ -102,6 +131,15 @@ struct SentPrompt: Sendable {
     let model: String
     let contextWindow: Int?
     let estimate: PromptEstimate
+    /// What it asks for that a model may not take.
+    var features: Set<Feature> = []
+    var maxTokens = 0
+
+    init(_ access: BackendAccess, _ call: UpstreamCall) {
+        self.init(access, call.estimate)
+        features = call.plan.features
+        maxTokens = call.plan.maxTokens
+    }
 
     init(_ access: BackendAccess, _ estimate: PromptEstimate) {
         index = access.index
@@ -115,6 +153,9 @@ extension LogEvent {
     static let promptCut = LogEvent(
         "backend read only a part of a prompt; prompts of its size are refused from now on",
         id: "3b0c7f3b0a4e4a0f9d0e5b7a61c2d948")
+    static let outputLimited = LogEvent(
+        "model gives fewer tokens than it was asked for; no more are asked of it from now on",
+        id: "6e1f7a4b0d5c4c1f8f6b9a2d3e70c815")
     static let featureLacking = LogEvent(
         "model does not take a feature; it is asked without from now on",
         id: "d1c8c3a51f6b4b0c9a3de7c0b25f8e64")

@@ -108,6 +108,10 @@ enum CatalogueReport {
                 for feature in lacking { writer.value(feature) }
                 writer.endArray()
             }
+            if let limit = lessons.outputLimit(place, at: now) {
+                writer.name("output_limit")
+                writer.value(limit)
+            }
             if let ratio = lessons.told(place) {
                 writer.name("tokens_per_thousand")
                 writer.value(ratio.perThousand)

@@ -28,6 +28,10 @@ extension Feature {
         case .images: "images become placeholders"
         case .schemaKeywords: "schemas are simplified"
         case .prefill: "requests that continue an answer are refused"
+        case .effort: "thinking is asked for without a level"
+        case .sampling: "sampling parameters and stop sequences are left out"
+        case .maxTokens: "the length is asked for as max_completion_tokens"
+        case .maxCompletionTokens: "the length is asked for as max_tokens"
         }
     }
 }

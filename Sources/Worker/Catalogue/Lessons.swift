@@ -1,32 +1,41 @@
 // What this worker knows of backends' models beyond what they say of themselves: found out by exchanges,
-// its own and those of the other workers. Pure; the time is given. Verdicts end after `verdictLifetime`,
-// for a server may be updated without being seen to go away.
+// its own and those of the other workers. Pure; the time is given. How long verdicts hold says `Verdict`.
 
 internal import EventLoop
 internal import Shared
 internal import Translation
 
 struct Lessons: Sendable {
-    /// How long a feature that was refused is not asked for again.
-    static let verdictLifetime = Duration.seconds(6 * 3600)
     /// A ratio is told to the others when it differs from the last one told by more than this part.
     static let worthTelling = 20
 
     private(set) var book = LessonBook()
     /// Ratios that have moved since they were told, too little to be told again.
     private var drafts: [Lesson.Place: TokenRatio] = [:]
+    private var suspicions = Suspicions()
 
     /// Features that are not to be asked of this model.
     func lacking(_ place: Lesson.Place, at now: Instant) -> Set<Feature> {
         var features: Set<Feature> = []
         for lesson in book.lessons(of: place) {
-            guard case .lacks(let name) = lesson.fact, let feature = Feature(rawValue: name),
-                now.nanoseconds(since: Instant(nanoseconds: lesson.learntAt))
-                    < UInt64(Self.verdictLifetime.wholeNanoseconds)
+            guard case .lacks(let name, let times) = lesson.fact, let feature = Feature(rawValue: name),
+                Verdict.holds(times, since: lesson.learntAt, at: now)
             else { continue }
             features.insert(feature)
         }
         return features
+    }
+
+    /// Tokens that this model gives in one answer at most, as it said itself.
+    func outputLimit(_ place: Lesson.Place, at now: Instant) -> Int? {
+        for lesson in book.lessons(of: place) {
+            if case .output(let tokens, let times) = lesson.fact,
+                Verdict.holds(times, since: lesson.learntAt, at: now)
+            {
+                return Int(tokens)
+            }
+        }
+        return nil
     }
 
     func tokenRatio(_ place: Lesson.Place) -> TokenRatio { drafts[place] ?? told(place) ?? .unknown }
@@ -50,18 +59,66 @@ struct Lessons: Sendable {
     /// Models of this backend of which something is known now, by name.
     func places(of backend: String, at now: Instant) -> [Lesson.Place] {
         book.places.filter { place in
-            place.backend == backend && (told(place) != nil || !lacking(place, at: now).isEmpty)
+            place.backend == backend
+                && (told(place) != nil || !lacking(place, at: now).isEmpty
+                    || outputLimit(place, at: now) != nil)
         }.sorted { $0.model < $1.model }
     }
 
     // MARK: Learning
 
-    /// The lesson to tell the others; nil when they know.
-    mutating func learn(_ place: Lesson.Place, lacks feature: Feature, at now: Instant) -> Lesson? {
+    /// A request was refused the feature and answered without it.
+    /// - Parameters:
+    ///   - isPlain: its words leave no doubt; else another conversation has to be refused the same.
+    ///   - conversation: which one it was of.
+    /// - Returns: the lesson to tell the others; nil when they know, or when it is not sure yet.
+    mutating func learn(
+        _ place: Lesson.Place, lacks feature: Feature, isPlain: Bool, of conversation: Int, at now: Instant
+    ) -> Lesson? {
         guard !lacking(place, at: now).contains(feature) else { return nil }
-        let lesson = Lesson(place, .lacks(feature.rawValue), learntAt: now.nanoseconds)
+        let before = book.lessons(of: place).lazy.compactMap { lesson in
+            if case .lacks(feature.rawValue, let times) = lesson.fact { times } else { nil }
+        }.first
+        // What was sure once is not doubted when it is refused again.
+        guard
+            isPlain || (before ?? 0) > 0
+                || suspicions.confirms(place, feature, conversation: conversation)
+        else { return nil }
+        let times = min((before ?? 0) &+ 1, Self.mostTimes)
+        let lesson = Lesson(place, .lacks(feature.rawValue, times: times), learntAt: now.nanoseconds)
         return take(lesson) ? lesson : nil
     }
+
+    /// The model said how many tokens it gives in one answer, and answered a request for that many.
+    mutating func learn(_ place: Lesson.Place, outputLimit limit: Int, at now: Instant) -> Lesson? {
+        guard outputLimit(place, at: now) != limit, let tokens = UInt32(exactly: limit) else { return nil }
+        var times: UInt8 = 0
+        for case .output(tokens, let before) in book.lessons(of: place).map(\.fact) { times = before }
+        let lesson = Lesson(
+            place, .output(tokens: tokens, times: min(times &+ 1, Self.mostTimes)), learntAt: now.nanoseconds)
+        return take(lesson) ? lesson : nil
+    }
+
+    /// A request that asked for these features, and for so many tokens, was answered: what was refused once and
+    /// asked for again is taken now.
+    /// - Returns: lessons to tell the others.
+    mutating func learn(_ place: Lesson.Place, takes features: Set<Feature>, tokens: Int, at now: Instant)
+        -> [Lesson]
+    {
+        let news = book.lessons(of: place).compactMap { lesson -> Lesson.Fact? in
+            switch lesson.fact {
+            case .lacks(let name, let times) where times > 0:
+                Feature(rawValue: name).map(features.contains) == true ? .lacks(name, times: 0) : nil
+            case .output(let limit, let times) where times > 0 && tokens > limit:
+                .output(tokens: limit, times: 0)
+            case .lacks, .output, .tokens, .window: nil
+            }
+        }
+        return news.map { Lesson(place, $0, learntAt: now.nanoseconds) }.filter { take($0) }
+    }
+
+    /// Beyond it lifetimes do not grow.
+    private static let mostTimes: UInt8 = 100
 
     /// The window that was decided on, which is not what the others know.
     mutating func learn(_ place: Lesson.Place, window: Int, at now: Instant) -> Lesson? {

@@ -76,6 +76,9 @@ enum ModelList {
         if let provider = tokens(item["top_provider"]?["context_length"]) {
             facts.contextWindow = min(facts.contextWindow ?? provider, provider)
         }
+        // OpenRouter; Groq.
+        facts.outputLimit =
+            tokens(item["top_provider"]?["max_completion_tokens"]) ?? tokens(item["max_completion_tokens"])
         facts.usesTools =
             contains(item["supported_parameters"], "tools") ?? item["supports_tools"]?.bool
             ?? item["capabilities"]?["function_calling"]?.bool

@@ -72,8 +72,8 @@ final class Attempt {
     /// How the backend calls this exchange.
     private(set) var upstreamID: String?
     var promptCut: PromptCut? { reply.promptCut }
-    /// What the backend said that its model does not take.
-    var refused: Feature? { reply.refused }
+    /// What the backend refused of the request, and could be asked instead.
+    var refused: Refusal? { reply.refused }
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
     /// The backend could not be reached, and not for the first time.

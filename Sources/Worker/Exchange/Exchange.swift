@@ -172,7 +172,7 @@ final class Exchange {
                 callID: RequestIdentity.toolCall())
             source = .demo(DemoPlayback(demo, begun: Loop.now))
         case .backend(let access):
-            sentPrompt = SentPrompt(access, call.estimate)
+            sentPrompt = SentPrompt(access, call)
             source = .backend(
                 access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
         }
@@ -182,18 +182,19 @@ final class Exchange {
             self.message = nil
             request.body = []
         }
-        if !retry.withheld.isEmpty { attempt.began = { [unowned self] in rememberVerdicts() } }
+        if retry.isAmended { attempt.began = { [unowned self] in rememberVerdicts() } }
         return attempt
     }
 
     /// The backend answers without what it had refused: it meant what it said.
     private func rememberVerdicts() {
         guard let route, case .backend(let index) = route.destination else { return }
-        for feature in retry.withheld { server.catalogue?.learn(index, route.model, lacks: feature) }
+        server.catalogue?.learn(index, route.model, retry.verdicts, of: retry.conversation)
     }
 
     private func learn(from attempt: Attempt) {
         guard let sentPrompt else { return }
+        server.catalogue?.learn(answered: sentPrompt)
         // The count of a part says nothing of the whole.
         if let cut = attempt.promptCut {
             server.catalogue?.learn(sentPrompt.index, sentPrompt.model, cut: cut)
@@ -208,7 +209,7 @@ final class Exchange {
         case .backend:
             server.catalogue?.access(route).map { access in
                 var access = access
-                access.target.lacking.formUnion(retry.withheld)
+                retry.amend(&access.target)
                 return .backend(access)
             }
         }
@@ -225,8 +226,8 @@ final class Exchange {
             rememberVerdicts()
         }
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
-        if let refused = attempt.refused, retry.takes(refused) {
-            record.retriedWithout = retry.all.map(\.rawValue)
+        if let refused = attempt.refused, retry.takes(refused, of: message?.conversation ?? 0) {
+            record.retriedWithout = retry.all
             asksAgain = true
             return nil
         }

@@ -18,6 +18,8 @@ struct ModelFacts: Sendable, Equatable {
     /// The window that it is loaded with now, and the one that its Modelfile asks for. Of Ollama.
     var loadedWindow: Int?
     var presetWindow: Int?
+    /// Tokens that it gives in one answer at most; nil when the backend does not say.
+    var outputLimit: Int?
     /// Ollama only passes requests on to another service.
     var isRemote = false
     /// False for embedding, ranking and speech models, which `auto` passes over.

@@ -50,7 +50,7 @@ public struct ClientReply: ~Copyable {
     /// The error, when the reply ended before anything was said to the client.
     public var failure: ClientError? { translated?.reply.failure ?? relayed?.reply.failure }
     /// What the backend said that its model does not take, when it failed without having answered anything.
-    public var refused: Feature? { translated?.reply.refused }
+    public var refused: Refusal? { translated?.reply.refused }
     /// Something of an answer has come; what is handed through is not looked into.
     public var hasBegun: Bool { translated?.reply.hasBegun ?? false }
     /// The model has stopped; only counts and the end of the framing can still come.

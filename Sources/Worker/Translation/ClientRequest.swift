@@ -1,5 +1,7 @@
 // A request as its front door read it: what routing and accounting ask of it, whatever API it came by.
 
+import JSON
+
 /// A parsed request of a client.
 public enum ClientRequest: Sendable {
     case messages(MessagesRequest)
@@ -30,6 +32,20 @@ public enum ClientRequest: Sendable {
         case .messages(let request): request.stream
         case .chat(let request): request.stream
         }
+    }
+
+    /// Tells conversations apart: two turns of one have the same, as have all that begin with the same words.
+    public var conversation: Int {
+        let root: JSONNode? =
+            switch self {
+            case .messages(let request): request.root
+            case .chat(let request): request.root
+            }
+        var hasher = Hasher()
+        // System prompts come before it; what a user says first is what tells one conversation from another.
+        let said = root?["messages"]?.elements.first { $0["role"]?.stringEquals("user") == true }
+        said?.raw.withUnsafeBytes { hasher.combine(bytes: $0) }
+        return hasher.finalize()
     }
 
     /// Rather too many than too few.

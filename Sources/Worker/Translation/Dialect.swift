@@ -23,6 +23,8 @@ public enum Dialect: String, Sendable, Equatable, CaseIterable {
 /// refuses one is asked once more without it, and not asked for it again.
 public enum Feature: String, Sendable, CaseIterable {
     case thinking
+    /// A level of effort beside it.
+    case effort
     case tools
     case toolChoice = "tool_choice"
     case parallelToolCalls = "parallel_tool_calls"
@@ -33,4 +35,10 @@ public enum Feature: String, Sendable, CaseIterable {
     /// What of JSON Schema a grammar cannot express; without it schemas are simplified.
     case schemaKeywords = "schema_keywords"
     case prefill
+    /// `temperature`, `top_p`, `top_k` and stop sequences.
+    case sampling
+    /// The length of the answer under this name, which newer models of OpenAI's no longer take…
+    case maxTokens = "max_tokens"
+    /// … and under the newer name, which older servers do not know.
+    case maxCompletionTokens = "max_completion_tokens"
 }

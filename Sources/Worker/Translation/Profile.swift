@@ -42,6 +42,8 @@ public struct Profile: Sendable {
     public var contentOfCalls: ContentOfCalls = .null
     public var prefill: Prefill = .passed
     public var reasoningEcho: ReasoningEcho = .none
+    /// What stands for the reasoning of a turn that has none, while the model thinks; nil = nothing has to.
+    public var reasoningFiller: StaticString?
 
     // Tools
 
@@ -62,6 +64,8 @@ public struct Profile: Sendable {
 
     public var effort: EffortSupport?
     public var thinkingSwitch: ThinkingSwitch = .none
+    /// Models that think whether they are told to or not; off is their lowest level.
+    public var alwaysThinking: ModelPattern = .none
     /// Without `thinking` in the request reasoning is switched off rather than left to the backend.
     public var thinkingOffByDefault = false
     public var thinkingBudget: BudgetSupport = .effort
@@ -70,8 +74,6 @@ public struct Profile: Sendable {
 public enum MaxTokensField: Sendable {
     case maxTokens
     case maxCompletionTokens
-    /// `max_completion_tokens` for these models, `max_tokens` for the others.
-    case byModel(ModelPattern)
 }
 
 /// Models by parts of their names, in lower case.

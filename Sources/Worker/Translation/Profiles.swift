@@ -91,7 +91,7 @@ extension Profile {
         $0.thinkingOffByDefault = true
         $0.effort = EffortSupport()
         $0.effort?.max = "max"
-        $0.effort?.models = gptOSS
+        $0.alwaysThinking = gptOSS
         // What its parser of schemas does not know, it drops.
         $0.schema.inlineReferences = true
         $0.schema.plainUnions = true
@@ -113,7 +113,7 @@ extension Profile {
     }
 
     public static let openai = Profile("openai") {
-        $0.maxTokens = .byModel(openAIReasoning)
+        $0.maxTokens = .maxCompletionTokens
         $0.fixedSampling = openAIReasoning
         $0.maxStops = 4
         $0.maxTools = 128
@@ -143,6 +143,7 @@ extension Profile {
         $0.structuredOutput = .objectOnly
         $0.toolChoice = .autoWhenThinking
         $0.reasoningEcho = .reasoningContent
+        $0.reasoningFiller = ""
         $0.thinkingSwitch = .thinkingType
         $0.thinkingOffByDefault = true
         $0.effort = EffortSupport()

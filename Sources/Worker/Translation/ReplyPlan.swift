@@ -43,6 +43,8 @@ public struct ReplyPlan: Sendable {
     public var promptEstimate = 0
     /// What the call asks of the backend that a model may not take; a refusal is about one of these.
     public var features: Set<Feature> = []
+    /// What is left to try when it misses the reasoning of earlier turns, the best first.
+    public var reasoningRemedies: [ReasoningRemedy] = []
 
     public init() {}
 }

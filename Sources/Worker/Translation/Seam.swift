@@ -78,6 +78,10 @@ public struct UpstreamTarget: Sendable {
     public var sequentialCalls = false
     /// What this model of this backend was found not to take.
     public var lacking: Set<Feature> = []
+    /// Tokens that it gives in one answer at most, when known.
+    public var outputLimit: Int?
+    /// What is done about earlier turns without their reasoning, where this request was refused for them.
+    public var reasoningRemedy: ReasoningRemedy?
     /// How this model's counts of tokens compare with our estimates.
     public var tokenRatio = TokenRatio.unknown
     /// How long Ollama keeps the model in memory after the answer; nil = as it is set there.
@@ -93,6 +97,15 @@ public struct UpstreamTarget: Sendable {
         self.contextWindow = contextWindow
         self.thinkTags = thinkTags
     }
+}
+
+/// A way to ask once more, when a backend wants the reasoning of all earlier turns back and some have none: they
+/// were another model's, or were asked for without thinking.
+public enum ReasoningRemedy: Sendable, Hashable {
+    /// All turns carry the property, those without reasoning nothing in it.
+    case filled
+    /// This one request is asked for without thinking.
+    case thinkingOff
 }
 
 /// Ollama's `keep_alive`.

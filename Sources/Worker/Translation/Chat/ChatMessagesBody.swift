@@ -16,8 +16,8 @@ struct ChatMessagesBody {
     private let request: ChatRequest
     private let target: UpstreamTarget
     /// The bytes are what is sent: they have to please an API that refuses what it does not take.
-    private let isStrict: Bool
-    private var writer: JSONWriter
+    let isStrict: Bool
+    var writer: JSONWriter
 
     init(_ request: ChatRequest, _ target: UpstreamTarget) throws(ClientError) {
         self.request = request
@@ -46,7 +46,9 @@ struct ChatMessagesBody {
         writer.name("model")
         writer.value(target.model)
         writer.name("max_tokens")
-        writer.value(try length(&fields))
+        let maxTokens = try length(&fields)
+        plan.maxTokens = maxTokens
+        writer.value(maxTokens)
         writeSystem(conversation.system, format)
         writer.name("messages")
         writer.beginArray()
@@ -113,7 +115,11 @@ struct ChatMessagesBody {
         let old = try fields.int("max_tokens", atLeast: 1)
         let asked = try fields.int("max_completion_tokens", atLeast: 1) ?? old
         asksLength = asked != nil
-        let length = asked ?? ChatRequest.defaultMaxTokens
+        var length = asked ?? ChatRequest.defaultMaxTokens
+        if isStrict, let limit = target.outputLimit, limit > 0, length > limit {
+            if asksLength { omit("max_tokens", "lowered to \(limit): the model gives no more at once") }
+            length = limit
+        }
         guard isStrict, let window = target.contextWindow, window > 0 else { return length }
         // The estimate errs to the high side: an answer gets some room in any case.
         let room = max(
@@ -138,13 +144,13 @@ struct ChatMessagesBody {
                 sampling.append(SamplingOption(name: name, value: value))
             }
         }
-        guard !isStrict || !thinks else {
-            for (name, value) in [("temperature", temperature), ("top_p", topP), ("top_k", topK)]
-            where value != nil {
-                omit(name, "not possible together with thinking")
-            }
+        let given = [("temperature", temperature), ("top_p", topP), ("top_k", topK)].filter { $0.1 != nil }
+        guard !lacks(.sampling), !isStrict || !thinks else {
+            let reason = thinks ? "not possible together with thinking" : "the model does not take it"
+            for (name, _) in given { omit(name, reason) }
             return
         }
+        if !given.isEmpty { plan.features.insert(.sampling) }
         if let temperature {
             writer.name("temperature")
             if isStrict, (temperature.double ?? 0) > 1 {
@@ -227,18 +233,24 @@ struct ChatMessagesBody {
             writer.raw(#"{"type":"disabled"}"#)
         case .level where lacks(.thinking):
             omit("reasoning_effort", "the model does not think")
+        case .level where target.reasoningRemedy == .thinkingOff:
+            omit("reasoning_effort", "earlier turns have no reasoning to give back")
         case .level where isStrict && tools.choice.isForced:
             omit("reasoning_effort", "no thinking where a call is demanded")
         case .level:
             thinks = true
             plan.features.insert(.thinking)
+            plan.reasoningRemedies = [.thinkingOff]
             writer.name("thinking")
             writer.raw(#"{"type":"adaptive","display":"summarized"}"#)
         }
         let schema = lacks(.structuredOutput) ? nil : format.schema(isStrict: isStrict)
         if schema != nil { plan.features.insert(.structuredOutput) }
         var level: StaticString?
-        if case .level(let word) = effort, thinks { level = word }
+        if case .level(let word) = effort, thinks {
+            if lacks(.effort) { omit("reasoning_effort", "the model takes no level") } else { level = word }
+        }
+        if level != nil { plan.features.insert(.effort) }
         guard level != nil || schema != nil else { return thinks }
         writer.name("output_config")
         writer.beginObject()
@@ -270,109 +282,6 @@ struct ChatMessagesBody {
         writer.beginArray()
         for text in texts { write(.text(text)) }
         writer.endArray()
-    }
-
-    // MARK: Messages
-
-    private mutating func write(_ turn: ChatTurn, isLast: Bool) {
-        writer.beginObject()
-        writer.name("role")
-        switch turn.role {
-        case .user: writer.value("user")
-        case .assistant: writer.value("assistant")
-        case .system: writer.value("system")
-        }
-        writer.name("content")
-        writer.beginArray()
-        for (index, block) in turn.blocks.enumerated() {
-            // The API refuses an answer to be continued that ends in white space.
-            let isEnd = isStrict && isLast && turn.role == .assistant && index == turn.blocks.count - 1
-            write(block, trimmed: isEnd)
-        }
-        writer.endArray()
-        writer.endObject()
-    }
-
-    private mutating func write(_ block: ChatBlock, trimmed: Bool = false) {
-        writer.beginObject()
-        defer { writer.endObject() }
-        writer.name("type")
-        switch block {
-        case .text(let text):
-            writer.value("text")
-            writer.name("text")
-            switch text {
-            case .received(let node) where trimmed: writer.value(Self.trimmed(node))
-            case .received(let node): writer.raw(node)
-            case .words(let words): writer.value(words)
-            }
-        case .thinking(let text):
-            writer.value("thinking")
-            writer.name("thinking")
-            writer.raw(text)
-            writer.name("signature")
-            writer.value("")
-        case .image(let image):
-            writer.value("image")
-            writer.name("source")
-            write(image)
-        case .pdf(let data, let name):
-            writer.value("document")
-            if let name {
-                writer.name("title")
-                writer.raw(name)
-            }
-            writer.name("source")
-            writeSource("application/pdf", data)
-        case .call(let id, let name, let input):
-            writer.value("tool_use")
-            writer.name("id")
-            writer.value(id)
-            writer.name("name")
-            writer.value(name)
-            writer.name("input")
-            writer.raw(input[...])
-        case .result(let id, let blocks):
-            writer.value("tool_result")
-            writer.name("tool_use_id")
-            writer.value(id)
-            guard !blocks.isEmpty else { return }
-            writer.name("content")
-            if blocks.count == 1, case .text(.received(let node))? = blocks.first { return writer.raw(node) }
-            writer.beginArray()
-            for block in blocks { write(block) }
-            writer.endArray()
-        }
-    }
-
-    private mutating func write(_ image: ChatImage) {
-        switch image {
-        case .base64(let mediaType, let data): writeSource(mediaType, data)
-        case .url(let url):
-            writer.beginObject()
-            writer.name("type")
-            writer.value("url")
-            writer.name("url")
-            writer.raw(url)
-            writer.endObject()
-        }
-    }
-
-    private mutating func writeSource(_ mediaType: String, _ data: ArraySlice<UInt8>) {
-        writer.beginObject()
-        writer.name("type")
-        writer.value("base64")
-        writer.name("media_type")
-        writer.value(mediaType)
-        writer.name("data")
-        writer.string { $0.append(contentsOf: data) }
-        writer.endObject()
-    }
-
-    private static func trimmed(_ node: JSONNode) -> String {
-        var text = (node.string ?? "")[...]
-        while text.last?.isWhitespace == true { text.removeLast() }
-        return String(text)
     }
 
     // MARK: Omissions

@@ -8,25 +8,57 @@ enum FeatureRefusal {
     private static let lengthLimit = 4 << 10
 
     /// Statuses under which backends refuse what their model does not take. 404 is OpenRouter's.
-    private static let statuses: Set<Int> = [400, 404, 405, 415, 422, 500, 501]
+    static let statuses: Set<Int> = [400, 404, 405, 415, 422, 500, 501]
 
     /// - Parameters:
     ///   - text: the backend's words.
     ///   - contained: what the call asked for.
-    /// - Returns: nil when it refuses something else.
-    static func feature(_ text: String, status: Int, in contained: Set<Feature>) -> Feature? {
+    /// - Returns: nil when it refuses something else; `isPlain` = never taken, by its words.
+    static func feature(_ text: String, status: Int, in contained: Set<Feature>) -> (
+        feature: Feature, isPlain: Bool
+    )? {
         guard !contained.isEmpty, statuses.contains(status), ContextOverflow(text: text) == nil else {
             return nil
         }
         let sentences = sentences(text)
         // The first wording that fits is the plainest reading; if the call had nothing of the kind, the
         // refusal is about something else.
-        let found = wordings.first { wording in sentences.contains { wording.fits($0) } }?.feature
-        return found.flatMap { contained.contains($0) ? $0 : nil }
+        for wording in wordings {
+            let fitting = sentences.filter(wording.fits)
+            guard !fitting.isEmpty else { continue }
+            let meant = contained.contains(wording.feature) ? wording.feature : otherwise[wording.feature]
+            guard let meant, contained.contains(meant) else { return nil }
+            return (meant, fitting.contains(where: wording.isPlain))
+        }
+        return nil
+    }
+
+    /// What else may be meant where the call did not contain the one.
+    private static let otherwise: [Feature: Feature] = [
+        .effort: .thinking, .maxTokens: .maxCompletionTokens, .maxCompletionTokens: .maxTokens,
+    ]
+
+    /// Whether it misses the reasoning of earlier turns. DeepSeek: "The `reasoning_content` in the thinking mode
+    /// must be passed back to the API."; Kimi: "thinking is enabled but reasoning_content is missing in assistant
+    /// tool call message at index 2"; Anthropic: "a final `assistant` message must start with a thinking block".
+    static func missesReasoning(_ text: String, status: Int) -> Bool {
+        guard statuses.contains(status) else { return false }
+        return sentences(text).contains { sentence in
+            [
+                "reasoning_content", "reasoning content", "thinking block", "].thinking",
+                "expected 'thinking'",
+                "'reasoning'",
+            ].contains { sentence.contains($0) }
+                && [
+                    "passed back", "pass back", "is missing", "missing in", "must start with a thinking",
+                    "expected 'thinking'", "must be included", "must be provided", "must be sent back",
+                    "is required in", "必须返回", "必须回传",
+                ].contains { sentence.contains($0) }
+        }
     }
 
     /// In lower case, with one kind of quotes. What is said of one thing stands together.
-    private static func sentences(_ text: String) -> [String] {
+    static func sentences(_ text: String) -> [String] {
         let plain = text.utf8.prefix(lengthLimit).map { byte -> UInt8 in
             switch byte {
             case UInt8(ascii: "A")...UInt8(ascii: "Z"): byte | 0x20
@@ -73,6 +105,19 @@ enum FeatureRefusal {
                 && (verdicts.isEmpty || verdicts.contains { sentence.contains($0) })
                 && !exceptions.contains { sentence.contains($0) }
         }
+
+        /// Whether a sentence that fits says that it is never taken, rather than that this request was wrong.
+        func isPlain(_ sentence: String) -> Bool {
+            // A schema that a grammar does not take is one request's; the next may bring another.
+            guard feature != .schemaKeywords else { return false }
+            guard !FeatureRefusal.ofRequest.contains(where: { sentence.contains($0) }) else {
+                return sentence.contains("unknown variant")
+            }
+            // Words looked for in one wording only say there what they say.
+            let doubtful = FeatureRefusal.doubtful
+            guard doubtful.allSatisfy(verdicts.contains) else { return true }
+            return verdicts.contains { !doubtful.contains($0) && sentence.contains($0) }
+        }
     }
 }
 
@@ -90,15 +135,50 @@ extension FeatureRefusal {
             "unknown", "unrecognized", "unexpected", "not permitted", "not allowed", "cannot find field",
             "extra_forbidden", "extra fields", "no such field",
         ]
-    /// How they say that they know it, but not like this.
-    private static let refused =
-        foreign + [
-            "invalid", "must be", "should be", "cannot", "can't", "only", "requires", "incompatible",
-            "not compatible", "mandatory", "not valid",
-        ]
+    /// What is said of a number is no word about the field.
+    private static let ofAmounts = [
+        "maximum", "at most", "less than", "range", "too large", "exceed", "greater", "stream", "<=",
+    ]
+    /// How they say that they know it, but not like this: another value might do.
+    private static let doubtful = [
+        "invalid", "must be", "should be", "cannot", "can't", "only", "requires", "incompatible",
+        "not compatible", "mandatory", "not valid",
+    ]
+    private static let refused = foreign + doubtful
+    /// What points at a place or a value of this request.
+    private static let ofRequest = [
+        "messages[", "messages.", "tools[", "tools.0", "this tool_choice", "this response_format",
+        "thinking mode",
+    ]
 
     /// Looked through in this order: what is said in particular before what could be meant in general.
     static let wordings: [Wording] = [
+        // OpenAI: "Unsupported parameter: 'max_tokens' is not supported with this model. Use
+        // 'max_completion_tokens' instead."; older servers the other way round.
+        Wording(
+            .maxCompletionTokens,
+            [
+                "parameter: 'max_completion_tokens'", "supplied: max_completion_tokens",
+                "body.max_completion_tokens",
+                "name 'max_completion_tokens'", "field 'max_completion_tokens'",
+                "property 'max_completion_tokens'", "'max_completion_tokens' is not",
+            ], foreign, unless: ofAmounts),
+        Wording(
+            .maxTokens,
+            [
+                "parameter: 'max_tokens'", "supplied: max_tokens", "body.max_tokens", "name 'max_tokens'",
+                "field 'max_tokens'", "property 'max_tokens'", "'max_tokens' is not",
+            ], foreign, unless: ofAmounts),
+        // OpenAI: "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1)
+        // value is supported."
+        Wording(
+            .sampling,
+            [
+                "temperature", "top_p", "top_k", "'stop'", "supplied: stop", "stop_sequences",
+                "sampling parameter",
+            ],
+            foreign + ["only the default", "deprecated", "cannot both be", "cannot be both"],
+            unless: ["out of range", "between", "maximum", "at most", "tool"]),
         // llama.cpp: "Assistant response prefill is incompatible with enable_thinking."; vLLM's own fields.
         Wording(.prefill, ["prefill", "continue_final_message", "add_generation_prompt"], refused),
         // Mistral: "Expected last role User or Tool (or Assistant with prefix True) for serving".
@@ -195,8 +275,9 @@ extension FeatureRefusal {
                 "can't process",
             ],
             unless: [
-                "format", "mime", "media type", "media_type", "download", "fetch", "base64", "decod",
-                "too large",
+                "format", "mime", "media type", "media_type", "image type", "image/", "webp", "svg",
+                "download",
+                "fetch", "base64", "decod", "too large", "too big", "dimension", "resolution", "corrupt",
             ]),
         // Content is a list of parts only where there is an image. Groq: "('messages.1.content' : value must be
         // a string)".
@@ -225,15 +306,23 @@ extension FeatureRefusal {
             foreign),
         // Ollama, of a level: "think value \"low\" is not supported for this model", where gpt-oss has another
         // template; "invalid think value: \"max\" (must be …)", where it knows fewer levels.
-        Wording(.thinking, ["think value"], refused),
+        Wording(.effort, ["think value"], refused),
+        // Anthropic's API: "This model does not support the effort parameter."
+        Wording(
+            .effort,
+            [
+                "reasoning_effort", "reasoning effort", "reasoning.effort", "effort parameter",
+                "output_config.effort", "'effort'",
+            ],
+            refused),
         // Ollama: "\"m\" does not support thinking"; Anthropic's API: "adaptive thinking is not supported";
         // Groq: "property 'reasoning_content' is unsupported".
         Wording(
             .thinking,
             [
-                "reasoning_effort", "reasoning effort", "enable_thinking", "chat_template_kwargs",
+                "enable_thinking", "chat_template_kwargs",
                 "thinking_budget", "thinking_config", "thinking budget", "reasoning_content",
-                "reasoning.effort", "reasoning.max_tokens", "thinking.type", "'thinking'", "'reasoning'",
+                "reasoning.max_tokens", "thinking.type", "'thinking'", "'reasoning'",
                 "body.thinking", "body.reasoning", "supplied: thinking", "supplied: reasoning",
             ],
             refused),

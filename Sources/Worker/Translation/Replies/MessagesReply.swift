@@ -34,9 +34,9 @@ public struct MessagesReply: Sendable {
     /// The error, when the reply ended before anything was said to the client.
     public private(set) var failure: ClientError?
     /// What the backend said that its model does not take, when it failed without having answered anything.
-    public private(set) var refused: Feature?
+    public private(set) var refused: Refusal?
 
-    private let features: Set<Feature>
+    private let refusable: RefusablePlan
     private let streaming: Bool
     private let requestID: String
     private let requestedModel: String
@@ -71,7 +71,7 @@ public struct MessagesReply: Sendable {
         self.streaming = streaming
         self.requestID = requestID
         self.requestedModel = requestedModel
-        features = plan.features
+        refusable = RefusablePlan(plan)
         reader = OpenAIChunkReader(plan: plan)
         if plan.dialect == .ollama { ollama = OllamaLines(plan: plan, model: requestedModel) }
         if plan.dialect == .anthropic { anthropic = AnthropicEventReader() }
@@ -308,8 +308,7 @@ public struct MessagesReply: Sendable {
             ?? ollama?.reader.failure(head, document)
             ?? UpstreamFailure.answer(head: head, body: document, model: requestedModel)
         // By all of its words: those for the client may be fewer.
-        refused = FeatureRefusal.feature(
-            FailureText(body: document).message, status: head.status, in: features)
+        refused = Refusal(FailureText(body: document).message, status: head.status, of: refusable)
         fail(error)
     }
 
@@ -375,7 +374,7 @@ public struct MessagesReply: Sendable {
 
     private mutating func fail(_ error: ClientError, as outcome: Outcome? = nil) {
         if refused == nil, composer.isBlank {
-            refused = FeatureRefusal.feature(error.message, status: error.status, in: features)
+            refused = Refusal(error.message, status: error.status, of: refusable)
         }
         if phase == .streaming {
             composer.fail(error, requestID: requestID)

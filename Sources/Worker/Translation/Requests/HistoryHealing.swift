@@ -115,8 +115,14 @@ struct HistoryHealing {
 extension MessagesRequest {
     /// The request with the history as this target's operator wants it.
     func prepared(for target: UpstreamTarget) -> MessagesRequest {
-        guard target.healsHistory || target.sequentialCalls else { return self }
+        let dropsThinking = target.reasoningRemedy == .thinkingOff
+        guard target.healsHistory || target.sequentialCalls || dropsThinking else { return self }
         var request = self
+        if dropsThinking {
+            request.thinking = .disabled
+            request.omissions.append(
+                Omission(path: "thinking", reason: "earlier turns have no reasoning to give back"))
+        }
         if target.healsHistory {
             var healing = HistoryHealing(self)
             healing.heal()

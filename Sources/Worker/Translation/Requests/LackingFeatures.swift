@@ -5,7 +5,14 @@ import JSON
 
 extension UpstreamTarget {
     /// The backend type's profile, without what this model was found not to take.
-    public var usableProfile: Profile { lacking.isEmpty ? profile : profile.without(lacking) }
+    public var usableProfile: Profile {
+        var usable = lacking.isEmpty ? profile : profile.without(lacking)
+        guard reasoningRemedy == .filled, !lacking.contains(.thinking) else { return usable }
+        if usable.reasoningEcho == .none { usable.reasoningEcho = .reasoningContent }
+        // Not empty: some take that for missing.
+        usable.reasoningFiller = " "
+        return usable
+    }
 }
 
 extension Profile {
@@ -20,6 +27,8 @@ extension Profile {
                 profile.thinkingOffByDefault = false
                 // Earlier reasoning is a thinking word, too; some refuse the property (Groq).
                 profile.reasoningEcho = .none
+                profile.reasoningFiller = nil
+            case .effort: profile.effort = nil
             case .tools:
                 profile.tools = false
                 // Told as text, results are a user's words.
@@ -33,7 +42,15 @@ extension Profile {
                 profile.schema = .minimal
                 profile.strictTools = false
             case .prefill: profile.prefill = .unsupported
+            case .sampling: profile.fixedSampling = .every
+            case .maxTokens, .maxCompletionTokens: break
             }
+        }
+        // Of two names for one thing the one that was not refused; both cannot be missing.
+        switch (features.contains(.maxTokens), features.contains(.maxCompletionTokens)) {
+        case (true, false): profile.maxTokens = .maxCompletionTokens
+        case (false, true): profile.maxTokens = .maxTokens
+        case (true, true), (false, false): break
         }
         return profile
     }

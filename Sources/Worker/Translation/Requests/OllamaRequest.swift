@@ -57,7 +57,7 @@ struct OllamaRequest {
             features.formUnion([.tools, .schemaKeywords])
             writer.functions(tools.tools, &names, profile)
         }
-        writeThink(hasPrefill: ending.prefill != nil)
+        writeThink(length, hasPrefill: ending.prefill != nil)
         writeFormat()
         writeOptions(length.maxTokens)
         writeKeepAlive()
@@ -77,11 +77,13 @@ struct OllamaRequest {
 
     // MARK: Parameters
 
-    private mutating func writeThink(hasPrefill: Bool) {
+    private mutating func writeThink(_ length: Length, hasPrefill: Bool) {
         if hasPrefill { features.insert(.prefill) }
+        let thinking = ThinkingWords(request, target, length, hasPrefill: hasPrefill)
         let before = writer.bytes.count
-        omissions += ThinkingWords(request, target, hasPrefill: hasPrefill).write(to: &writer)
+        omissions += thinking.write(to: &writer)
         if writer.bytes.count > before { features.insert(.thinking) }
+        if thinking.level != nil { features.insert(.effort) }
     }
 
     private mutating func writeOptions(_ maxTokens: Int) {

@@ -56,15 +56,19 @@ extension OpenAIRequest {
         } else {
             writer.value(text)
         }
-        if profile.reasoningEcho != .none, !turn.reasoning.isEmpty { features.insert(.thinking) }
-        switch profile.reasoningEcho {
-        case .reasoningContent where !turn.reasoning.isEmpty:
-            writer.name("reasoning_content")
-            writer.value(turn.reasoning)
-        case .reasoning where !turn.reasoning.isEmpty:
-            writer.name("reasoning")
-            writer.value(turn.reasoning)
-        default: break
+        let reasoning =
+            turn.reasoning.isEmpty ? reasoningFiller.map { Text($0) } : turn.reasoning
+        if profile.reasoningEcho != .none, let reasoning {
+            features.insert(.thinking)
+            switch profile.reasoningEcho {
+            case .reasoningContent:
+                writer.name("reasoning_content")
+                writer.value(reasoning)
+            case .reasoning:
+                writer.name("reasoning")
+                writer.value(reasoning)
+            case .none, .thinkTags, .thinking: break
+            }
         }
         if isPrefill, case .prefixFlag = profile.prefill {
             writer.name("prefix")

@@ -12,6 +12,8 @@ struct OpenAIRequest {
     var ids: TurnIDs
     var writer: JSONWriter
     private var omissions: [Omission]
+    /// What stands for the reasoning of turns that have none.
+    private(set) var reasoningFiller: StaticString?
     /// What was written that a model may not take.
     var features: Set<Feature> = []
 
@@ -34,6 +36,10 @@ struct OpenAIRequest {
         let arranged = try ArrangedConversation(request, profile, tools)
         let (system, prefill) = (arranged.system, arranged.ending)
         omissions += arranged.omissions
+        let thinking = ThinkingWords(request, target, length, hasPrefill: prefill.prefill != nil)
+        if target.reasoningRemedy == .filled || thinking.isOn == true {
+            reasoningFiller = profile.reasoningFiller
+        }
 
         writer.beginObject()
         writer.name("model")
@@ -49,24 +55,27 @@ struct OpenAIRequest {
         writeSampling()
         writeOutputFormat()
         let beforeThinking = writer.bytes.count
-        omissions += ThinkingWords(request, target, hasPrefill: prefill.prefill != nil).write(to: &writer)
+        omissions += thinking.write(to: &writer)
         if writer.bytes.count > beforeThinking { features.insert(.thinking) }
+        if thinking.level != nil { features.insert(.effort) }
         writeEnd(hasPrefill: prefill.prefill != nil)
         writer.endObject()
+        var plan = ReplyPlan(request, target, tools, names, length, prefill, features)
+        plan.reasoningRemedies = thinking.remedies(isFilled: reasoningFiller != nil)
         return UpstreamCall(
-            path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
-            plan: ReplyPlan(request, target, tools, names, length, prefill, features))
+            path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions, plan: plan)
     }
 
     // MARK: Parameters
 
     private mutating func writeLength(_ maxTokens: Int) {
         switch profile.maxTokens {
-        case .maxTokens: writer.name("max_tokens")
-        case .maxCompletionTokens: writer.name("max_completion_tokens")
-        case .byModel(let pattern):
-            writer.name(
-                pattern.matches(target.model) ? "max_completion_tokens" : "max_tokens" as StaticString)
+        case .maxTokens:
+            writer.name("max_tokens")
+            features.insert(.maxTokens)
+        case .maxCompletionTokens:
+            writer.name("max_completion_tokens")
+            features.insert(.maxCompletionTokens)
         }
         writer.value(maxTokens)
     }
@@ -80,6 +89,7 @@ struct OpenAIRequest {
         for (name, value, isTaken) in fields {
             guard let value else { continue }
             if isTaken {
+                features.insert(.sampling)
                 writer.name(name)
                 writer.raw(value)
             } else {
@@ -92,6 +102,7 @@ struct OpenAIRequest {
             omit("stop_sequences", "the backend takes \(limit) of \(request.stopSequences.count)")
         }
         if !stops.isEmpty {
+            features.insert(.sampling)
             writer.name("stop")
             writer.beginArray()
             for stop in stops { writer.raw(stop) }

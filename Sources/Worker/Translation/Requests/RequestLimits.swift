@@ -12,6 +12,11 @@ struct Length {
 
     init(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
         var asked = max(request.maxTokens, 1)
+        if let limit = target.outputLimit, limit > 0, asked > limit {
+            asked = limit
+            omissions.append(
+                Omission(path: "max_tokens", reason: "lowered to \(limit): the model gives no more at once"))
+        }
         let input = try request.fitting(target)
         guard let window = target.contextWindow, window > 0 else {
             maxTokens = asked
@@ -20,8 +25,9 @@ struct Length {
         let room = max(window - input - Self.margin, min(Self.least, window))
         if asked > room {
             asked = room
-            omissions.append(
-                Omission(path: "max_tokens", reason: "lowered to \(room): the context window is \(window)"))
+            omissions = [
+                Omission(path: "max_tokens", reason: "lowered to \(room): the context window is \(window)")
+            ]
         }
         maxTokens = asked
     }

@@ -8,9 +8,11 @@ struct ThinkingWords {
     private let profile: Profile
     private let model: String
     private let thinking: Thinking
+    private let maxTokens: Int
     private var omissions: [Omission] = []
 
-    init(_ request: MessagesRequest, _ target: UpstreamTarget, hasPrefill: Bool) {
+    init(_ request: MessagesRequest, _ target: UpstreamTarget, _ length: Length, hasPrefill: Bool) {
+        maxTokens = length.maxTokens
         self.request = request
         profile = target.usableProfile
         model = target.model
@@ -23,7 +25,7 @@ struct ThinkingWords {
     }
 
     /// What is to be said about thinking at all; nil = left to the backend.
-    private var isOn: Bool? {
+    var isOn: Bool? {
         switch thinking {
         case .absent: profile.thinkingOffByDefault ? false : nil
         case .disabled: false
@@ -46,7 +48,10 @@ struct ThinkingWords {
     /// Writes the members; returns what was left out.
     consuming func write(to writer: inout JSONWriter) -> [Omission] {
         var omissions = omissions
-        let level = level(&omissions)
+        if lacksLevels {
+            omissions.append(Omission(path: "output_config.effort", reason: "the model takes no level"))
+        }
+        let level = level
         if case .think = profile.thinkingSwitch {
             writeThink(level, &writer)
         } else if let level {
@@ -72,27 +77,49 @@ struct ThinkingWords {
         return omissions
     }
 
-    /// The word for `reasoning_effort`.
-    private func level(_ omissions: inout [Omission]) -> StaticString? {
-        guard let effort, thinking != .disabled else { return nil }
-        if case .reasoningObject = profile.thinkingSwitch { return nil }
+    /// The backend's word for how hard to think; nil = none is said.
+    var level: StaticString? {
+        guard let support else { return nil }
+        if profile.alwaysThinking.matches(model) {
+            guard let effort, thinking != .disabled else { return isOn == false ? support.low : nil }
+            return support.word(effort)
+        }
+        return effort.flatMap { mayHaveLevel ? support.word($0) : nil }
+    }
+
+    private var support: EffortSupport? {
+        profile.effort.flatMap { $0.models.matches(model) ? $0 : nil }
+    }
+
+    private var lacksLevels: Bool { support == nil && request.effort != nil && mayHaveLevel }
+
+    /// Levels have a place of their own, and something to be levels of.
+    private var mayHaveLevel: Bool {
+        guard thinking != .disabled else { return false }
+        return switch profile.thinkingSwitch {
+        case .reasoningObject: false
+        case .thinkingType, .think: isOn != false
+        case .none, .templateArgument, .effortNone: true
+        }
+    }
+
+    /// What is left to try when the backend misses the reasoning of earlier turns.
+    func remedies(isFilled: Bool) -> [ReasoningRemedy] {
+        var remedies: [ReasoningRemedy] = isFilled ? [] : [.filled]
+        // Thinking that was never spoken of may be the model's habit; some can be told to do without.
         switch profile.thinkingSwitch {
-        case .thinkingType where isOn == false, .think where isOn == false: return nil
-        default: break
+        case .none: break
+        case .effortNone(let models) where !models.matches(model): break
+        case .templateArgument, .thinkingType, .reasoningObject, .effortNone, .think:
+            if isOn != false { remedies.append(.thinkingOff) }
         }
-        guard let support = profile.effort, support.models.matches(model) else {
-            if request.effort != nil {
-                omissions.append(Omission(path: "output_config.effort", reason: "the model takes no level"))
-            }
-            return nil
-        }
-        return support.word(effort)
+        return remedies
     }
 
     private func writeThink(_ level: StaticString?, _ writer: inout JSONWriter) {
         guard let isOn else { return }
         writer.name("think")
-        if isOn, let level { writer.value(Text(level)) } else { writer.value(isOn) }
+        if let level { writer.value(Text(level)) } else { writer.value(isOn) }
     }
 
     private func writeTemplateArguments(_ level: StaticString?, _ writer: inout JSONWriter) {
@@ -121,7 +148,8 @@ struct ThinkingWords {
             writer.value(false)
         } else if let budget, request.effort == nil {
             writer.name("max_tokens")
-            writer.value(max(budget, 1024))
+            // Providers refuse a budget that the whole answer would not hold.
+            writer.value(max(min(budget, maxTokens - 1), 1024))
         } else if let effort = request.effort {
             writer.name("effort")
             writer.value(Text(EffortSupport().word(effort)))
