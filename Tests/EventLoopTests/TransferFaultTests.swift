@@ -69,8 +69,14 @@ import Testing
         Fault("chunks reset", "\(chunked)5\r\nfirst\r\n", reset: true),
         Fault("not a chunk", "\(chunked)xyz\r\nfirst\r\n"),
         Fault("not HTTP", "SSH-2.0-OpenSSH_9.2\r\n", .misconfigured),
-        Fault("one huge header", "\(okHead)X: \(String(repeating: "x", count: 70_000))\r\n\r\n"),
-        Fault("too many headers", "\(okHead)\(String(repeating: "X: y\r\n", count: 12_000))\r\n"),
+        Fault(
+            "one huge header", "\(okHead)X: \(String(repeating: "x", count: 70_000))\r\n\r\n", .misconfigured),
+        Fault(
+            "a longer one than libcurl takes",
+            "\(okHead)X: \(String(repeating: "x", count: 400_000))\r\n\r\n", .misconfigured),
+        Fault(
+            "too many headers", "\(okHead)\(String(repeating: "X: y\r\n", count: 12_000))\r\n", .misconfigured
+        ),
     ]
 
     @Test("answers that break off", arguments: faults)
@@ -104,6 +110,44 @@ import Testing
         await exchange.until { transfer.end != nil }
         #expect(Verdict(transfer.end) == .misconfigured)
     }
+
+    @Test(
+        "what a proxy answers to CONNECT is never the backend's answer",
+        arguments: [
+            (
+                "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 6\r\n\r\nsign in",
+                .misconfigured, "status 407"
+            ),
+            ("HTTP/1.1 403 Forbidden\r\nRetry-After: 9\r\n\r\n", .misconfigured, "status 403"),
+            ("HTTP/1.1 302 Found\r\nLocation: http://login/\r\n\r\n", .misconfigured, "status 302"),
+            ("HTTP/1.1 503 Busy\r\n\r\n", .unreachable, "status 503"),
+            ("HTTP/1.1 200 Connection established\r\n\r\n", .misconfigured, ""),
+            ("", .unreachable, "127.0.0.1"),
+        ] as [(String, Verdict, String)])
+    @Loop func tunnels(answer: String, expected: Verdict, words: String) async throws {
+        let server = try ScriptedServer { connection, _ in
+            _ = connection.request()
+            connection.send(answer)
+        }
+        let exchange = try Exchange(proxy: "http://user:secret@127.0.0.1:\(server.port)")
+        let transfer = exchange.start("https://backend.invalid/", .post(body: [1]))
+        await exchange.until { transfer.end != nil }
+        let end = String(describing: transfer.end)
+        #expect(Verdict(transfer.end) == expected, "\(end)")
+        #expect(transfer.head == nil && transfer.times.firstByte == nil)
+        #expect(end.contains(words) && !end.contains("secret"))
+        if words.hasPrefix("status") { #expect(end.contains("the proxy http://127.0.0.1:\(server.port) ")) }
+    }
+
+    @Test(
+        "a proxy's name shows no user",
+        arguments: [
+            ("http://user:p@ss@proxy:3128", "http://proxy:3128"),
+            ("socks5h://u:p@h:1/x@y", "socks5h://h:1/x@y"),
+            ("http://proxy:3128", "http://proxy:3128"), ("user@proxy:1", "proxy:1"), ("", ""),
+            ("http://", "http://"),
+        ])
+    func proxyName(url: String, name: String) { #expect(withoutUser(url) == name) }
 
     @Test(
         "a certificate that nobody vouches for is refused",

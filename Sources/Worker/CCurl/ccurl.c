@@ -51,6 +51,8 @@ CURLcode cc_prepare(
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
     SET(CURLOPT_PATH_AS_IS, 1L);
+    /* What a proxy says to CONNECT is not the backend's answer. */
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP_TRANSFER_DECODING, 1L);
@@ -97,6 +99,11 @@ void *cc_context(CURL *easy) {
     char *context = NULL;
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &context) != CURLE_OK) return NULL;
     return context;
+}
+
+long cc_connect_status(CURL *easy) {
+    long status = 0;
+    return curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status) == CURLE_OK ? status : 0;
 }
 
 CURLMcode cc_prepare_multi(

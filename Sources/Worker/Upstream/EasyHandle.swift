@@ -83,11 +83,11 @@ final class EasyHandle {
     /// libcurl is done with it.
     func finish(_ code: CURLcode) {
         guard let transfer else { return }
-        let end = TransferEnd(
-            code: code, detail: detail(code), hasHead: transfer.head != nil,
-            answered: transfer.times.firstByte != nil,
-            connected: transfer.times.connected != nil)
-        conclude(transfer, end)
+        let circumstances = TransferCircumstances(
+            hasHead: transfer.head != nil, answered: transfer.times.firstByte != nil,
+            connected: transfer.times.connected != nil, headTooLarge: reader.isTooLarge,
+            proxy: client.proxyName, connectStatus: cc_connect_status(easy))
+        conclude(transfer, TransferEnd(code: code, detail: detail(code), circumstances))
     }
 
     /// Ends it from our side: libcurl closes the connection, since the answer was not complete.
@@ -194,9 +194,7 @@ final class EasyHandle {
             body = []
             transfer.wakeup.signal()
             return true
-        case .tooLarge:
-            strcpy(errors, "the answer's head is too large")
-            return false
+        case .tooLarge: return false
         }
     }
 

@@ -14,13 +14,15 @@ struct HeadReader {
     }
 
     private var size = 0
+    /// More than `sizeLimit` has come.
+    var isTooLarge: Bool { size > Self.sizeLimit }
     private var current: TransferHead?
     private var finished = false
 
     /// One line, usually with its line end.
     mutating func receive(_ line: Span<UInt8>) -> Step {
         size += line.count
-        if size > Self.sizeLimit { return .tooLarge }
+        if isTooLarge { return .tooLarge }
         if finished { return .more }
         let end = contentEnd(of: line)
         if end == 0 { return finishHead() }

@@ -17,6 +17,8 @@ public final class UpstreamClient {
     private static let roundLimit = 8
 
     let proxy: String
+    /// The proxy as errors name it, without what signs in there; "" = none.
+    let proxyName: String
     private let multi: UnsafeMutableRawPointer
     private var active: [EasyHandle] = []
     private var idle: [EasyHandle] = []
@@ -37,6 +39,7 @@ public final class UpstreamClient {
         guard Self.initialized, let multi = curl_multi_init() else { return nil }
         self.multi = multi
         self.proxy = proxy ?? ""
+        proxyName = withoutUser(self.proxy)
         let code = cc_prepare_multi(
             multi,
             { _, socket, what, context, _ in

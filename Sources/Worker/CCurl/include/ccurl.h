@@ -32,6 +32,9 @@ CURLcode cc_set_read_body(CURL *easy, size_t count);
 /* Forgets a body that was copied; for handles set to POST. */
 CURLcode cc_drop_body(CURL *easy);
 
+/* The status of a proxy's answer to CONNECT; 0 = there was none. */
+long cc_connect_status(CURL *easy);
+
 /* The context given to cc_prepare. */
 void *cc_context(CURL *easy);
 
