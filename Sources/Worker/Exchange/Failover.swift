@@ -52,9 +52,11 @@ enum Failover {
     }
 
     /// What the client is told in the end: a backend that is away once may be restarting, one that has been
-    /// away for long is a fault.
+    /// away for long is a fault, for which nobody should wait.
     static func told(_ failure: ClientError, isPersistent: Bool) -> ClientError {
         guard isPersistent, failure.status == 529 else { return failure }
-        return ClientError(status: 502, kind: .api, message: failure.message, retryAfter: failure.retryAfter)
+        var told = ClientError(status: 502, kind: .api, message: failure.message, shouldRetry: false)
+        told.noted = failure.noted
+        return told
     }
 }

@@ -69,7 +69,8 @@ final class Answer {
     func send(_ error: ClientError) {
         if let seconds = error.retryAfter { fields.append(.init("retry-after", String(seconds))) }
         if let retry = error.shouldRetry { fields.append(.init("x-should-retry", retry ? "true" : "false")) }
-        send(error.status(at: door), body: error.body(requestID: requestID, door: door))
+        // A line of its own, for people who read it in a terminal.
+        send(error.status(at: door), body: error.body(requestID: requestID, door: door) + [0x0a])
     }
 
     // MARK: Streams

@@ -17,18 +17,16 @@ enum ReadEnd: Error {
 extension ClientError {
     init(_ failure: FramingFailure) {
         self.init(
-            status: failure.status, kind: failure == .bodyTooLarge ? .requestTooLarge : .invalidRequest,
-            message: failure.message)
+            failure.status, failure == .bodyTooLarge ? .requestTooLarge : .invalidRequest,
+            "\(failure.message)")
     }
 
     static func timedOut(_ what: String) -> ClientError {
-        ClientError(status: 408, kind: .timeout, message: "The request's \(what) did not come in time.")
+        ClientError(408, .timeout, "The request's \(what) did not come in time.")
     }
 
     static func bodyTooLarge(limit: Int) -> ClientError {
-        ClientError(
-            status: 413, kind: .requestTooLarge, message: "The request body exceeds \(limit) bytes.",
-            shouldRetry: false)
+        ClientError(413, .requestTooLarge, "The request body exceeds \(limit) bytes.")
     }
 }
 

@@ -28,7 +28,7 @@ public struct ClientReply: ~Copyable {
             relayed = Held(
                 RelayedReply(
                     door: request.door, streaming: request.stream, requestID: requestID,
-                    requestedModel: request.model))
+                    requestedModel: request.model, backend: call.plan.backend))
             return
         }
         var chat: ChatStreamWriter.Head?
@@ -51,6 +51,8 @@ public struct ClientReply: ~Copyable {
     public var failure: ClientError? { translated?.reply.failure ?? relayed?.reply.failure }
     /// What the backend said that its model does not take, when it failed without having answered anything.
     public var refused: Refusal? { translated?.reply.refused }
+    /// The backend answered with success and without a byte.
+    public var saidNothing: Bool { translated?.reply.saidNothing ?? relayed?.reply.saidNothing ?? false }
     /// Something of an answer has come; what is handed through is not looked into.
     public var hasBegun: Bool { translated?.reply.hasBegun ?? false }
     /// The model has stopped; only counts and the end of the framing can still come.

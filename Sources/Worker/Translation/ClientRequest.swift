@@ -97,6 +97,7 @@ public enum ClientRequest: Sendable {
             case .chat(let request): try request.converted(for: target)
             }
         call.estimate = estimate(for: target)
+        call.plan.backend = target.backend
         return call
     }
 

@@ -25,7 +25,7 @@ public struct ReplyPlan: Sendable {
     public var thinkTags: ThinkTagMode = .auto
     /// Only the first tool call of the answer may be passed on.
     public var disableParallelToolUse = false
-    /// The client asked for a stream.
+    /// The backend is asked for a stream.
     public var streamRequested = false
     /// How reasoning has to come back to this backend on later turns; decides whether the signature
     /// has to carry it when its text is not shown.
@@ -45,6 +45,8 @@ public struct ReplyPlan: Sendable {
     public var features: Set<Feature> = []
     /// What is left to try when it misses the reasoning of earlier turns, the best first.
     public var reasoningRemedies: [ReasoningRemedy] = []
+    /// For errors.
+    public var backend = BackendIdentity()
 
     public init() {}
 }

@@ -39,15 +39,35 @@ public struct ClientError: Error, Sendable, Equatable {
     public var chatParameter: String?
     /// OpenAI's `code`, where the kind alone does not say it.
     public var chatCode: String?
+    /// What of the message the journal may keep: our own words. Nil = it is another's.
+    public var noted: String?
+    /// The message begins with "The backend", whose name is still to be put in.
+    var isAboutBackend = false
 
+    /// - Parameters:
+    ///   - retryAfter: brought to 1…60: clients give a turn up at once for more.
+    ///   - shouldRetry: nil = what the kind stands for.
     public init(
         status: Int, kind: Kind, message: String, retryAfter: Int? = nil, shouldRetry: Bool? = nil
     ) {
         self.status = status
         self.kind = kind
         self.message = message
-        self.retryAfter = retryAfter
-        self.shouldRetry = shouldRetry
+        self.retryAfter = retryAfter.map { min(max($0, 1), Self.longestRetry) }
+        self.shouldRetry = shouldRetry ?? (kind.isFinal ? false : nil)
+    }
+
+    /// Seconds in `retry-after` at most.
+    static let longestRetry = 60
+}
+
+extension ClientError.Kind {
+    /// The same request will fail again, whenever it is sent: said to clients that would try for minutes.
+    public var isFinal: Bool {
+        switch self {
+        case .invalidRequest, .authentication, .billing, .permission, .notFound, .requestTooLarge: true
+        case .conflict, .rateLimit, .timeout, .api, .overloaded: false
+        }
     }
 }
 
@@ -90,6 +110,12 @@ public struct UpstreamTarget: Sendable {
     public var loadedWindow: Int?
     /// A prompt that this model of this backend was sent and did not read whole.
     public var promptCut: PromptCut?
+    /// For errors.
+    public var backend = BackendIdentity()
+    /// Tokens of this prompt as the backend itself has counted them; nil = not asked.
+    public var countedPrompt: Int?
+    /// No stream is asked for, whatever the client reads: the backend had nothing to say in one.
+    public var asksWhole = false
 
     public init(model: String, profile: Profile, contextWindow: Int? = nil, thinkTags: ThinkTagMode = .auto) {
         self.model = model
@@ -106,6 +132,12 @@ public enum ReasoningRemedy: Sendable, Hashable {
     case filled
     /// This one request is asked for without thinking.
     case thinkingOff
+}
+
+extension UpstreamTarget {
+    /// Whether the backend is asked for a stream.
+    /// - Parameter wanted: the client reads one.
+    func streams(_ wanted: Bool) -> Bool { !asksWhole && (wanted || profile.alwaysStreams) }
 }
 
 /// Ollama's `keep_alive`.
@@ -179,6 +211,9 @@ public struct UpstreamHead: Sendable {
         self.receivedAt = receivedAt
     }
 
+    /// The body is said to be events or lines.
+    var isStream: Bool { contentType == "text/event-stream" || contentType == "application/x-ndjson" }
+
     /// Whether the body is what it is, and not compressed.
     var isReadable: Bool { contentEncoding.isEmpty || contentEncoding == "identity" }
 }
@@ -205,6 +240,15 @@ public enum Outcome: Sendable, Equatable {
     case upstreamFailed(ClientError)
     case cancelled
     case timedOut(ClientError)
+
+    /// The same with the error as it was told.
+    func with(_ error: ClientError) -> Outcome {
+        switch self {
+        case .upstreamFailed: .upstreamFailed(error)
+        case .timedOut: .timedOut(error)
+        case .completed, .truncated, .cancelled: self
+        }
+    }
 }
 
 /// Token counts, Anthropic's meaning: `input` excludes what came from the cache.

@@ -4,8 +4,8 @@ import JSON
 
 extension ClientError {
     /// 400 `invalid_request_error` with OpenAI's `param` and `code`.
-    static func chat(_ message: String, _ parameter: String? = nil, _ code: String? = nil) -> ClientError {
-        var error = ClientError.invalid(message)
+    static func chat(_ words: ErrorWords, _ parameter: String? = nil, _ code: String? = nil) -> ClientError {
+        var error = ClientError.invalid(words)
         error.chatParameter = parameter
         error.chatCode = code
         return error
@@ -55,7 +55,7 @@ struct ChatFields {
         for member in node.members {
             let name = member.name.string ?? ""
             guard !members.contains(where: { $0.name == name }) else {
-                throw .chat("Duplicate parameter: '\(place(Quoted.shown(name)))'.", place(name))
+                throw .chat("Duplicate parameter: '\(Quoted.shown(place(name)))'.", place(name))
             }
             guard members.count < Self.limit else { throw .chat("Too many parameters.", path) }
             members.append((name, member.value, false))
@@ -122,6 +122,8 @@ struct ChatFields {
 
     /// Names and values that nobody asked for and that say something, names fit to be shown.
     var rest: [(name: String, value: JSONNode)] {
-        members.filter { !$0.isTaken && !$0.value.isNull }.map { (Quoted.shown($0.name), $0.value) }
+        members.filter { !$0.isTaken && !$0.value.isNull }.map {
+            (Quoted.shown($0.name).description, $0.value)
+        }
     }
 }

@@ -5,8 +5,7 @@ import JSON
 
 extension ClientError {
     /// The client's key is missing or not one of ours.
-    public static let invalidKey = ClientError(
-        status: 401, kind: .authentication, message: "invalid x-api-key")
+    public static let invalidKey = ClientError(401, .authentication, "invalid x-api-key")
 
     /// The status for a client of this API: OpenAI knows neither 529 nor 402.
     public func status(at door: FrontDoor) -> Int {

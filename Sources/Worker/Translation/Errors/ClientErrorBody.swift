@@ -35,14 +35,15 @@ extension ClientError {
     }
 
     static func compressed(_ head: UpstreamHead) -> ClientError {
-        ClientError(
-            status: 502, kind: .api,
-            message:
-                "the backend's answer is compressed (\(Quoted.shown(head.contentEncoding))), which was not asked for",
+        .backend(
+            502, .api,
+            "sent an answer that is compressed (\(Quoted.shown(head.contentEncoding))), which was not asked for.",
             shouldRetry: false)
     }
 
-    static let answerTooLarge = ClientError(
-        status: 502, kind: .api, message: "the backend's answer is larger than this gateway reads",
-        shouldRetry: false)
+    static let answerTooLarge = ClientError.backend(
+        502, .api, "sent an answer larger than this gateway reads.", shouldRetry: false)
+
+    /// Not quoted: half an answer belongs in no error message.
+    static let answerUnreadable = ClientError.backend(502, .api, "sent an answer that cannot be read.")
 }

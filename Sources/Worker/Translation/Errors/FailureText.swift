@@ -132,6 +132,23 @@ struct FailureText: Sendable, Equatable {
         return words.prefix(40).map { String(decoding: $0, as: UTF8.self) }.joined(separator: " ")
     }
 
+    /// What stands out of a page or text: its title, or its first line.
+    static func openingLine(_ body: some Collection<UInt8>) -> String {
+        let text = String(decoding: body.prefix(64 << 10), as: UTF8.self)
+        let title = page(text)
+        let line = (title.isEmpty ? text : title).split(whereSeparator: \.isNewline).first {
+            !$0.allSatisfy(\.isWhitespace)
+        }
+        return String((line ?? "").drop { $0.isWhitespace }.prefix(200))
+    }
+
+    /// It says that its model sees no pictures: the request's matter, whatever the status.
+    var refusesPictures: Bool {
+        let words = message.lowercased()
+        return words.contains("image input is not supported")
+            || words.contains("image") && words.contains("mmproj")
+    }
+
     /// The message without stack traces and with its first line only: what servers say of their own faults
     /// is for their log.
     var firstLine: String {

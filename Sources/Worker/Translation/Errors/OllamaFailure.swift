@@ -29,31 +29,28 @@ enum OllamaFailure {
             return overflow.error(original: said.message)
         }
         if status == 401 || words.contains("unauthorized") || words.contains("ollama signin") {
-            return ClientError(
-                status: 502, kind: .api,
-                message: "the backend's Ollama is not signed in for this model: run `ollama signin` there",
+            return .backend(
+                502, .api, "is not signed in to Ollama for this model: run `ollama signin` there.",
                 shouldRetry: false)
         }
         if words.contains("model"), words.contains("not found") {
-            return ClientError(
-                status: 404, kind: .notFound, message: "model: \(model) (\(said.message))")
+            return .noModel(model, said.message)
         }
         if status == 404 {
-            return ClientError(
-                status: 502, kind: .api, message: "backend has no /api/chat (404)", shouldRetry: false)
+            return .backend(502, .api, "has no /api/chat (404).", shouldRetry: false)
         }
         if words.contains("does not support") {
-            return ClientError(status: 400, kind: .invalidRequest, message: said.message)
+            return .said(400, .invalidRequest, said.message, by: status ?? 200)
         }
         if busy.contains(where: words.contains) {
-            return ClientError(
-                status: 529, kind: .overloaded, message: said.firstLine, retryAfter: 5, shouldRetry: true)
+            return .said(
+                529, .overloaded, said.firstLine, by: status ?? 200, retryAfter: 5, shouldRetry: true)
         }
         if unparsed.contains(where: words.contains) {
-            return ClientError(status: 500, kind: .api, message: said.firstLine, shouldRetry: true)
+            return .said(500, .api, said.firstLine, by: status ?? 200, shouldRetry: true)
         }
         if words.contains("more system memory") {
-            return ClientError(status: 500, kind: .api, message: said.firstLine, shouldRetry: false)
+            return .said(500, .api, said.firstLine, by: status ?? 200, shouldRetry: false)
         }
         return nil
     }

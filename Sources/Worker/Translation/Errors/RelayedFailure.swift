@@ -14,11 +14,11 @@ enum RelayedFailure {
             // Its own words decide when to try again; nothing is made up beside them.
             error.retryAfter = RetryAfter.seconds(
                 header: head.retryAfter, reset: head.rateLimitReset, message: "", now: head.receivedAt)
-            error.shouldRetry = head.shouldRetry
+            if let shouldRetry = head.shouldRetry { error.shouldRetry = shouldRetry }
             return error
         }
         var error = UpstreamFailure.answer(head: head, body: body, model: model, path: door.path)
-        if let shouldRetry = head.shouldRetry, error.shouldRetry == nil { error.shouldRetry = shouldRetry }
+        if error.shouldRetry == nil { error.shouldRetry = head.shouldRetry }
         return error
     }
 
@@ -48,10 +48,11 @@ enum RelayedFailure {
             guard root["type"]?.stringEquals("error") == true,
                 let kind = (node["type"]?.string).flatMap(ClientError.Kind.init(rawValue:))
             else { return nil }
-            error = ClientError(status: status ?? kind.status, kind: kind, message: message)
+            let status = status ?? kind.status
+            error = .said(status, kind, message, by: status)
         case .chat:
             if let status = status ?? number(node["code"]) {
-                error = ClientError(status: status, kind: .init(status: status), message: message)
+                error = .said(status, .init(status: status), message, by: status)
             } else {
                 // Told as in translation; with its own words, its own object too.
                 guard let told = UpstreamFailure.inside(root), told.message == message else { return nil }
@@ -59,6 +60,7 @@ enum RelayedFailure {
             }
         }
         guard error.status != 401, error.status != 403 else { return nil }
+        if error.status >= 500, let said = FailureText(json: root), said.refusesPictures { return nil }
         if door == .messages, error.status < 500, !isUnderstood(message),
             let overflow = ContextOverflow(text: message)
         {

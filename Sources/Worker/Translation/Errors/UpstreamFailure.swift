@@ -18,9 +18,20 @@ enum UpstreamFailure {
             let status = (400...599).contains(head.status) ? head.status : 502
             return error(status: status, said, head, model, path)
         }
-        return ClientError(
-            status: 502, kind: .api, message: "the backend's address redirects elsewhere (\(head.status))",
+        return .backend(
+            502, .api, "redirects elsewhere (\(head.status)): its `url` must be the final address.",
             shouldRetry: false)
+    }
+
+    /// An answer of 200 that is a page or a text: something else listens there, or stands in front of it.
+    /// - Parameter place: host and port that were asked.
+    static func page(_ body: some Collection<UInt8>, at place: String) -> ClientError {
+        let line = FailureText.openingLine(body)
+        let isPage = body.first { !Ascii.isSpace($0) } == UInt8(ascii: "<")
+        let what: ErrorWords = isPage ? "a web page" : "text"
+        let words: ErrorWords = line.isEmpty ? what : "\(what) (\(Quoted.shown(line)))"
+        let advice: ErrorWords = place.isEmpty ? "check its `url`." : "check that its API is at \(place)."
+        return .backend(502, .api, "answered with \(words) instead of JSON; \(advice)", shouldRetry: false)
     }
 
     /// The error in a body or frame that came with status 200; nil if there is none in it.
@@ -80,27 +91,20 @@ enum UpstreamFailure {
     static func transport(_ end: UpstreamEnd, hadBytes: Bool) -> ClientError {
         switch end {
         case .complete:
-            ClientError(status: 502, kind: .api, message: "the backend closed the stream early")
+            .backend(502, .api, "closed the stream early.")
         case .broken(let detail) where hadBytes:
-            ClientError(
-                status: 502, kind: .api, message: sentence("the connection to the backend broke", detail))
+            .backend(502, .api, sentence("broke the connection", detail))
         case .broken(let detail), .unreachable(let detail):
-            ClientError(
-                status: 529, kind: .overloaded, message: sentence("the backend cannot be reached", detail),
-                retryAfter: busyDelay)
+            .backend(529, .overloaded, sentence("cannot be reached", detail), retryAfter: busyDelay)
         case .misconfigured(let detail):
-            ClientError(
-                status: 502, kind: .api,
-                message: sentence("the backend cannot be used as configured", detail),
-                shouldRetry: false)
+            .backend(502, .api, sentence("cannot be used as configured", detail), shouldRetry: false)
         case .timedOut(let limit):
-            ClientError(
-                status: 504, kind: .timeout, message: "the backend did not answer in time (\(limit))")
+            .backend(504, .timeout, "did not answer in time (\(limit)).")
         }
     }
 
-    private static func sentence(_ text: String, _ detail: String) -> String {
-        detail.isEmpty ? text : "\(text): \(detail)"
+    private static func sentence(_ words: ErrorWords, _ detail: String) -> ErrorWords {
+        detail.isEmpty ? words + "." : "\(words): \(Quoted.said(detail))."
     }
 
     // MARK: by status
@@ -116,33 +120,33 @@ enum UpstreamFailure {
         {
             return overflow.error(original: said.message)
         }
-        let message = said.message.isEmpty ? "the backend answered with status \(status)" : said.message
+        if status >= 500, said.refusesPictures {
+            return .said(400, .invalidRequest, said.firstLine, by: status)
+        }
+        let message = said.message.isEmpty ? "The backend answered with status \(status)." : said.message
         switch status {
         case 400 where said.code == "model_not_found": return notFound(said, message, model, path)
-        case 400, 422: return ClientError(status: 400, kind: .invalidRequest, message: message)
         case 401, 403:
-            return ClientError(
-                status: 502, kind: .api, message: "backend rejected the gateway's credentials",
+            return .backend(
+                502, .api, "rejected the gateway's credentials: check its key in the configuration.",
                 shouldRetry: false)
-        case 402: return billing(message)
+        case 402: return billing(message, status)
         case 404: return notFound(said, message, model, path)
         case 405, 406, 415:
-            return ClientError(
-                status: 500, kind: .api, message: "backend refused the request (\(status)): \(message)",
-                shouldRetry: false)
-        case 408, 504: return ClientError(status: 504, kind: .timeout, message: message)
-        case 409: return ClientError(status: 409, kind: .conflict, message: message)
-        case 413: return ClientError(status: 413, kind: .requestTooLarge, message: withoutWindow(message))
+            return .backend(
+                500, .api, "refused the request (\(status)): \(Quoted.said(message)).", shouldRetry: false)
+        case 408, 504: return .said(504, .timeout, message, by: status)
+        case 409: return .said(409, .conflict, message, by: status)
+        case 413: return .said(413, .requestTooLarge, withoutWindow(message), by: status)
         case 429: return limited(said, message, head)
-        case 501: return ClientError(status: 400, kind: .invalidRequest, message: message)
-        case 503, 529: return busy(said, message, head)
-        case 500...599: return broken(status, said)
-        default: return ClientError(status: 400, kind: .invalidRequest, message: message)
+        case 503, 529: return busy(said, message, head, status)
+        case 500, 502...599: return broken(status, said)
+        default: return .said(400, .invalidRequest, message, by: status)
         }
     }
 
-    private static func billing(_ message: String) -> ClientError {
-        ClientError(status: 402, kind: .billing, message: message, shouldRetry: false)
+    private static func billing(_ message: String, _ status: Int) -> ClientError {
+        .said(402, .billing, message, by: status)
     }
 
     /// A model that is not there is the client's matter; a path that is not there is ours.
@@ -153,51 +157,46 @@ enum UpstreamFailure {
         // The latter is OpenRouter's: the model is there, but not for such a request.
         guard words.contains("model") || said.code.contains("model") || words.contains("no endpoints found")
         else {
-            return ClientError(
-                status: 502, kind: .api, message: "backend has no \(path) (404)",
-                shouldRetry: false)
+            return .backend(502, .api, "has no \(path) (404).", shouldRetry: false)
         }
-        return ClientError(
-            status: 404, kind: .notFound, message: model.map { "model: \($0) (\(message))" } ?? message)
+        return model.map { .noModel($0, message) } ?? .said(404, .notFound, message, by: 404)
     }
 
     private static func limited(_ said: FailureText, _ message: String, _ head: UpstreamHead) -> ClientError {
         guard said.code != "insufficient_quota", said.type != "insufficient_quota" else {
-            return billing(message)
+            return billing(message, 429)
         }
-        return ClientError(
-            status: 429, kind: .rateLimit, message: message,
+        return .said(
+            429, .rateLimit, message, by: 429,
             retryAfter: RetryAfter.seconds(
                 header: head.retryAfter, reset: said.retryDelay ?? head.rateLimitReset, message: message,
                 now: head.receivedAt))
     }
 
-    private static func busy(_ said: FailureText, _ message: String, _ head: UpstreamHead) -> ClientError {
+    private static func busy(
+        _ said: FailureText, _ message: String, _ head: UpstreamHead, _ status: Int
+    ) -> ClientError {
         let seconds = RetryAfter.seconds(
             header: head.retryAfter, reset: said.retryDelay, message: message, now: head.receivedAt)
-        return ClientError(
-            status: 529, kind: .overloaded, message: said.firstLine.isEmpty ? message : said.firstLine,
+        return .said(
+            529, .overloaded, said.firstLine.isEmpty ? message : said.firstLine, by: status,
             retryAfter: seconds ?? busyDelay, shouldRetry: true)
     }
 
     private static func broken(_ status: Int, _ said: FailureText) -> ClientError {
         let line = said.firstLine
         let isOwn = status == 500
-        let message =
-            if line.isEmpty {
-                "the backend answered with status \(status)"
-            } else if isOwn {
-                line
-            } else {
-                "the backend answered with status \(status): \(line)"
-            }
-        return ClientError(status: isOwn ? 500 : 502, kind: .api, message: message)
+        if isOwn, !line.isEmpty { return .said(500, .api, line, by: status) }
+        return .backend(
+            isOwn ? 500 : 502, .api,
+            line.isEmpty
+                ? "answered with status \(status)." : "answered with status \(status): \(Quoted.said(line)).")
     }
 
     /// Clients take 413 with these words for a full context.
     private static func withoutWindow(_ message: String) -> String {
         message.lowercased().contains("context window")
-            ? "the backend refused a request of this size" : message
+            ? "The backend refused a request of this size." : message
     }
 
     /// A status for an error that names none.
@@ -215,4 +214,23 @@ enum UpstreamFailure {
         ("authentication", 401),
         ("permission", 403), ("not_found", 404), ("notfound", 404), ("timeout", 504),
     ]
+}
+
+extension UpstreamEnd {
+    /// What became of a reply that this ended before it was whole.
+    func outcome(_ error: ClientError, hadBytes: Bool) -> Outcome {
+        switch self {
+        case .timedOut: .timedOut(error)
+        case .unreachable, .misconfigured: .upstreamFailed(error)
+        case .broken where !hadBytes: .upstreamFailed(error)
+        case .broken, .complete: .truncated
+        }
+    }
+}
+
+extension ClientError {
+    /// The backend does not know its model; `said` in its words.
+    static func noModel(_ model: String, _ said: String) -> ClientError {
+        ClientError(404, .notFound, "model: \(model) (\(Quoted.whole(said)))")
+    }
 }

@@ -36,13 +36,18 @@ public struct MessagesReply: Sendable {
     /// What the backend said that its model does not take, when it failed without having answered anything.
     public private(set) var refused: Refusal?
 
+    /// The backend answered with success and without a byte.
+    public private(set) var saidNothing = false
+
     private let refusable: RefusablePlan
+    private let backend: BackendIdentity
     private let streaming: Bool
     private let requestID: String
     private let requestedModel: String
     private var head = UpstreamHead(status: 200, contentType: "")
     private var body = Body.unknown
     private var hadBytes = false
+    private var opening = AnswerOpening()
     private var decoder = SSEDecoder()
     private var document: [UInt8] = []
     private var reader: OpenAIChunkReader
@@ -72,6 +77,7 @@ public struct MessagesReply: Sendable {
         self.requestID = requestID
         self.requestedModel = requestedModel
         refusable = RefusablePlan(plan)
+        backend = plan.backend
         reader = OpenAIChunkReader(plan: plan)
         if plan.dialect == .ollama { ollama = OllamaLines(plan: plan, model: requestedModel) }
         if plan.dialect == .anthropic { anthropic = AnthropicEventReader() }
@@ -101,15 +107,19 @@ public struct MessagesReply: Sendable {
         take(bytes.extracting(droppingFirst: first))
     }
 
+    private var isUnknown: Bool { if case .unknown = body { true } else { false } }
+
     private mutating func take(_ bytes: Span<UInt8>) {
         switch body {
         case .unknown: break
         case .events:
+            opening.keep(bytes, isStream: hadChunk)
             composer.reserve(bytes.count)
             decoder.append(bytes)
             while wantsMore, let frame = decoder.next() { read(frame) }
             if !streaming, composer.writer.pending > Self.documentLimit { fail(.answerTooLarge) }
         case .lines:
+            opening.keep(bytes, isStream: hadChunk)
             composer.reserve(bytes.count)
             ollama?.append(bytes)
             readOllama(atEnd: false)
@@ -145,13 +155,12 @@ public struct MessagesReply: Sendable {
         guard wantsMore else { return }
         guard composer.stop == nil else { return finish() }
         let began = hadBytes || hadChunk
-        let error = UpstreamFailure.transport(end, hadBytes: began)
-        switch end {
-        case .timedOut: fail(error, as: .timedOut(error))
-        case .unreachable, .misconfigured: fail(error, as: .upstreamFailed(error))
-        case .broken where !began: fail(error, as: .upstreamFailed(error))
-        case .broken, .complete: fail(error, as: .truncated)
+        if end == .complete, !hadChunk {
+            saidNothing = isUnknown
+            if let error = opening.failure(at: backend.place) { return fail(error) }
         }
+        let error = UpstreamFailure.transport(end, hadBytes: began)
+        fail(error, as: end.outcome(error, hadBytes: began))
     }
 
     /// The time to hold the status back has passed.
@@ -217,6 +226,7 @@ public struct MessagesReply: Sendable {
         case UInt8(ascii: "<"): body = .failure
         default:
             body = head.contentType == "text/html" ? .failure : ollama == nil ? .events : .lines
+            opening.begin(head)
         }
         return at
     }
@@ -301,6 +311,9 @@ public struct MessagesReply: Sendable {
     }
 
     private mutating func readFailure() {
+        guard !(200...299).contains(head.status) else {
+            return fail(UpstreamFailure.page(document, at: backend.place))
+        }
         let root = (try? JSONDocument(parsing: document))?.root
         if let text = root.flatMap(UpstreamFailure.unparsedCalls), recovers(text) { return }
         let error =
@@ -345,8 +358,7 @@ public struct MessagesReply: Sendable {
             anthropic?.read(whole: root, into: &deltas) ?? ollama?.read(whole: root, into: &deltas)
                 ?? reader.read(root, into: &deltas)
         else {
-            // Not quoted: half an answer belongs in no error message.
-            return fail(ClientError(status: 502, kind: .api, message: "the backend's answer is not readable"))
+            return fail(.answerUnreadable)
         }
         let isAnswer = root["choices"]?.first != nil || ollama != nil || anthropic != nil
         if isAnswer { hadChunk = true }
@@ -354,7 +366,7 @@ public struct MessagesReply: Sendable {
         deltas.removeAll()
         guard wantsMore else { return }
         guard isAnswer || composer.stop != nil else {
-            return fail(ClientError(status: 502, kind: .api, message: "the backend's answer has no choices"))
+            return fail(.backend(502, .api, "sent an answer without choices."))
         }
         composer.stop == nil ? finishUnsaid() : finish()
     }
@@ -376,12 +388,13 @@ public struct MessagesReply: Sendable {
         if refused == nil, composer.isBlank {
             refused = Refusal(error.message, status: error.status, of: refusable)
         }
+        let error = error.told(of: backend)
         if phase == .streaming {
             composer.fail(error, requestID: requestID)
         } else {
             composer.discardOutput()
             failure = error
         }
-        phase = .ended(outcome ?? .upstreamFailed(error))
+        phase = .ended(outcome?.with(error) ?? .upstreamFailed(error))
     }
 }

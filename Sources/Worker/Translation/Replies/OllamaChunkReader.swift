@@ -116,9 +116,7 @@ struct OllamaChunkReader: Sendable {
         case "unload":
             deltas.append(
                 .failed(
-                    ClientError(
-                        status: 529, kind: .overloaded, message: "the backend unloaded the model",
-                        retryAfter: 1, shouldRetry: true)))
+                    .backend(529, .overloaded, "unloaded the model.", retryAfter: 1, shouldRetry: true)))
         // Older ones give no reason.
         case nil where plan.maxTokens > 0 && generated ?? 0 >= plan.maxTokens:
             deltas.append(.finished(.maxTokens))

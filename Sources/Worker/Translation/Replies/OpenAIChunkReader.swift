@@ -102,7 +102,7 @@ struct OpenAIChunkReader: Sendable {
         case .stopped(.endTurn) where hasRefused: deltas.append(.finished(.refusal))
         case .stopped(let reason): deltas.append(.finished(reason))
         case .failed(let message):
-            deltas.append(.failed(ClientError(status: 502, kind: .api, message: message)))
+            deltas.append(.failed(.said(502, .api, message, by: 200)))
         case nil: break
         }
     }

@@ -25,6 +25,8 @@ public struct RelayedReply: Sendable {
     public private(set) var phase = Phase.undecided
     /// The error, when the reply ended before anything was said to the client.
     public private(set) var failure: ClientError?
+    /// The backend answered with success and without a byte.
+    public private(set) var saidNothing = false
     /// What was mended, by name.
     public private(set) var repairs: [String] = []
 
@@ -32,9 +34,11 @@ public struct RelayedReply: Sendable {
     private let streaming: Bool
     private let requestID: String
     private let model: String
+    private let backend: BackendIdentity
     private var head = UpstreamHead(status: 200, contentType: "")
     private var body = Body.unknown
     private var hadBytes = false
+    private var opening = AnswerOpening()
     private var frames = RelayFrames()
     private var reader: RelayReader
     private var document: [UInt8] = []
@@ -44,11 +48,16 @@ public struct RelayedReply: Sendable {
     ///   - door: the API that client and backend speak.
     ///   - requestID: stands in errors.
     ///   - requestedModel: the name that the client sees.
-    public init(door: FrontDoor, streaming: Bool, requestID: String, requestedModel: String) {
+    ///   - backend: for errors.
+    public init(
+        door: FrontDoor, streaming: Bool, requestID: String, requestedModel: String,
+        backend: BackendIdentity = BackendIdentity()
+    ) {
         self.door = door
         self.streaming = streaming
         self.requestID = requestID
         model = requestedModel
+        self.backend = backend
         reader = RelayReader(door: door, model: requestedModel)
     }
 
@@ -91,7 +100,9 @@ public struct RelayedReply: Sendable {
         switch bytes[at] {
         case UInt8(ascii: "{"), UInt8(ascii: "["): body = .document
         case UInt8(ascii: "<"): body = .failure
-        default: body = head.contentType == "text/html" ? .failure : .events
+        default:
+            body = head.contentType == "text/html" ? .failure : .events
+            opening.begin(head)
         }
         return at
     }
@@ -101,7 +112,9 @@ public struct RelayedReply: Sendable {
         case .unknown: break
         case .events:
             // A stream that nobody asked for.
-            guard streaming else { return fail(Self.unreadable) }
+            guard streaming || opening.isKept else { return fail(Self.unreadable) }
+            opening.keep(bytes, isStream: phase != .undecided)
+            guard streaming else { return }
             frames.append(bytes)
             output.reserveCapacity(output.count + bytes.count)
             pass()
@@ -126,18 +139,21 @@ public struct RelayedReply: Sendable {
         case .events:
             while wantsMore, let frame = frames.last() { read(frame, isWhole: false) }
         case .document where end == .complete: readDocument()
+        case .failure where (200...299).contains(head.status):
+            fail(UpstreamFailure.page(document, at: backend.place))
         case .failure: fail(RelayedFailure.answer(head: head, body: document, model: model, door: door))
         case .unknown, .document: break
         }
         guard wantsMore else { return }
         if door == .chat, reader.hasStopped { return finishChat() }
-        let error = UpstreamFailure.transport(end, hadBytes: hadBytes)
-        switch end {
-        case .timedOut: fail(error, as: .timedOut(error))
-        case .unreachable, .misconfigured: fail(error)
-        case .broken where !hadBytes: fail(error)
-        case .broken, .complete: fail(error, as: .truncated)
+        if end == .complete {
+            if case .unknown = body { saidNothing = true }
+            if phase == .undecided, let error = opening.failure(at: backend.place) { return fail(error) }
+            // A stream that nobody asked for.
+            if !streaming, opening.isKept { return fail(Self.unreadable) }
         }
+        let error = UpstreamFailure.transport(end, hadBytes: hadBytes)
+        fail(error, as: end.outcome(error, hadBytes: hadBytes))
     }
 
     /// The time to hold the status back has passed. Nothing is invented that the backend's own first event
@@ -298,6 +314,7 @@ public struct RelayedReply: Sendable {
     }
 
     private mutating func fail(_ error: ClientError, as outcome: Outcome? = nil) {
+        let error = error.told(of: backend)
         if phase == .streaming {
             append(error)
         } else {
@@ -305,7 +322,7 @@ public struct RelayedReply: Sendable {
             failure = error
         }
         document = []
-        phase = .ended(outcome ?? .upstreamFailed(error))
+        phase = .ended(outcome?.with(error) ?? .upstreamFailed(error))
     }
 
     private mutating func append(_ error: ClientError) {
@@ -325,7 +342,5 @@ public struct RelayedReply: Sendable {
         output.append(ascii: "\n\n")
     }
 
-    /// Not quoted: half an answer belongs in no error message.
-    private static let unreadable = ClientError(
-        status: 502, kind: .api, message: "the backend's answer is not readable")
+    private static let unreadable = ClientError.answerUnreadable
 }

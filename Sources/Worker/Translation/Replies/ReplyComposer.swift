@@ -339,10 +339,8 @@ struct ReplyComposer: Sendable {
         do {
             try change(&calls)
         } catch {
-            throw ClientError(
-                status: 502, kind: .api,
-                message: "the backend's tool calls are larger than this gateway holds",
-                shouldRetry: false)
+            throw .backend(
+                502, .api, "sent tool calls larger than this gateway holds.", shouldRetry: false)
         }
         // A later call has begun: what is complete before it may leave.
         if calls.waiting.count > 1 { showCompleteCalls(keeping: 1) }

@@ -5,30 +5,12 @@ import JSON
 
 extension ClientError {
     /// 400 `invalid_request_error`.
-    static func invalid(_ message: String) -> ClientError {
-        ClientError(status: 400, kind: .invalidRequest, message: message)
-    }
+    static func invalid(_ words: ErrorWords) -> ClientError { ClientError(400, .invalidRequest, words) }
 
     static func missing(_ path: Path) -> ClientError { invalid("\(path): Field required") }
 
     init(_ error: JSONError) {
         self = .invalid("Invalid JSON: \(error.reason.rawValue) at byte \(error.offset)")
-    }
-}
-
-/// Words of the client inside words of ours: they reach the journal and a header of the reply.
-enum Quoted {
-    private static let limit = 60
-
-    /// At most 60 characters, none of them a control character; `""` for nothing.
-    static func shown(_ text: String) -> String {
-        guard !text.isEmpty else { return "\"\"" }
-        var shown = ""
-        for scalar in text.unicodeScalars.prefix(limit) {
-            let category = scalar.properties.generalCategory
-            shown.unicodeScalars.append(category == .control || category == .format ? "?" : scalar)
-        }
-        return text.unicodeScalars.count > limit ? shown + "…" : shown
     }
 }
 
@@ -147,7 +129,7 @@ struct EnvelopeFields {
         var names: [String] = []
         for (position, member) in node.members.enumerated()
         where taken[position >> 6] & 1 << UInt64(position & 63) == 0 {
-            names.append(Quoted.shown(member.name.string ?? ""))
+            names.append(Quoted.shown(member.name.string ?? "").description)
         }
         return names
     }

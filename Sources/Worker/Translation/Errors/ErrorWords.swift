@@ -1,0 +1,151 @@
+// What an error says, in two readings: to the client, and to the journal, which keeps only words of our own.
+// Whatever a client or a backend wrote is put in by `Quoted` and stands as `…` in the journal. Pure.
+
+/// A sentence of ours that may quote others: `"Tool '\(Quoted.shown(name))' is not available."`.
+public struct ErrorWords: ExpressibleByStringInterpolation, Sendable, Equatable {
+    /// For the client.
+    public private(set) var told: String
+    /// For the journal.
+    public private(set) var noted: String
+
+    public init(stringLiteral words: String) {
+        told = words
+        noted = words
+    }
+
+    public init(stringInterpolation parts: Parts) {
+        told = parts.told
+        noted = parts.noted
+    }
+
+    public static func + (left: ErrorWords, right: ErrorWords) -> ErrorWords {
+        var both = left
+        both.told += right.told
+        both.noted += right.noted
+        return both
+    }
+
+    public struct Parts: StringInterpolationProtocol {
+        fileprivate var told = ""
+        fileprivate var noted = ""
+
+        public init(literalCapacity: Int, interpolationCount: Int) {
+            told.reserveCapacity(literalCapacity + interpolationCount * 16)
+        }
+
+        public mutating func appendLiteral(_ literal: String) {
+            told += literal
+            noted += literal
+        }
+
+        /// Numbers, names of fields and of models, words of ours.
+        public mutating func appendInterpolation(_ ours: some CustomStringConvertible) {
+            appendLiteral(ours.description)
+        }
+
+        public mutating func appendInterpolation(_ words: ErrorWords) {
+            told += words.told
+            noted += words.noted
+        }
+
+        public mutating func appendInterpolation(_ quoted: Quoted) {
+            told += quoted.description
+            noted += "…"
+        }
+    }
+}
+
+/// Words of others inside words of ours.
+public struct Quoted: CustomStringConvertible, Sendable {
+    public let description: String
+
+    private static let limit = 60
+
+    /// At most 60 characters, none of them a control character; `""` for nothing.
+    public static func shown(_ text: String) -> Quoted {
+        guard !text.isEmpty else { return Quoted(description: "\"\"") }
+        var shown = ""
+        for scalar in text.unicodeScalars.prefix(limit) {
+            let category = scalar.properties.generalCategory
+            shown.unicodeScalars.append(category == .control || category == .format ? "?" : scalar)
+        }
+        return Quoted(description: text.unicodeScalars.count > limit ? shown + "…" : shown)
+    }
+
+    /// As it is, for words on which clients act.
+    public static func whole(_ text: String) -> Quoted { Quoted(description: text) }
+
+    /// What a backend, libcurl or the system said, for the end of a sentence: without its full stop.
+    public static func said(_ text: String) -> Quoted {
+        var text = text[...]
+        while let last = text.last, last == "." || last.isWhitespace { text.removeLast() }
+        return Quoted(description: String(text))
+    }
+}
+
+extension ClientError {
+    /// In words of our own.
+    public init(
+        _ status: Int, _ kind: Kind, _ words: ErrorWords, retryAfter: Int? = nil, shouldRetry: Bool? = nil
+    ) {
+        self.init(
+            status: status, kind: kind, message: words.told, retryAfter: retryAfter, shouldRetry: shouldRetry)
+        noted = words.noted
+    }
+
+    /// What a backend did: `words` go on behind "The backend NAME".
+    static func backend(
+        _ status: Int, _ kind: Kind, _ words: ErrorWords, retryAfter: Int? = nil, shouldRetry: Bool? = nil
+    ) -> ClientError {
+        var error = ClientError(
+            status, kind, "\(subject) \(words)", retryAfter: retryAfter, shouldRetry: shouldRetry)
+        error.isAboutBackend = true
+        return error
+    }
+
+    private static let subject = "The backend"
+
+    /// What a backend said, in its words alone; the journal is told only that it did.
+    static func said(
+        _ status: Int, _ kind: Kind, _ message: String, by upstream: Int, retryAfter: Int? = nil,
+        shouldRetry: Bool? = nil
+    ) -> ClientError {
+        var error = ClientError(
+            status: status, kind: kind, message: message, retryAfter: retryAfter, shouldRetry: shouldRetry)
+        error.noted = "\(subject) answered with status \(upstream)."
+        error.isAboutBackend = true
+        return error
+    }
+
+    private static func naming(_ backend: BackendIdentity, in text: String) -> String {
+        guard text.hasPrefix(subject + " ") else { return text }
+        return "\(subject) \(backend.name)\(text.dropFirst(subject.count))"
+    }
+
+    /// The same error with what is known of the backend: its name, and nothing of its key.
+    func told(of backend: BackendIdentity) -> ClientError {
+        var error = self
+        if isAboutBackend, !backend.name.isEmpty {
+            error.message = Self.naming(backend, in: message)
+            error.noted = noted.map { Self.naming(backend, in: $0) }
+            error.isAboutBackend = false
+        }
+        backend.secret.hide(in: &error)
+        return error
+    }
+}
+
+/// What errors say of a backend, and what they must not.
+public struct BackendIdentity: Sendable {
+    /// As configured or found; "" = unknown.
+    public var name: String
+    /// Host and port of its URL.
+    public var place: String
+    public var secret: BackendSecret
+
+    public init(name: String = "", place: String = "", secret: BackendSecret = BackendSecret([])) {
+        self.name = name
+        self.place = place
+        self.secret = secret
+    }
+}
