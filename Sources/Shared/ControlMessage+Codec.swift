@@ -180,6 +180,7 @@ extension Lesson {
             writer.integer(UInt8(3))
             writer.integer(tokens)
             writer.integer(times)
+        case .chosen: writer.integer(UInt8(4))
         }
     }
 
@@ -195,6 +196,7 @@ extension Lesson {
         case 1: fact = .tokens(perThousand: try reader.integer())
         case 2: fact = .window(tokens: try reader.integer())
         case 3: fact = .output(tokens: try reader.integer(), times: try reader.integer())
+        case 4: fact = .chosen
         default: throw .malformed
         }
         self.init(place, fact, learntAt: learntAt)

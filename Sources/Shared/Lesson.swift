@@ -27,6 +27,8 @@ public struct Lesson: Sendable, Equatable {
         case tokens(perThousand: UInt32)
         /// The context window in tokens that the model is asked for, where it is not the usual one.
         case window(tokens: UInt32)
+        /// `auto` has given this model of the backend.
+        case chosen
     }
 
     public let place: Place
@@ -57,8 +59,8 @@ public struct Lesson: Sendable, Equatable {
     fileprivate func hasSubject(of other: Lesson) -> Bool {
         switch (fact, other.fact) {
         case (.lacks(let mine, _), .lacks(let others, _)): mine == others
-        case (.tokens, .tokens), (.window, .window), (.output, .output): true
-        case (.lacks, _), (.tokens, _), (.window, _), (.output, _): false
+        case (.tokens, .tokens), (.window, .window), (.output, .output), (.chosen, .chosen): true
+        case (.lacks, _), (.tokens, _), (.window, _), (.output, _), (.chosen, _): false
         }
     }
 }
@@ -112,7 +114,7 @@ public struct LessonBook: Sendable {
         drop { lesson in
             switch lesson.fact {
             case .lacks, .output: break
-            case .tokens, .window: return false
+            case .tokens, .window, .chosen: return false
             }
             return lesson.place.backend == backend && lesson.learntAt < moment
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 
 import pytest
@@ -12,6 +14,7 @@ from harness.client import message
 from harness.daemon import Daemon, backend_config, free_port, listener
 from harness.events import check_grammar
 from harness.log import fields
+from harness.ollama import Ollama
 
 
 def two(high: str, low: str) -> dict[str, object]:
@@ -253,3 +256,42 @@ def test_the_best_of_several_failures_is_told(high: tuple[int, dict[str, object]
             daemon.log.allow(".")
             response = daemon.client.message()
             assert (response.status, response.headers["x-dragoman-backend"]) == told
+
+
+def test_auto_goes_on_giving_what_it_gave_although_another_model_is_loaded_meanwhile() -> None:
+    """A small model loaded for a title must not take over the conversation, in no worker."""
+    backend = Ollama(models=["qwen3:30b", "qwen3:4b"])
+    with backend:
+        config = backend_config(backend.url, models=[{"match": "*haiku*", "use": "qwen3:4b"}, {"match": "claude-*", "use": "auto"}])
+        config["backends"][0]["type"] = "ollama"
+        with Daemon(config) as daemon:
+            assert daemon.client.message(model="claude-opus").headers["x-dragoman-model"] == "qwen3:30b"
+            assert daemon.client.message(model="claude-haiku").headers["x-dragoman-model"] == "qwen3:4b"
+            backend.loaded = {"qwen3:4b": 8192}
+            first = len([path for path in backend.paths if path == "GET /api/ps"])
+            for worker in daemon.workers():
+                os.kill(worker, signal.SIGKILL)
+            daemon.log.allow("worker died")
+            backend.wait("the new workers have looked", lambda: len([p for p in backend.paths if p == "GET /api/ps"]) >= first + 2)
+            daemon.wait_workers(2)
+            for _ in range(8):
+                assert daemon.client.message(model="claude-opus").headers["x-dragoman-model"] == "qwen3:30b"
+
+
+def test_a_listed_name_comes_before_a_backends_name_in_front_of_a_slash() -> None:
+    with Backend(models=["gpt-oss-20b"]) as cloud, Backend(models=["oai/gpt-oss-20b", "oai/other"]) as local:
+        backends = [{"name": "oai", "url": cloud.url, "type": "openai-compatible"}, {"name": "home", "url": local.url, "type": "openai-compatible"}]
+        with Daemon({"workers": 1, "backends": backends}) as daemon:
+            for name, backend in (("oai/gpt-oss-20b", "home"), ("oai/other", "home"), ("home/oai/other", "home"), ("gpt-oss-20b", "oai")):
+                assert daemon.client.message(model=name).headers["x-dragoman-backend"] == backend, name
+            listed = daemon.client.get("/v1/models/oai%2Fgpt-oss-20b", anthropic_version="")
+            assert (listed.status, listed.json["owned_by"], listed.json["created"]) == (200, "home", 1700000000)
+            assert daemon.client.get("/v1/models/home%2Foai%2Fother").json["id"] == "home/oai/other"
+
+
+def test_a_backend_that_lists_no_models_is_named() -> None:
+    with Backend(models=[]) as backend, Daemon(backend_config(backend.url)) as daemon:
+        response = daemon.client.message(model="claude")
+        assert response.error()[:2] == (404, "not_found_error") and response.headers["x-should-retry"] == "false"
+        assert "the backend gpu1 answers but lists no models" in response.error()[2]
+        assert daemon.client.message(model="gpu1//path/of/model").status == 200

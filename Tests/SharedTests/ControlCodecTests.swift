@@ -35,6 +35,7 @@ private let fromWorker: [WorkerMessage] = [
     .lesson(Lesson(place, .window(tokens: 1 << 20), learntAt: 3)),
     .lesson(Lesson(place, .output(tokens: 8192, times: 7), learntAt: 4)),
     .lesson(Lesson(place, .lacks("images", times: .max), learntAt: 5)),
+    .lesson(Lesson(place, .chosen, learntAt: 4)),
     .verdictsForgotten(backend: "", before: .max),
 ]
 

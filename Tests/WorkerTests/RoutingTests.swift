@@ -69,8 +69,12 @@ import Translation
             }.joined(separator: " ")
         } catch {
             switch error {
-            case .unknownModel(_, let nearest): return "404 \(nearest ?? "-")"
+            case .unknownModel(_, .nearest(let name)): return "404 \(name)"
+            case .unknownModel(_, .some(let names, let more)):
+                return "404 of \(names.joined(separator: ","))\(more ? "…" : "")"
             case .nothingToServe(let configured): return "529 \(configured)"
+            case .noModels(let names): return "empty \(names.joined(separator: ","))"
+            case .lost(let names): return "lost \(names.joined(separator: ","))"
             }
         }
     }
@@ -78,15 +82,18 @@ import Translation
     @Test(arguments: [
         // backend/model comes first, even before a rule of that name and for models not listed
         ("one/alpha", "one>alpha"), ("TWO/delta", "two>delta"), ("one/unlisted", "one>unlisted"),
-        ("one/gamma", "one>gamma"), ("two/qwen3", "two>qwen3:latest"), ("one/auto", "one>alpha"),
+        ("two/qwen3", "two>qwen3:latest"), ("one/auto", "one>alpha"),
+        // but a model that is listed under the whole name comes before that
+        ("one/gamma", "one>one/gamma"), ("claude-local-one/gamma", "one>one/gamma"),
         // then other names of what is there, before any rule
         ("claude-local-beta", "one>beta two>Beta"), ("Claude-Local-QWEN3", "two>qwen3:latest"),
-        ("claude-local-one/gamma", "one>gamma"), ("claude-local-two/delta", "two>delta"),
+        ("claude-local-two/delta", "two>delta"),
         ("claude-local-one/unlisted", "one>unlisted"), ("anthropic/delta", "two>delta"),
         ("anthropic/two/qwen3", "two>qwen3:latest"), ("beta[1m]", "one>beta two>Beta"),
         ("alpha[1M]", "one>alpha"), ("one/alpha[1m]", "one>alpha"), ("claude-local-delta[1m]", "two>delta"),
         ("claude-local-haiku", "two>delta"), ("claude-local-", "one>alpha two>qwen3:latest"),
-        ("claude-opus[1m]", "one>alpha two>qwen3:latest"), ("[1m]", "404 beta"),
+        ("claude-opus[1m]", "one>alpha two>qwen3:latest"),
+        ("[1m]", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"),
         // then rules, the first match
         ("small", "one>beta"), ("claude-3-5-haiku-latest", "two>delta"), ("CLAUDE-Haiku", "two>delta"),
         ("claude-sonnet-4", "two>qwen3:latest"), ("alpha", "two>delta"),
@@ -96,9 +103,14 @@ import Translation
         // then names of Anthropic's models
         ("anthropic.opus", "one>alpha two>qwen3:latest"),
         ("anthropic/claude-x", "one>alpha two>qwen3:latest"),
-        // then nothing
-        ("gama", "404 beta"), ("detla", "404 delta"), ("zzzzzzzzzzzzz", "404 alpha"), ("", "404 beta"),
-        ("one/", "404 beta"), ("gone", "404 beta"), ("/", "404 beta"), ("nobody/alpha", "404 alpha"),
+        // then nothing: the nearest within a third of the name's length, else the first five
+        ("gama", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"), ("detla", "404 delta"),
+        ("dalta", "404 delta"), ("one/gama", "one>gama"), ("onegamma", "404 one/gamma"),
+        ("qwen4", "404 qwen3:latest"), ("QWEN:LATEST", "404 qwen3:latest"),
+        ("zzzzzzzzzzzzz", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"),
+        ("", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"),
+        ("gone", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"),
+        ("nobody/alpha", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"),
     ])
     func resolved(_ name: String, _ expected: String) { #expect(Self.told(name, Self.picture) == expected) }
 
@@ -158,22 +170,84 @@ import Translation
         #expect(Self.told("claude", BackendPicture(backends: [])) == "529 false")
     }
 
+    @Test("a listed name that begins with a backend's name is that model's")
+    func listedNameFirst() {
+        let cloud = [ModelFacts(id: "gpt-oss"), ModelFacts(id: "gpt-5")]
+        let local = [ModelFacts(id: "oai/gpt-oss-20b"), ModelFacts(id: "OAI/Other:latest")]
+        let picture = BackendPicture(backends: [Self.backend("oai", cloud), Self.backend("local", local)])
+        for (name, expected) in [
+            ("oai/gpt-oss-20b", "local>oai/gpt-oss-20b"), ("oai/gpt-oss", "oai>gpt-oss"),
+            ("oai/other", "local>OAI/Other:latest"), ("oai/gpt-5", "oai>gpt-5"),
+            ("oai/unlisted", "oai>unlisted"), ("anthropic/oai/gpt-oss-20b", "local>oai/gpt-oss-20b"),
+        ] { #expect(Self.told(name, picture, []) == expected, "\(name)") }
+        // A backend that has not told its models, or lists none, is asked for whatever is named.
+        for models in [nil, []] as [[ModelFacts]?] {
+            let silent = BackendPicture(backends: [Self.backend("oai", models), Self.backend("local", local)])
+            #expect(Self.told("oai/other", silent, []) == "oai>other")
+            #expect(Self.told("oai//path/of/model", silent, []) == "oai>/path/of/model")
+            #expect(Self.told("oai/gpt-oss-20b", silent, []) == "local>oai/gpt-oss-20b")
+        }
+    }
+
+    @Test("auto goes on giving what it gave, while that is listed")
+    func sticky() {
+        func pick(_ last: String?, _ models: [ModelFacts]) -> String? {
+            var backend = Self.backend("b", models)
+            backend.lastAutomatic = last
+            return backend.automaticModel?.id
+        }
+        let big = ModelFacts(id: "big", usesTools: true)
+        let loaded = ModelFacts(id: "small", isLoaded: true)
+        #expect(pick(nil, [big, loaded]) == "small")
+        #expect(pick("big", [big, loaded]) == "big")
+        #expect(pick("gone", [big, loaded]) == "small")
+        #expect(pick("big", [loaded]) == "small")
+    }
+
+    @Test("backends without a model: those that list none say so, those long away are not waited for")
+    func nothingThere() {
+        var lost = Self.backend("gone", nil)
+        lost.isLost = true
+        let empty = Self.backend("hf", [])
+        let starting = Self.backend("new", nil)
+        for name in ["claude-opus", "nonsense"] {
+            #expect(Self.told(name, BackendPicture(backends: [empty]), []) == "empty hf")
+            #expect(Self.told(name, BackendPicture(backends: [lost]), []) == "lost gone")
+            #expect(Self.told(name, BackendPicture(backends: [lost, empty]), []) == "empty hf")
+            #expect(Self.told(name, BackendPicture(backends: [empty, starting]), []) == "529 true")
+            #expect(Self.told(name, BackendPicture(backends: [lost, starting]), []) == "529 true")
+        }
+    }
+
     @Test func demo() {
         let demo = BackendPicture(backends: [], isDemo: true)
         for name in ["demo", "Demo", "demo/demo", "claude-opus", "anthropic"] {
             #expect(Self.told(name, demo, []) == "demo>demo")
         }
-        for name in ["qwen3", "one/alpha", ""] { #expect(Self.told(name, demo, []) == "404 demo") }
-        #expect(Self.told("demo", Self.picture) == "404 beta")
+        for name in ["qwen3", "one/alpha", ""] { #expect(Self.told(name, demo, []) == "404 of demo") }
+        #expect(Self.told("demo", Self.picture).hasPrefix("404 of alpha"))
     }
 
     @Test func toldToClients() {
-        let unknown = RoutingFailure.unknownModel(String(repeating: "x", count: 500), nearest: "alpha")
+        let unknown = RoutingFailure.unknownModel(String(repeating: "x", count: 500), .nearest("alpha"))
             .clientError
         #expect(unknown.status == 404 && unknown.kind == .notFound && unknown.shouldRetry == false)
-        #expect(unknown.message.count < 200 && unknown.message.hasSuffix("; the nearest is alpha"))
+        #expect(unknown.message.count < 200 && unknown.message.hasSuffix("; the nearest is alpha."))
+        let some = RoutingFailure.unknownModel("x", known: ["a1", "b2", "a1", "c3", "d4", "e5", "f6"])
+            .clientError
+        #expect(some.message == "model: x is not known; some of those available are a1, b2, c3, d4, e5.")
+        #expect(
+            RoutingFailure.unknownModel("gpt-4o", known: ["demo"]).clientError.message
+                == "model: gpt-4o is not known; available is demo.")
         let nothing = RoutingFailure.nothingToServe(isConfigured: true).clientError
         #expect(nothing.status == 529 && nothing.kind == .overloaded && nothing.retryAfter == 5)
+        #expect(nothing.shouldRetry == nil)
+        let empty = RoutingFailure.noModels(["hf"]).clientError
+        #expect(
+            empty.status == 404 && empty.shouldRetry == false
+                && empty.message.contains("the backend hf answers but lists no models"))
+        let lost = RoutingFailure.lost(["gpu1", "gpu2"]).clientError
+        #expect(lost.status == 502 && lost.shouldRetry == false && lost.message.contains("gpu1, gpu2"))
     }
 }
 

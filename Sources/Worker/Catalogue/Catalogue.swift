@@ -136,6 +136,7 @@ final class Catalogue {
         let wasAway = entries[index].isDown || entries[index].wasMissed
         entries[index].wasMissed = false
         entries[index].health.succeeded()
+        entries[index].downSince = nil
         if wasAway { returned(entries[index]) }
     }
 
@@ -266,9 +267,11 @@ final class Catalogue {
             entries[index].foundType = type
             list(models, index)
             entries[index].health.probed(.up)
+            entries[index].downSince = nil
         case .down(let reason), .stranger(let reason):
             entries[index].health.probed(.down(error: reason))
             entries[index].seenDownAt = Loop.now
+            if entries[index].downSince == nil { entries[index].downSince = Loop.now }
         }
         if before.isDown || before.wasMissed, !entries[index].isDown {
             entries[index].wasMissed = false

@@ -9,6 +9,8 @@ struct CatalogueEntry {
     let name: String
     /// Without trailing slash and `/v1`.
     let url: String
+    /// For errors.
+    let identity: BackendIdentity
     let priority: Int
     /// As configured; `.auto` = found out by asking.
     let configuredType: Configuration.BackendType
@@ -37,6 +39,10 @@ struct CatalogueEntry {
     var health = BackendHealth()
     /// When it was last found away.
     var seenDownAt: Instant?
+    /// Since when every probe has found it away; nil when the last one met it.
+    var downSince: Instant?
+    /// The model that `auto` gave last, here or in another worker.
+    var lastAutomatic: String?
     /// An exchange has found it away, and nobody has met it since: a restart may be over before the next probe.
     var wasMissed = false
     /// It is not asked to count tokens before.
@@ -45,6 +51,7 @@ struct CatalogueEntry {
     init(_ backend: Configuration.Backend, key: SecretValue?) {
         name = backend.name
         url = backend.url
+        identity = BackendIdentity(name: backend.name, url: backend.url, key: key)
         priority = backend.priority
         configuredType = backend.type
         configuredDialect = backend.dialect
@@ -62,6 +69,7 @@ struct CatalogueEntry {
     init(discovered name: String, url: String, priority: Int) {
         self.name = name
         self.url = url
+        identity = BackendIdentity(name: name, url: url, key: nil)
         self.priority = priority
         configuredType = .auto
         configuredDialect = .auto
@@ -148,8 +156,24 @@ struct CatalogueEntry {
         return count
     }
 
+    /// After this time without an answer a backend is not "just starting" any more.
+    static let lostAfter = Duration.seconds(60)
+
     func facts(at now: Instant) -> BackendFacts {
-        BackendFacts(name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now))
+        let isLost = downSince.map { $0.advanced(by: Self.lostAfter) <= now } ?? false
+        return BackendFacts(
+            name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now),
+            isLost: isLost, lastAutomatic: lastAutomatic)
+    }
+}
+
+extension BackendIdentity {
+    init(name: String, url: String, key: SecretValue?) {
+        var place = url[...]
+        if let scheme = url.firstRange(of: "://") { place = url[scheme.upperBound...] }
+        self.init(
+            name: name, place: String(place.prefix { $0 != "/" }),
+            secret: key?.revealed { BackendSecret(Array($0.utf8)) } ?? BackendSecret([]))
     }
 }
 
@@ -192,6 +216,7 @@ extension CatalogueEntry {
         target.healsHistory = history == .heal
         target.sequentialCalls = toolCalls == .sequential
         target.tokenRatio = lessons.tokenRatio(place)
+        target.backend = identity
         return BackendAccess(
             index: index, name: name, url: url, target: target,
             headers: key.map { [.init(key: $0, for: type)] } ?? [],

@@ -86,9 +86,25 @@ extension Catalogue {
         }
     }
 
+    /// A request goes this way. What `auto` has given it goes on giving, in all workers.
+    func gave(_ route: Route) {
+        guard route.isAutomatic, case .backend(let index) = route.destination,
+            entries.indices.contains(index), entries[index].lastAutomatic != route.model
+        else { return }
+        entries[index].lastAutomatic = route.model
+        let lesson = Lesson(
+            .init(backend: entries[index].name, model: route.model), .chosen, learntAt: Loop.now.nanoseconds)
+        if lessons.take(lesson) { tell(lesson) }
+    }
+
     /// Another worker has learnt it.
     func learnt(_ lesson: Lesson) {
         guard lessons.take(lesson) else { return }
+        if lesson.fact == .chosen,
+            let index = entries.firstIndex(where: { $0.name == lesson.place.backend })
+        {
+            entries[index].lastAutomatic = lesson.place.model
+        }
         if case .window(let tokens) = lesson.fact,
             let index = entries.firstIndex(where: { $0.name == lesson.place.backend })
         {

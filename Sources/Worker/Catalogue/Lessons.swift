@@ -111,7 +111,7 @@ struct Lessons: Sendable {
                 Feature(rawValue: name).map(features.contains) == true ? .lacks(name, times: 0) : nil
             case .output(let limit, let times) where times > 0 && tokens > limit:
                 .output(tokens: limit, times: 0)
-            case .lacks, .output, .tokens, .window: nil
+            case .lacks, .output, .tokens, .window, .chosen: nil
             }
         }
         return news.map { Lesson(place, $0, learntAt: now.nanoseconds) }.filter { take($0) }

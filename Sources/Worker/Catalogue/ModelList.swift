@@ -88,6 +88,7 @@ enum ModelList {
             ?? item["capabilities"]?["image_input"]?["supported"]?.bool
         // llama.cpp with several models.
         if let status = item["status"]?["value"]?.string { facts.isLoaded = status == "loaded" }
+        facts.created = item["created"]?.int.flatMap { $0 > 0 ? $0 : nil }
         facts.isChat = isChat(item, id)
         return facts
     }

@@ -13,7 +13,8 @@ enum ModelOffer {
             let backend = picture.backends[index]
             return (backend.models ?? []).map {
                 ModelEntry(
-                    id: $0.id, description: "on \(backend.name)", maxInputTokens: $0.contextWindow,
+                    id: $0.id, created: $0.created ?? 0, description: "on \(backend.name)",
+                    maxInputTokens: $0.contextWindow,
                     owner: backend.name)
             }
         }.filter { seen.insert($0.id).inserted }
@@ -34,14 +35,27 @@ enum ModelOffer {
     }
 
     /// What is meant by a name, however it is decorated; it keeps the name.
-    static func entry(named id: String, in entries: [ModelEntry]) -> ModelEntry? {
-        if let entry = withAliases(entries).first(where: { $0.id == id }) { return entry }
+    static func entry(named id: String, of picture: BackendPicture) -> ModelEntry? {
+        if let entry = withAliases(entries(of: picture)).first(where: { $0.id == id }) { return entry }
+        if let entry = entry(ofBackendIn: id, picture) { return entry }
         for meant in [ModelAlias.withoutWindow(id), ModelAlias.meant(by: id)].compactMap({ $0 }) {
-            guard var entry = entry(named: meant, in: entries) else { continue }
+            guard var entry = entry(named: meant, of: picture) else { continue }
             entry.id = id
             return entry
         }
         return nil
+    }
+
+    /// `backend/model`, where that backend lists the model.
+    private static func entry(ofBackendIn id: String, _ picture: BackendPicture) -> ModelEntry? {
+        guard let slash = id.firstIndex(of: "/") else { return nil }
+        let prefix = id[..<slash].lowercased()
+        guard let backend = picture.backends.first(where: { $0.name.lowercased() == prefix }),
+            let model = backend.model(named: String(id[id.index(after: slash)...]))
+        else { return nil }
+        return ModelEntry(
+            id: id, created: model.created ?? 0, description: "on \(backend.name)",
+            maxInputTokens: model.contextWindow, owner: backend.name)
     }
 
     /// The page that the query asks for; what is not understood in it is passed over.
@@ -75,13 +89,16 @@ extension Server {
         }
     }
 
-    func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async {
+    /// - Returns: the error that the client was told.
+    func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async -> ClientError? {
         await catalogue?.settle()
-        guard let entry = ModelOffer.entry(named: id, in: modelEntries) else {
-            return answer.send(
-                ClientError(status: 404, kind: .notFound, message: "model: \(id)", shouldRetry: false))
+        guard let entry = catalogue.flatMap({ ModelOffer.entry(named: id, of: $0.picture) }) else {
+            let error = ClientError(404, .notFound, "model: \(ExchangeRecord.short(id))")
+            answer.send(error)
+            return error
         }
         answer.send(200, body: shape == .anthropic ? ModelsReply.anthropic(entry) : ModelsReply.openAI(entry))
+        return nil
     }
 
     private var modelEntries: [ModelEntry] { catalogue.map { ModelOffer.entries(of: $0.picture) } ?? [] }

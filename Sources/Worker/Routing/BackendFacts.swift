@@ -22,6 +22,8 @@ struct ModelFacts: Sendable, Equatable {
     var outputLimit: Int?
     /// Ollama only passes requests on to another service.
     var isRemote = false
+    /// Seconds since 1970; nil when the backend does not say.
+    var created: Int?
     /// False for embedding, ranking and speech models, which `auto` passes over.
     var isChat = true
 
@@ -41,10 +43,17 @@ struct BackendFacts: Sendable, Equatable {
     var models: [ModelFacts]?
     /// Answers as far as known, and is not being avoided.
     var isHealthy: Bool
+    /// Has not answered for so long that it is not just starting.
+    var isLost = false
+    /// The model that `auto` gave last.
+    var lastAutomatic: String?
 
-    /// What `auto` means here: the loaded model, else the first that can use tools, else the first.
+    /// What `auto` means here: what it gave last, while that is listed; at first the loaded model, else the
+    /// first that can use tools, else the first. Whatever else is loaded meanwhile changes nothing, or two
+    /// models would displace each other.
     var automaticModel: ModelFacts? {
         guard let models else { return nil }
+        if let lastAutomatic, let last = models.first(where: { $0.id == lastAutomatic }) { return last }
         let chat = models.filter(\.isChat)
         return chat.first { $0.isLoaded == true } ?? chat.first { $0.usesTools == true } ?? chat.first
             ?? models.first

@@ -1,6 +1,6 @@
 // From the model's name in a request to where it goes. Pure: a function of the configuration's rules and
 // of what is known of the backends at that moment.
-// Order: `backend/model`; another name of a model that is there; the first matching `models:` rule; a name that a backend lists; for names with
+// Order: a listed name with a backend's name in front; `backend/model`; another name of a model that is there; the first matching `models:` rule; a name that a backend lists; for names with
 // `claude` or `anthropic` in them `auto`; else an error that names the nearest.
 
 internal import Shared
@@ -18,6 +18,8 @@ struct Route: Sendable, Equatable {
     var model: String
     /// In tokens, when known.
     var contextWindow: Int?
+    /// Chosen by `auto`.
+    var isAutomatic = false
 }
 
 struct ModelMap: Sendable {
@@ -44,7 +46,8 @@ struct ModelMap: Sendable {
         throw unknown(name, picture)
     }
 
-    /// `backend/model`. The backend is asked for that model even if it does not list it.
+    /// `backend/model`. The backend is asked for that model even if it does not list it, unless a model is
+    /// called so that somebody lists.
     private func explicit(_ name: String, _ picture: BackendPicture) -> [Route]? {
         guard let slash = name.firstIndex(of: "/") else { return nil }
         let prefix = name[..<slash].lowercased()
@@ -54,9 +57,18 @@ struct ModelMap: Sendable {
             let index = picture.backends.firstIndex(where: { $0.name.lowercased() == prefix })
         else { return nil }
         let backend = picture.backends[index]
-        let facts = rest == "auto" ? backend.automaticModel : backend.model(named: rest)
-        guard facts != nil || rest != "auto" else { return nil }
-        return [Self.route(index, facts ?? ModelFacts(id: rest))]
+        if listsExactly(name, picture), let routes = listed(name, picture) { return routes }
+        if rest == "auto" {
+            return backend.automaticModel.map { [Self.route(index, $0, isAutomatic: true)] }
+        }
+        if let facts = backend.model(named: rest) { return [Self.route(index, facts)] }
+        let knowsModels = backend.models?.isEmpty == false
+        if knowsModels, let routes = listed(name, picture) { return routes }
+        return [Self.route(index, ModelFacts(id: rest))]
+    }
+
+    private func listsExactly(_ name: String, _ picture: BackendPicture) -> Bool {
+        picture.backends.contains { $0.models?.contains { $0.id == name } == true }
     }
 
     /// A name that stands for that of a model which is there. A model that is really called so is none.
@@ -93,23 +105,25 @@ struct ModelMap: Sendable {
     private func automatic(_ picture: BackendPicture) throws(RoutingFailure) -> [Route] {
         if picture.isDemo { return [Self.demoRoute] }
         let routes = picture.order.compactMap { index in
-            picture.backends[index].automaticModel.map { Self.route(index, $0) }
+            picture.backends[index].automaticModel.map { Self.route(index, $0, isAutomatic: true) }
         }
-        guard !routes.isEmpty else { throw .nothingToServe(isConfigured: !picture.backends.isEmpty) }
+        guard !routes.isEmpty else { throw .nothing(in: picture) }
         return Array(routes.prefix(Self.maximumCandidates))
     }
 
     private func unknown(_ name: String, _ picture: BackendPicture) -> RoutingFailure {
-        if picture.isDemo { return .unknownModel(name, nearest: Self.demoName) }
-        let known = picture.backends.flatMap { $0.models ?? [] }.map(\.id)
-        guard !known.isEmpty else { return .nothingToServe(isConfigured: !picture.backends.isEmpty) }
-        return .unknownModel(name, nearest: Nearest.closest(to: name, among: known))
+        if picture.isDemo { return .unknownModel(name, known: [Self.demoName]) }
+        let known = picture.order.flatMap { picture.backends[$0].models ?? [] }.map(\.id)
+        guard !known.isEmpty else { return .nothing(in: picture) }
+        return .unknownModel(name, known: known)
     }
 
     static let demoName = "demo"
     private static let demoRoute = Route(destination: .demo, model: demoName)
 
-    private static func route(_ index: Int, _ model: ModelFacts) -> Route {
-        Route(destination: .backend(index), model: model.id, contextWindow: model.contextWindow)
+    private static func route(_ index: Int, _ model: ModelFacts, isAutomatic: Bool = false) -> Route {
+        Route(
+            destination: .backend(index), model: model.id, contextWindow: model.contextWindow,
+            isAutomatic: isAutomatic)
     }
 }

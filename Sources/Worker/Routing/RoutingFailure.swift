@@ -1,33 +1,119 @@
 // Why a request goes nowhere, and what its client is told.
 
+internal import Shared
 internal import Translation
 
 enum RoutingFailure: Error, Sendable, Equatable {
     /// Backends are known, and none has this model.
-    case unknownModel(String, nearest: String?)
+    case unknownModel(String, Hint)
     /// No backend has told its models yet, or there is none.
     case nothingToServe(isConfigured: Bool)
+    /// These backends answer and have no model to offer.
+    case noModels([String])
+    /// None of these backends has answered for a long time.
+    case lost([String])
+
+    /// What may have been meant by an unknown name.
+    enum Hint: Sendable, Equatable {
+        case nearest(String)
+        /// The first names that are known, and whether there are more.
+        case some([String], more: Bool)
+    }
 
     /// Longest part of a requested name that is repeated to the client, in characters.
     private static let shownName = 120
     /// A backend may be starting: clients ask again after this many seconds.
     private static let retrySeconds = 5
+    /// Names that are compared with an unknown one.
+    private static let comparedNames = 512
+    /// Names that are told instead.
+    private static let listedNames = 5
+
+    static func unknownModel(_ name: String, known: [String]) -> RoutingFailure {
+        if let nearest = nearest(to: name, among: known.prefix(comparedNames)) {
+            return .unknownModel(name, .nearest(nearest))
+        }
+        var names: [String] = []
+        for id in known where !names.contains(id) {
+            guard names.count < listedNames else { return .unknownModel(name, .some(names, more: true)) }
+            names.append(id)
+        }
+        return .unknownModel(name, .some(names, more: false))
+    }
+
+    /// Near enough to be meant: at most a third of the asked name's letters are other ones.
+    private static func nearest(to name: String, among known: some Sequence<String>) -> String? {
+        let asked = withoutTag(name)
+        let limit = asked.utf8.count / 3
+        var best: (name: String, edits: Int)?
+        for id in known {
+            let candidate = withoutTag(id)
+            guard abs(candidate.utf8.count - asked.utf8.count) <= limit,
+                let edits = Nearest.distance(asked, candidate), edits <= limit
+            else { continue }
+            if let best, best.edits <= edits { continue }
+            best = (id, edits)
+        }
+        return best?.name
+    }
+
+    /// The name in lower case, without Ollama's `:latest`.
+    private static func withoutTag(_ name: String) -> String {
+        let folded = name.lowercased()
+        return folded.hasSuffix(":latest") ? String(folded.dropLast(":latest".count)) : folded
+    }
+
+    /// No backend has a model.
+    static func nothing(in picture: BackendPicture) -> RoutingFailure {
+        let backends = picture.backends
+        // One that has not told its models yet may have any.
+        guard !backends.isEmpty, !backends.contains(where: { $0.models == nil && !$0.isLost }) else {
+            return .nothingToServe(isConfigured: !backends.isEmpty)
+        }
+        let empty = backends.filter { $0.models != nil && !$0.isLost }
+        return empty.isEmpty ? .lost(backends.map(\.name)) : .noModels(empty.map(\.name))
+    }
 
     var clientError: ClientError {
         switch self {
-        case .unknownModel(let name, let nearest):
-            let hint = nearest.map { "; the nearest is \($0)" } ?? ""
-            return ClientError(
-                status: 404, kind: .notFound,
-                message: "model: \(name.prefix(Self.shownName)) is not known\(hint)",
-                shouldRetry: false)
+        case .unknownModel(let name, let hint):
+            let name = String(name.prefix(Self.shownName))
+            return ClientError(404, .notFound, "model: \(name) is not known; \(Self.words(hint)).")
         case .nothingToServe(let isConfigured):
-            let message =
-                isConfigured
-                ? "no backend is answering now; it may be starting"
-                : "no backend is answering on its usual port; start one or configure it"
             return ClientError(
-                status: 529, kind: .overloaded, message: message, retryAfter: Self.retrySeconds)
+                529, .overloaded,
+                isConfigured
+                    ? "No backend is answering now; it may be starting."
+                    : "No backend is answering on its usual port; start one or configure it.",
+                retryAfter: Self.retrySeconds)
+        case .noModels(let backends):
+            let example = backends.first ?? "backend"
+            return ClientError(
+                404, .notFound,
+                "model: \(Self.subject(backends)) but \(backends.count == 1 ? "lists" : "list") no models; load one there, or ask for `\(example)/MODEL`."
+            )
+        case .lost(let backends):
+            return ClientError(
+                502, .api, "No backend has answered for some time: \(Self.list(backends)).",
+                shouldRetry: false)
         }
+    }
+
+    private static func words(_ hint: Hint) -> String {
+        switch hint {
+        case .nearest(let name): "the nearest is \(name)"
+        case .some(let names, let more):
+            "\(more ? "some of those available are" : names.count == 1 ? "available is" : "available are") \(list(names))"
+        }
+    }
+
+    private static func subject(_ backends: [String]) -> String {
+        backends.count == 1
+            ? "the backend \(list(backends)) answers" : "the backends \(list(backends)) answer"
+    }
+
+    private static func list(_ names: [String]) -> String {
+        let shown = names.prefix(listedNames).joined(separator: ", ")
+        return names.count > listedNames ? shown + ", …" : shown
     }
 }
