@@ -59,8 +59,19 @@ public struct AccessKeys: Sendable, Equatable {
     public var count: Int { keys.count }
 
     /// Compares with every key, found or not.
-    public func contain(_ candidate: some Collection<UInt8>) -> Bool {
-        keys.reduce(false) { found, key in key.matches(candidate) || found }
+    public func contain(_ candidate: some Collection<UInt8>) -> Bool { index(of: candidate) != nil }
+
+    /// Which key it is. Compares with every key, found or not.
+    public func index(of candidate: some Collection<UInt8>) -> Int? {
+        var found: Int?
+        for (index, key) in keys.enumerated() where key.matches(candidate) { found = index }
+        return found
+    }
+
+    /// A word for each key that does not give it away.
+    /// - Parameter digest: of a key's bytes.
+    public func words(_ digest: ([UInt8]) -> String) -> [String] {
+        keys.map { $0.revealed { digest(Array($0.utf8)) } }
     }
 }
 

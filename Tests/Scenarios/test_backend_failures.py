@@ -9,7 +9,7 @@ import pytest
 
 from harness import said
 from harness.backend import Answer, Backend, Turn
-from harness.client import Closed
+from harness.client import Closed, message
 from harness.daemon import Daemon, backend_config, free_port
 from harness.events import check_grammar
 from harness.log import fields
@@ -36,7 +36,7 @@ def oops(message: str, **more: Any) -> dict[str, Any]:
 
 # What the backend answers, then what the client gets: status, type, words in the message, further headers.
 REFUSALS = [
-    pytest.param(said.failing(400, oops("bad thing")), 400, "invalid_request_error", "bad thing", {}, id="400"),
+    pytest.param(said.failing(400, oops("bad thing")), 400, "invalid_request_error", "bad thing", {"x-should-retry": "false"}, id="400"),
     pytest.param(
         said.failing(422, {"detail": [{"msg": "odd field", "loc": ["body"]}]}), 400, "invalid_request_error", "odd field", {}, id="422"
     ),
@@ -63,7 +63,7 @@ REFUSALS = [
     pytest.param(said.failing(413, HTML, "text/html"), 413, "request_too_large", "", {}, id="413"),
     pytest.param(said.failing(429, oops("slow down"), retry_after="2.2"), 429, "rate_limit_error", "slow down", {"retry-after": "3"}, id="429"),
     pytest.param(
-        said.failing(429, oops("slow down"), x_ratelimit_reset_requests="1m3.5s"), 429, "rate_limit_error", "slow down", {"retry-after": "64"}, id="429 with a reset"
+        said.failing(429, oops("slow down"), x_ratelimit_reset_requests="1m3.5s"), 429, "rate_limit_error", "slow down", {"retry-after": "60"}, id="429 with a reset"
     ),
     pytest.param(
         said.failing(429, oops("no credit", code="insufficient_quota")), 402, "billing_error", "no credit", {"x-should-retry": "false"}, id="quota"
@@ -83,7 +83,14 @@ REFUSALS = [
         said.failing(503, oops("Loading model", code=503)), 529, "overloaded_error", "Loading model", {"retry-after": "5", "x-should-retry": "true"}, id="503"
     ),
     pytest.param(said.failing(504, b""), 504, "timeout_error", "", {}, id="504"),
-    pytest.param(said.failing(200, HTML, "text/html"), 502, "api_error", "", {}, id="a web page with status 200"),
+    pytest.param(
+        said.failing(200, HTML, "text/html"), 502, "api_error", "gpu1 answered with a web page (502 Bad Gateway) instead of JSON; check that its API is at 127.0.0.1:",
+        {"x-should-retry": "false"}, id="a web page with status 200"
+    ),
+    pytest.param(
+        said.failing(200, b"Ollama is running", "text/plain"), 502, "api_error", "gpu1 answered with text (Ollama is running) instead of JSON",
+        {"x-should-retry": "false"}, id="text with status 200"
+    ),
     pytest.param(said.failing(200, b"{not json"), 502, "api_error", "", {}, id="garbage with status 200"),
     pytest.param(said.failing(200, oops("hidden failure", code=500)), 500, "api_error", "hidden failure", {}, id="an error with status 200"),
 ]
@@ -292,3 +299,91 @@ def test_upstream_connections_are_used_again() -> None:
         for stream in (False, True, False, True):
             assert daemon.client.message(stream=stream).status == 200
         assert len({turn.connection for turn in backend.turns}) == 1
+
+
+def test_a_backend_that_stays_away_is_not_waited_for() -> None:
+    """The first failures may be a restart; then the client is told to give up, in words that name the backend."""
+    with Daemon(backend_config(f"http://127.0.0.1:{free_port()}", models=[{"match": "*", "use": "gpu1/some"}], workers=1)) as daemon:
+        daemon.log.allow(".")
+        for _ in range(4):
+            response = daemon.client.message()
+            assert (response.status, response.headers.get("x-should-retry")) == (529, None)
+        response = daemon.client.message()
+        assert response.error()[:2] == (502, "api_error")
+        assert response.headers["x-should-retry"] == "false" and "retry-after" not in response.headers
+        assert response.error()[2].startswith("The backend gpu1 cannot be reached: ")
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+@pytest.mark.parametrize("status", [200, 400, 404, 413, 429, 500, 503])
+def test_a_backend_that_echoes_its_key_does_not_give_it_to_clients(status: int, stream: bool) -> None:
+    key = "sk-gateway-own/42"
+
+    async def answer(turn: Turn) -> None:
+        said_key = turn.headers["authorization"]
+        assert key in said_key
+        await turn.reply(status, oops(f"model: no use of {said_key}", code=said_key), x_request_id=f"id {said_key}")
+
+    with Backend(answer) as backend:
+        config = backend_config(backend.url)
+        config["backends"][0]["key"] = {"env": "GPU_KEY"}
+        with Daemon(config, environment={"GPU_KEY": key}) as daemon:
+            daemon.log.allow(".")
+            body = {"model": "test-model", "max_tokens": 9, "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}
+            for path in ("/v1/messages", "/v1/chat/completions"):
+                response = daemon.client.post(path, body)
+                assert response.status >= 400 and key.encode() not in response.body, response
+                assert "***" in response.body.decode() and not any(key in value for value in response.headers.values())
+            assert daemon.stop() == 0
+            assert key not in "\n".join(daemon.log.lines)
+
+
+def test_a_stream_without_a_byte_is_asked_for_as_a_whole_answer() -> None:
+    """Some servers fail inside their stream; they say why to those who ask without one."""
+
+    async def answer(turn: Turn) -> None:
+        if turn.json["stream"]:
+            await turn.head()
+            await turn.end()
+        elif "long" in turn.json["messages"][-1]["content"]:
+            await turn.reply(400, oops(VLLM_OVERFLOW))
+        else:
+            await turn.reply(200, said.completion({"role": "assistant", "content": "Here I am."}))
+
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
+        daemon.log.allow(".")
+        response = daemon.client.message("long", stream=True)
+        assert response.error() == (400, "invalid_request_error", response.error()[2])
+        assert "prompt is too long: 5000 tokens > 4096 maximum" in response.error()[2]
+        stream = daemon.client.stream("short")
+        events = stream.rest()
+        check_grammar(events)
+        assert "Here I am." in "".join(str(event.data) for event in events)
+        assert [turn.json["stream"] for turn in backend.turns] == [True, False, True, False]
+        body = {"model": "test-model", "stream": True, "stream_options": {"include_usage": True}, "messages": [{"role": "user", "content": "short"}]}
+        chat = daemon.client.post("/v1/chat/completions", body)
+        assert chat.status == 200 and b"Here I am." in chat.body and chat.body.rstrip().endswith(b"[DONE]")
+
+
+def test_llama_cpp_is_always_asked_for_a_stream_so_that_a_leaving_client_frees_its_slot() -> None:
+    async def answer(turn: Turn) -> None:
+        await turn.head()
+        await turn.event(said.text("Hel"))
+        if "wait" in turn.json["messages"][-1]["content"]:
+            await turn.hang()
+        await turn.event(said.text("lo."), said.finish(), said.chunk(usage=said.usage()))
+        await turn.done()
+
+    with Backend(answer) as backend:
+        config = backend_config(backend.url)
+        config["backends"][0]["type"] = "llamacpp"
+        with Daemon(config) as daemon:
+            response = daemon.client.message()
+            assert response.status == 200 and response.json["content"] == [{"type": "text", "text": "Hello."}]
+            assert response.json["usage"]["input_tokens"] == 11
+            assert backend.turn(0).json["stream"] is True
+            waiting = daemon.client.connect()
+            waiting.request("POST", "/v1/messages", message("wait"))
+            assert backend.turn(1).json["stream"] is True
+            waiting.close()
+            backend.turn(1).wait_gone()

@@ -250,3 +250,51 @@ def test_messages_are_not_in_the_way_of_counts() -> None:
             backend.turn(0)
             assert count(daemon, conversation()) == 12
             held.close()
+
+
+def test_a_prompt_in_doubt_is_counted_by_the_backend_and_sent_when_it_fits() -> None:
+    """The estimate says twice what the tokenizer does: only the backend knows."""
+    words = "information " * 6000
+    facts = {"default_generation_settings": {"n_ctx": 8192}}
+    for tokens, fits in ((6013, True), (8193, False)):
+
+        async def props(turn: Turn) -> None:
+            await turn.reply(200, facts)
+
+        async def template(turn: Turn) -> None:
+            await turn.reply(200, {"prompt": "all of it"})
+
+        async def tokenize(turn: Turn, tokens: int = tokens) -> None:
+            await turn.reply(200, {"tokens": list(range(tokens))})
+
+        answer = by_path(apply_template=template, tokenize=tokenize, completions=said.text_answer("Yes."))
+        with Backend(answer) as backend:
+            backend.gets["/props"] = props
+            with Daemon(config(backend, "llamacpp")) as daemon:
+                response = daemon.client.message(words, stream=False)
+                assert [turn.path for turn in backend.turns[:2]] == ["/apply-template", "/tokenize"]
+                if fits:
+                    assert response.status == 200 and len(backend.turns) == 3, response
+                else:
+                    assert response.error() == (400, "invalid_request_error", f"prompt is too long: {tokens} tokens > 8192 maximum")
+                    assert len(backend.turns) == 2
+
+
+def test_where_nobody_counts_only_what_lies_far_beyond_the_window_is_refused() -> None:
+    async def overflow(turn: Turn) -> None:
+        message = "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens in the messages"
+        await turn.reply(400, {"error": {"message": message}})
+
+    async def listed(turn: Turn) -> None:
+        await turn.reply(200, {"object": "list", "data": [{"id": "test-model", "object": "model", "context_length": 4096}]})
+
+    with Backend(overflow) as backend:
+        backend.gets["/v1/models"] = listed
+        with Daemon(config(backend, "openai-compatible")) as daemon:
+            daemon.log.allow("prompt is too long")
+            near = daemon.client.message("information " * 3500)
+            assert near.error()[0] == 400 and "prompt is too long: 5000 tokens > 4096 maximum" in near.error()[2]
+            assert len(backend.turns) == 1
+            far = daemon.client.message("information " * 20000)
+            assert far.error()[0] == 400 and "prompt is too long: " in far.error()[2]
+            assert len(backend.turns) == 1, "nobody was asked"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
+from pathlib import Path
 
 from harness import said
 from harness.backend import Backend, Turn
-from harness.client import message
+from harness.client import Response, message
 from harness.daemon import Daemon, backend_config, free_port
 from harness.log import fields
 
@@ -94,3 +96,65 @@ def test_ready_is_503_while_no_backend_can_serve_and_health_is_200() -> None:
         daemon.log.allow(".")
         assert daemon.client.get("/health").status == 200
         assert daemon.client.get("/ready").status == 503
+
+
+def test_every_request_leaves_one_entry_whatever_its_end(tmp_path: Path) -> None:
+    """Refused, unknown, counted, listed: the id that the client was told finds it, with who asked and why it failed."""
+    words = message("secret-prompt")
+    with Backend() as backend:
+        (tmp_path / "keys").write_text("key-alice-1234\nkey-bob-5678\n")
+        config = backend_config(backend.url, access={"keys": {"file": str(tmp_path / "keys")}}, limits={"request_body": "64KiB"})
+        with Daemon(config) as daemon:
+            daemon.log.allow("request refused")
+            key = {"x_api_key": "key-bob-5678"}
+            name = "key-" + hashlib.sha256(b"key-bob-5678").hexdigest()[:8]
+            ask = daemon.client.ask
+            entries: list[tuple[Response, int, str | None, str]] = [
+                (ask("POST", "/v1/messages", words), 401, None, "invalid x-api-key"),
+                (ask("GET", "/v1/nothing?secret-query", None, **key), 404, name, "Not found: /v1/nothing."),
+                (ask("GET", "/v1/messages", None, **key), 405, name, "Method not allowed: /v1/messages takes POST."),
+                (ask("POST", "/v1/messages", b"x" * 70_000, **key), 413, None, "The request body exceeds 65536 bytes."),
+                (ask("POST", "/v1/messages", b'{"secret-json', **key), 400, name, "Invalid JSON: "),
+                (ask("POST", "/v1/messages", message(model="nope-nope-nope"), **key), 404, name, "model: nope-nope-nope is not known; available is test-model."),
+                (ask("POST", "/v1/messages/count_tokens", words, **key), 200, name, ""),
+                (ask("GET", "/v1/models", None, **key), 200, name, ""),
+                (ask("GET", "/v1/models/test-model", None, **key), 200, name, ""),
+                (ask("GET", "/v1/models/other", None, **key), 404, name, "model: other"),
+                (ask("HEAD", "/", None, **key), 200, name, ""),
+                (ask("GET", "/"), 200, None, ""),
+                (ask("POST", "/v1/messages", words, **key), 200, name, ""),
+            ]
+            for response, status, client, reason in entries:
+                assert response.status == status, response
+                told = fields(daemon.log.wait(response.headers["request-id"]))
+                assert told["status"] == str(status) and told["peer"], told
+                assert told.get("client") == client, told
+                assert told.get("reason", "").startswith(reason) and bool(told.get("reason")) == bool(reason), told
+                assert len(daemon.log.find(response.headers["request-id"])) == 1, "one entry"
+            assert " notice " in daemon.log.find(entries[0][0].headers["request-id"])[0]
+            health = ask("GET", "/health")
+            left = daemon.client.connect()
+            left.send(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nx-api-key: key-bob-5678\r\nContent-Length: 99\r\n\r\nsecret")
+            left.close()
+            assert fields(daemon.log.wait("status=499"))["reason"] == "The client left before the whole request had come."
+            assert not daemon.log.find(health.headers["request-id"]), "probes are told when debugging only"
+            assert not [line for line in daemon.log.lines if "secret" in line or "key-bob" in line or "key-alice" in line]
+
+
+def test_a_page_in_a_browser_and_a_line_in_a_terminal() -> None:
+    with Daemon() as daemon:
+        page = daemon.client.get("/")
+        assert page.status == 200 and page.headers["content-type"] == "text/plain"
+        assert page.body.startswith(b"Dragoman ") and page.body.endswith(b".\n")
+        assert daemon.client.get("/nowhere").body.endswith(b"}\n")
+
+
+def test_guessed_keys_stand_out_and_do_not_fill_the_journal(tmp_path: Path) -> None:
+    with Backend() as backend:
+        (tmp_path / "keys").write_text("key-alice-1234\n")
+        with Daemon(backend_config(backend.url, access={"keys": {"file": str(tmp_path / "keys")}}, workers=1)) as daemon:
+            for number in range(15):
+                refused = daemon.client.get("/v1/models", x_api_key=f"guess-{number}")
+                assert (refused.status, refused.headers["x-should-retry"]) == (401, "false")
+            daemon.log.wait("request refused", 15)
+            assert len(daemon.log.find(" notice .*request refused")) == 10

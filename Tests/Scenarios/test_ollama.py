@@ -102,7 +102,7 @@ def test_too_long_a_prompt_is_an_error_that_clients_compact_on() -> None:
     backend.show["model_info"] = {"x.context_length": 8192}
     with backend, Daemon(config(backend.url)) as daemon:
         daemon.log.allow("exchange")
-        status, kind, text = daemon.client.message("word " * 20000, model="claude-x").error()
+        status, kind, text = daemon.client.message("word " * 40000, model="claude-x").error()
         assert (status, kind) == (400, "invalid_request_error") and "prompt is too long" in text and "8192" in text
         assert backend.turns == []
         status, kind, text = daemon.client.begin("word " * 6000, model="claude-x").response().error()

@@ -95,7 +95,9 @@ import Testing
         #expect(estimate.countOfText(in: 9000, contextWindow: nil) == nil)
     }
 
-    @Test("what a model counts more than we do is refused in time, and its answer is clamped")
+    @Test(
+        "an estimate refuses only what lies far beyond the window, a count what does not fit; answers are clamped"
+    )
     func limits() throws {
         let words = String(repeating: "word ", count: 20_000)
         let body = #"{"model":"m","max_tokens":9000,"messages":[{"role":"user","content":"\#(words)"}]}"#
@@ -104,9 +106,23 @@ import Testing
         let window = estimate + 4000
         let plain = try request.converted(for: Self.target(window: window))
         #expect(plain.plan.maxTokens < 9000 && plain.omissions.contains { $0.path == "max_tokens" })
-        #expect(throws: ClientError.self) {
-            try request.converted(for: Self.target(window: window, perThousand: 1500))
-        }
+        #expect(!request.isDoubtful(for: Self.target(window: window)))
+        // In doubt: the backend decides.
+        var doubtful = Self.target(window: window, perThousand: 1500)
+        #expect(request.isDoubtful(for: doubtful))
+        #expect(try request.converted(for: doubtful).plan.maxTokens == 1024)
+        doubtful.countedPrompt = window
+        #expect(!request.isDoubtful(for: doubtful))
+        #expect(try request.converted(for: doubtful).plan.maxTokens == 1024)
+        doubtful.countedPrompt = window / 2
+        #expect(try request.converted(for: doubtful).plan.maxTokens == 9000)
+        doubtful.countedPrompt = window + 1
+        let refused = #expect(throws: ClientError.self) { try request.converted(for: doubtful) }
+        #expect(refused?.message == "prompt is too long: \(window + 1) tokens > \(window) maximum")
+        let beyond = Self.target(window: estimate / 3 - 1)
+        #expect(!request.isDoubtful(for: beyond))
+        #expect(throws: ClientError.self) { try request.converted(for: beyond) }
+        #expect(throws: Never.self) { try request.converted(for: Self.target(window: estimate / 3 + 1)) }
         #expect(
             try ClientRequest.messages(request).converted(for: Self.target(perThousand: 1500)).estimate.tokens
                 == TokenRatio(perThousand: 1500).applied(to: estimate))

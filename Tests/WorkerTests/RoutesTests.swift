@@ -84,7 +84,8 @@ struct RoutesTests {
             (Method.head, "/", Endpoint.hello), (.head, "/anthropic", .hello),
             (.head, "/olla/anthropic/", .hello),
             (.head, "/v1", .hello), (.get, "/api/hello", .hello), (.head, "/anthropic/api/hello", .hello),
-            (.get, "/health", .health), (.head, "/ready", .ready),
+            (.get, "/health", .health), (.head, "/ready", .ready), (.get, "/", .greeting),
+            (.get, "/v1/", .greeting),
             (.post, "/api/event_logging/batch", .telemetry),
         ])
     func probes(method: Method, path: String, endpoint: Endpoint) {
@@ -94,14 +95,15 @@ struct RoutesTests {
     @Test(
         "everything else is named for what it is",
         arguments: [
-            (Method.get, "/", RouteDecision.notFound), (.get, "/v1/foo", .notFound),
+            (Method.get, "/v1/foo", RouteDecision.notFound),
             (.post, "/v1/complete", .notFound),
             (.get, "*", .notFound), (.get, "/v1/models/%zz", .notFound),
             (.get, "/anthropicx/v1/messages", .notFound),
             (.post, "/v1/messages/batches", .notFound), (.get, "/v1/messagesx", .notFound),
             (.get, "/metrics", .notInThisVersion("GET /metrics")),
             (.get, "/status", .notInThisVersion("GET /status")),
-            (.post, "/", .wrongMethod(allow: "HEAD")), (.post, "/health", .wrongMethod(allow: "GET, HEAD")),
+            (.post, "/", .wrongMethod(allow: "GET, HEAD")),
+            (.post, "/health", .wrongMethod(allow: "GET, HEAD")),
         ])
     func others(method: Method, path: String, decision: RouteDecision) {
         #expect(Routes.decide(method, path: path, anthropicVersion: false) == decision)

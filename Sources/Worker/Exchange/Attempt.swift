@@ -74,6 +74,8 @@ final class Attempt {
     var promptCut: PromptCut? { reply.promptCut }
     /// What the backend refused of the request, and could be asked instead.
     var refused: Refusal? { reply.refused }
+    /// The backend answered with success and without a byte.
+    var saidNothing: Bool { reply.saidNothing }
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
     /// The backend could not be reached, and not for the first time.

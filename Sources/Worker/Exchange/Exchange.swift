@@ -23,6 +23,11 @@ final class Exchange {
     private var route: Route?
     private var asksAgain = false
     private var retry = FeatureRetry()
+    /// The backend in use had nothing to say in a stream: it is asked for the whole answer.
+    private var asksWhole = false
+    private var counts = PromptCounts()
+    /// Of the backend in use: kept out of the journal.
+    private var secret = BackendSecret([])
     /// The failed attempt whose words the client gets when no other succeeds.
     private var failed: FailedAttempt?
     /// What the backend's count of the prompt will be compared with.
@@ -33,7 +38,8 @@ final class Exchange {
         self.answer = answer
         self.connection = connection
         self.server = server
-        record = ExchangeRecord(requestID: answer.requestID, begun: request.receivedAt)
+        record = ExchangeRecord(
+            requestID: answer.requestID, begun: request.receivedAt, peer: connection.peer)
     }
 
     func run() async {
@@ -52,6 +58,7 @@ final class Exchange {
         while true {
             switch nextAttempt() {
             case .refused(let error): return refuse(error)
+            case .count: await countPrompt()
             case .attempt(let attempt):
                 let outcome = await attempt.run()
                 if let ending = judge(attempt, outcome) { return ending }
@@ -112,6 +119,8 @@ final class Exchange {
 
     private enum Next {
         case attempt(Attempt)
+        /// Whether the prompt fits is in doubt, and the backend can tell.
+        case count
         case refused(ClientError)
     }
 
@@ -120,6 +129,11 @@ final class Exchange {
         guard let message else { return .refused(Self.notReady) }
         while let route = nextRoute() {
             guard let destination = destination(of: route) else { continue }
+            if case .backend(let access) = destination,
+                counts.shouldAsk(message, access, server.catalogue)
+            {
+                return .count
+            }
             do throws(ClientError) {
                 return .attempt(try attempt(destination, message))
             } catch {
@@ -139,9 +153,19 @@ final class Exchange {
             return route
         }
         retry.beginsAnew()
+        asksWhole = false
         route = routes.popFirst()
-        if route != nil { record.attempts += 1 }
+        if let route {
+            record.attempts += 1
+            server.catalogue?.gave(route)
+        }
         return route
+    }
+
+    private func countPrompt() async {
+        asksAgain = true
+        guard let message, let route, case .backend(let access)? = destination(of: route) else { return }
+        counts.note(await server.count(message, access), for: access.index)
     }
 
     private func attempt(_ destination: Destination, _ message: ClientRequest) throws(ClientError)
@@ -149,7 +173,9 @@ final class Exchange {
     {
         record.backend = destination.name
         record.model = destination.model
+        secret = destination.target(for: answer.door).backend.secret
         var call = try message.converted(for: destination.target(for: answer.door))
+        record.isStreamed = call.plan.streamRequested
         record.omissions = call.omissions.map(\.path)
         record.historyRepairs = call.repairs
         answer.fields = destination.fields(
@@ -210,6 +236,8 @@ final class Exchange {
             server.catalogue?.access(route).map { access in
                 var access = access
                 retry.amend(&access.target)
+                access.target.asksWhole = asksWhole
+                access.target.countedPrompt = counts.tokens(access.index)
                 return .backend(access)
             }
         }
@@ -220,7 +248,7 @@ final class Exchange {
         record.usage = attempt.usage
         record.repairs = attempt.repairs
         record.cause = attempt.cause
-        record.upstreamID = attempt.upstreamID
+        record.upstreamID = attempt.upstreamID.map(secret.hidden)
         if outcome == .completed {
             learn(from: attempt)
             rememberVerdicts()
@@ -228,6 +256,12 @@ final class Exchange {
         guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
         if let refused = attempt.refused, retry.takes(refused, of: message?.conversation ?? 0) {
             record.retriedWithout = retry.all
+            asksAgain = true
+            return nil
+        }
+        if attempt.saidNothing, record.isStreamed, !asksWhole {
+            // Some servers fail inside their stream and say why only to those who ask without one.
+            asksWhole = true
             asksAgain = true
             return nil
         }
@@ -256,7 +290,7 @@ final class Exchange {
     // MARK: Answers of our own
 
     private static let notReady = ClientError(
-        status: 529, kind: .overloaded, message: "No backend is available yet.", retryAfter: 1)
+        529, .overloaded, "No backend is available yet.", retryAfter: 1)
 
     /// What answered when no backend did.
     private static let ownName = "dragoman"
@@ -290,6 +324,7 @@ final class Exchange {
         server.counters.inputTokens &+= UInt64(clamping: record.usage.input)
         server.counters.outputTokens &+= UInt64(clamping: record.usage.output)
         guard server.log.takes(ending.level) else { return }
+        record.client = server.access.clientName(request.head)
         let fields = record.fields(
             ending, status: answer.status, firstByteAt: answer.firstByteAt, now: .now)
         if ending.level == .warning {

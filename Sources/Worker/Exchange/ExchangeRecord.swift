@@ -47,19 +47,35 @@ struct ExchangeRecord {
             case .ended: nil
             }
         }
+
+        /// In our own words, why it failed: nothing of a client's or backend's text.
+        var reason: String? {
+            switch self {
+            case .refused(let error), .ended(.upstreamFailed(let error)), .ended(.timedOut(let error)):
+                error.noted
+            case .ended: nil
+            }
+        }
     }
 
     /// What a client that left before any status would have been told; nginx's number for it.
     static let clientClosed = 499
     /// Longest text of a client's or backend's that stands in an entry, in bytes.
     static let longestName = 200
+    /// Longest text of ours, in bytes.
+    static let longestReason = 500
 
     let requestID: String
     let begun: Instant
+    let peer: String
+    /// Who asked, where a key says it.
+    var client: String?
     var requestedModel = ""
     var backend = ""
     var model = ""
     var streaming = false
+    /// The backend is asked for a stream.
+    var isStreamed = false
     var attempts = 0
     var usage = Usage()
     var omissions: [String] = []
@@ -73,9 +89,10 @@ struct ExchangeRecord {
     /// How the backend calls this exchange.
     var upstreamID: String?
 
-    init(requestID: String, begun: Instant) {
+    init(requestID: String, begun: Instant, peer: String = "") {
         self.requestID = requestID
         self.begun = begun
+        self.peer = peer
     }
 
     func fields(_ ending: Ending, status: Int, firstByteAt: Instant?, now: Instant) -> LogFields {
@@ -89,7 +106,12 @@ struct ExchangeRecord {
         ]
         if let firstByteAt { fields.append("ttfb_us", firstByteAt.nanoseconds(since: begun) / 1000) }
         if attempts > 1 { fields.append("attempts", attempts) }
+        fields.append("peer", peer)
+        if let client { fields.append("client", client) }
         if let problem = ending.problem { fields.append("error", problem) }
+        if let reason = ending.reason {
+            fields.append("reason", Self.short(reason, limit: Self.longestReason))
+        }
         if let cause, ending.problem != nil { fields.append("cause", Self.short(cause)) }
         if let upstreamID { fields.append("upstream_request_id", Self.short(upstreamID)) }
         if !omissions.isEmpty { fields.append("omitted", Self.short(omissions.joined(separator: ","))) }
@@ -101,9 +123,9 @@ struct ExchangeRecord {
         return fields
     }
 
-    private static func short(_ text: String) -> String {
-        guard text.utf8.count > longestName else { return text }
-        return String(decoding: text.utf8.prefix(longestName), as: UTF8.self)
+    static func short(_ text: String, limit: Int = longestName) -> String {
+        guard text.utf8.count > limit else { return text }
+        return String(decoding: text.utf8.prefix(limit), as: UTF8.self)
     }
 }
 

@@ -18,8 +18,7 @@ extension AccessRules {
         if let error = refusesHost(head, door: door) { return .refused(error, []) }
         if head.method == .options {
             // A browser's preflight: pages of other origins have no business here.
-            let error = ClientError(
-                status: 403, kind: .permission, message: "Requests from web pages are not accepted.")
+            let error = ClientError(403, .permission, "Requests from web pages are not accepted.")
             return .refused(error, [])
         }
         let path = head.path
@@ -30,18 +29,14 @@ extension AccessRules {
             return .endpoint(endpoint)
         case .wrongMethod(let allow):
             let error = ClientError(
-                status: 405, kind: .invalidRequest, message: "\(path) is for \(allow).", shouldRetry: false)
+                405, .invalidRequest, "Method not allowed: \(ExchangeRecord.short(path)) takes \(allow).")
             return .refused(error, [.init("allow", allow)])
         case .notInThisVersion(let what):
-            var error = ClientError(
-                status: 404, kind: .notFound, message: "\(what) is not supported in this version.",
-                shouldRetry: false)
+            var error = ClientError(404, .notFound, "\(what) is not supported in this version.")
             error.chatCode = "unknown_url"
             return .refused(error, [])
         case .notFound:
-            var error = ClientError(
-                status: 404, kind: .notFound, message: "\(path) is not supported by this gateway.",
-                shouldRetry: false)
+            var error = ClientError(404, .notFound, "Not found: \(ExchangeRecord.short(path)).")
             error.chatCode = "unknown_url"
             return .refused(error, [])
         }
@@ -52,9 +47,7 @@ extension AccessRules {
         guard let encoding = head.fieldText("content-encoding"), encoding.lowercased() != "identity",
             !encoding.isEmpty
         else { return nil }
-        var error = ClientError(
-            status: 400, kind: .invalidRequest, message: "Send the body without Content-Encoding.",
-            shouldRetry: false)
+        var error = ClientError(400, .invalidRequest, "Send the body without Content-Encoding.")
         error.code = "request_body_encoding_unsupported"
         return error
     }
@@ -65,14 +58,14 @@ extension Endpoint {
     var needsKey: Bool {
         switch self {
         case .messages, .chat, .countTokens, .models, .model: true
-        case .hello, .health, .ready, .telemetry: false
+        case .hello, .greeting, .health, .ready, .telemetry: false
         }
     }
 
     var hasBody: Bool {
         switch self {
         case .messages, .chat, .countTokens: true
-        case .models, .model, .hello, .health, .ready, .telemetry: false
+        case .models, .model, .hello, .greeting, .health, .ready, .telemetry: false
         }
     }
 }

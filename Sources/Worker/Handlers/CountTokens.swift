@@ -21,36 +21,53 @@ enum CountLimits {
 }
 
 extension Server {
-    func countTokens(_ request: Request, _ answer: Answer) async {
+    func countTokens(_ request: Request, _ answer: Answer, on connection: Connection) async {
+        var entry = RequestEntry()
         do throws(ClientError) {
             var message = try MessagesRequest(parsingCount: request.body)
             message.head = MessagesHead(request.head)
-            let count = await count(message, answer)
+            entry.requestedModel = message.model
+            let count = await count(message, answer, &entry)
+            entry.inputTokens = count
             answer.send(200, body: CountTokensReply.body(inputTokens: count))
         } catch {
+            entry.error = error
             answer.send(error)
         }
+        remember(entry, request, answer, connection)
     }
 
-    private func count(_ message: MessagesRequest, _ answer: Answer) async -> Int {
-        guard let catalogue, let access = await destination(message.model) else {
-            return message.estimatedInputTokens
-        }
+    private func count(
+        _ message: MessagesRequest, _ answer: Answer, _ entry: inout RequestEntry
+    ) async -> Int {
+        guard let access = await destination(message.model) else { return message.estimatedInputTokens }
         let estimate = message.estimate(for: access.target)
-        guard catalogue.counts(access.index) else { return estimate.tokens }
-        guard let question = Self.question(message, access.target) else { return estimate.tokens }
+        guard let count = await count(message, access, estimate) else { return estimate.tokens }
+        answer.fields = [
+            .init("x-dragoman-backend", access.name), .init("x-dragoman-model", access.target.model),
+        ]
+        entry.backend = access.name
+        entry.model = access.target.model
+        return count
+    }
+
+    /// The tokens as the backend counts them, pictures included; nil when it does not say in time. Either is
+    /// remembered.
+    func count(
+        _ message: MessagesRequest, _ access: BackendAccess, _ estimate: PromptEstimate
+    ) async -> Int? {
+        guard let catalogue, catalogue.counts(access.index),
+            let question = Self.question(message, access.target)
+        else { return nil }
         switch await ask(question, access) {
         case .counted(let counted):
             let count = question.includesPictures ? counted : counted &+ estimate.pictures
             catalogue.learn(SentPrompt(access, estimate), reported: count)
-            answer.fields = [
-                .init("x-dragoman-backend", access.name), .init("x-dragoman-model", access.target.model),
-            ]
             return count
         case .refused: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterRefusal)
         case .failed: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterFailure)
         }
-        return estimate.tokens
+        return nil
     }
 
     private func destination(_ model: String) async -> BackendAccess? {

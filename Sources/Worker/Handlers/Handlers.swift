@@ -13,17 +13,30 @@ extension Server {
         switch endpoint {
         case .messages, .chat:
             await Exchange(request, answer, on: connection, of: self).run()
-        case .countTokens: await countTokens(request, answer)
-        case .models(let shape): await models(shape, request.head, answer)
-        case .model(let id, let shape): await model(id, shape, answer)
-        case .hello, .telemetry: answer.send(200, body: [])
+        case .countTokens: await countTokens(request, answer, on: connection)
+        case .models(let shape):
+            await models(shape, request.head, answer)
+            remember(RequestEntry(), request, answer, connection)
+        case .model(let id, let shape):
+            let error = await model(id, shape, answer)
+            remember(RequestEntry(requestedModel: id, error: error), request, answer, connection)
+        case .hello, .telemetry, .greeting:
+            let isGreeting = endpoint == .greeting
+            answer.send(200, type: "text/plain", body: isGreeting ? Self.greeting : [])
+            remember(RequestEntry(), request, answer, connection)
         case .health, .ready:
             // The first look at the backends takes some milliseconds, and is bounded.
             if endpoint == .ready { await catalogue?.settle() }
             let probe = probe(endpoint)
             answer.send(probe.status, body: probe.body)
+            probed(request, answer, connection)
         }
     }
+
+    /// For people who look with a browser or curl.
+    private static let greeting = Array(
+        "Dragoman \(dragomanVersion) is running: POST /v1/messages for Anthropic's API, /v1/chat/completions for OpenAI's.\n"
+            .utf8)
 
     /// `/health`: this worker answers. `/ready`: and something could answer for a model.
     func probe(_ endpoint: Endpoint) -> (status: Int, body: [UInt8]) {
@@ -49,17 +62,5 @@ extension Server {
             fields: [.init("content-type", "application/json"), .init("request-id", requestID)]
         ).append(to: &bytes)
         return head.method == .head ? bytes : bytes + body
-    }
-
-    /// Notes a request that never became an exchange.
-    func refused(_ head: RequestHead?, _ error: ClientError, _ connection: Connection) {
-        // Wrong paths and methods are asked for by scanners and old clients all day.
-        if error.status == 404 || error.status == 405 { return }
-        log.info(
-            .requestRefused,
-            [
-                "status": LogValue(error.status), "reason": LogValue(error.message),
-                "peer": LogValue(connection.peer),
-            ])
     }
 }

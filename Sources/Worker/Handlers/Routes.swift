@@ -14,6 +14,8 @@ enum Endpoint: Sendable, Equatable {
     case model(id: String, ModelsShape)
     /// `HEAD /`, `/api/hello`: start-up probes of clients.
     case hello
+    /// `GET /`: somebody looks whether anything is here.
+    case greeting
     case health
     case ready
     /// Telemetry that clients send on their own: taken and dropped.
@@ -54,7 +56,8 @@ enum Routes {
         case "/api/hello", "/v1/api/hello": return get(method, .hello)
         case "", "/v1":
             return method == .head
-                ? .endpoint(.hello) : method == .get ? .notFound : .wrongMethod(allow: "HEAD")
+                ? .endpoint(.hello)
+                : method == .get ? .endpoint(.greeting) : .wrongMethod(allow: "GET, HEAD")
         case "/health": return get(method, .health)
         case "/ready": return get(method, .ready)
         case "/api/event_logging/batch": return post(method, .telemetry)

@@ -9,8 +9,11 @@ struct AccessRules: Sendable {
     let hosts: Set<String>
     /// Nil = no key is asked for.
     let keys: AccessKeys?
+    /// Of each key, in their order.
+    private let names: [String]
 
     init(hosts: [String], keys: AccessKeys?) {
+        names = keys?.words { "key-\(SHA256.hex($0).prefix(8))" } ?? []
         self.hosts = Set(["localhost", "127.0.0.1", "::1"] + hosts.map(Self.hostName))
         self.keys = keys
     }
@@ -20,9 +23,8 @@ struct AccessRules: Sendable {
         guard door == .loopback, let authority = head.authority else { return nil }
         guard !hosts.contains(Self.hostName(authority)) else { return nil }
         return ClientError(
-            status: 403, kind: .permission,
-            message: "This host name is not accepted here; add it to `hosts` in the configuration.",
-            shouldRetry: false)
+            403, .permission,
+            "This host name is not accepted here; add it to `hosts` in the configuration.")
     }
 
     /// Why this request lacks a valid key, or nil. Either header will do, and one good one is enough.
@@ -32,6 +34,15 @@ struct AccessRules: Sendable {
         if let key = head.field("x-api-key"), keys.contain(key) { good = true }
         if let key = Self.bearer(head.field("authorization")), keys.contain(key) { good = true }
         return good ? nil : .invalidKey
+    }
+
+    /// The name of the key that the client has shown; nil without one that is ours.
+    func clientName(_ head: RequestHead) -> String? {
+        guard let keys else { return nil }
+        let found =
+            head.field("x-api-key").flatMap(keys.index(of:))
+            ?? Self.bearer(head.field("authorization")).flatMap(keys.index(of:))
+        return found.flatMap { names.indices.contains($0) ? names[$0] : nil }
     }
 
     private static func bearer(_ value: ArraySlice<UInt8>?) -> ArraySlice<UInt8>? {

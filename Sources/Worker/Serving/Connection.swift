@@ -95,17 +95,23 @@ final class Connection {
             closes: !head.keepAlive || server.isDraining)
         self.answer = answer
         defer { self.answer = nil }
+        let begun = Loop.now
         var requestWasRead = true
         switch server.admit(head, door: door) {
         case .refused(let error, let fields):
             requestWasRead = try await reader.discardBody(of: head)
             if !requestWasRead { answer.closeAfterwards() }
             answer.fields = fields
-            server.refused(head, error, self)
+            server.refused(head, error, answer, self, since: begun)
             answer.send(error)
         case .endpoint(let endpoint):
             let request = Request(head: head)
-            request.received(try await reader.body(of: head))
+            do throws(ReadEnd) {
+                request.received(try await reader.body(of: head))
+            } catch {
+                if case .silent = error { server.abandoned(head, answer, self, since: begun) }
+                throw error
+            }
             await server.answer(request, endpoint, answer, on: self)
         }
         // A stream that did not end on purpose must not look as if it had.
@@ -131,7 +137,7 @@ final class Connection {
     /// Answers what could not be read as a request.
     private func refuse(_ problem: ClientError) async {
         let answer = Answer(refusing: RequestIdentity.request(), door: frontDoor, on: socket)
-        server.refused(nil, problem, self)
+        server.refused(nil, problem, answer, self, since: Loop.now)
         answer.send(problem)
         guard await finishWriting() else { return }
         await linger(requestWasRead: false)

@@ -27,6 +27,8 @@ final class Server {
     private var connections: [UInt64: Connection] = [:]
     private var lobby: Lobby?
     var counters = WorkerFigures()
+    /// Refused keys that are shown at `notice`.
+    var refusedKeys = NoticeLimit(count: 10, each: .seconds(60))
     private var quiet: Timer?
 
     init(_ start: WorkerStart, upstream: UpstreamClient) {
@@ -158,5 +160,4 @@ extension Server: ControlReceiver {
 extension LogEvent {
     static let connectionLost = LogEvent(
         "connection could not be watched", id: "c0a5d2b7f14e4c83a94d6be21f7308ac")
-    static let requestRefused = LogEvent("request refused", id: "2f6c8e1d50ab47d39b7e04c1a8d9f365")
 }

@@ -14,6 +14,8 @@ public struct Profile: Sendable {
     public var maxTokens: MaxTokensField = .maxTokens
     /// Takes `stream_options.include_usage`.
     public var streamOptions = true
+    /// Asked for a stream also where the client wants the answer whole.
+    public var alwaysStreams = false
     public var topK = false
     /// Stop sequences at most; nil = no limit known.
     public var maxStops: Int?

@@ -40,6 +40,8 @@ extension Profile {
 
     public static let llamacpp = Profile("llamacpp") {
         $0.counting = .template
+        // While it streams to anybody, a whole answer goes on after its client has left, and keeps the slot.
+        $0.alwaysStreams = true
         $0.topK = true
         $0.prefill = .passedWithoutThinking
         $0.contentOfCalls = .emptyString

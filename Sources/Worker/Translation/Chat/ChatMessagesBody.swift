@@ -69,7 +69,7 @@ struct ChatMessagesBody {
             writer.endObject()
         }
         writer.name("stream")
-        writer.value(request.stream)
+        writer.value(target.streams(request.stream))
         writer.endObject()
 
         nameRest(fields)
@@ -78,7 +78,7 @@ struct ChatMessagesBody {
         for function in tools.functions { plan.toolSchemas[function.name] = function.schema }
         plan.thinkTags = .off
         plan.disableParallelToolUse = tools.isSequential
-        plan.streamRequested = request.stream
+        plan.streamRequested = target.streams(request.stream)
         plan.contextWindow = target.contextWindow
     }
 

@@ -59,7 +59,7 @@ public struct ChatRequest: Sendable {
             let body = try ChatMessagesBody(self, target)
             var call = UpstreamCall(
                 path: "/v1/messages", body: body.bytes, omissions: body.omissions, plan: body.plan)
-            call.headers = MessagesHead().headers(accept: accept)
+            call.headers = MessagesHead().headers(accept: accept(target))
             return call
         case .ollama:
             var target = target
@@ -93,15 +93,18 @@ public struct ChatRequest: Sendable {
     private func relayed(to target: UpstreamTarget) -> UpstreamCall {
         var plan = ReplyPlan()
         plan.isRelayed = true
-        plan.streamRequested = stream
+        plan.streamRequested = stream && !target.asksWhole
         var call = UpstreamCall(
-            path: String(describing: target.profile.chatPath), body: root.replacingModel(with: target.model),
+            path: String(describing: target.profile.chatPath),
+            body: root.replacingModel(with: target.model, withoutStream: stream && target.asksWhole),
             omissions: [], plan: plan)
-        call.headers = [.init(name: "accept", value: accept)]
+        call.headers = [.init(name: "accept", value: accept(target))]
         return call
     }
 
-    private var accept: String { stream ? "text/event-stream" : "application/json" }
+    private func accept(_ target: UpstreamTarget) -> String {
+        target.streams(stream) ? "text/event-stream" : "application/json"
+    }
 }
 
 /// What a chat request adds up to, before it is known who gets it.

@@ -45,6 +45,14 @@ public struct CountQuestion: Sendable {
         "reasoning_effort",
     ]
 
+    /// Whether this backend counts at all.
+    public static func canBeAsked(of target: UpstreamTarget) -> Bool {
+        switch (target.profile.dialect, target.profile.counting) {
+        case (.anthropic, _), (.openAI, .template), (.openAI, .conversation): true
+        case (.ollama, _), (.openAI, .unsupported): false
+        }
+    }
+
     /// - Returns: nil when this backend does not count.
     /// - Throws: 400 when it cannot be asked this at all.
     public init?(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {

@@ -68,7 +68,7 @@ struct OllamaRequest {
         writer.name("shift")
         writer.value(false)
         writer.name("stream")
-        writer.value(request.stream)
+        writer.value(target.streams(request.stream))
         writer.endObject()
         return UpstreamCall(
             path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,

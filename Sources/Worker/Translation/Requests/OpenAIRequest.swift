@@ -151,8 +151,9 @@ struct OpenAIRequest {
             writer.value(true)
         }
         writer.name("stream")
-        writer.value(request.stream)
-        guard request.stream, profile.streamOptions else { return }
+        let streams = target.streams(request.stream)
+        writer.value(streams)
+        guard streams, profile.streamOptions else { return }
         writer.name("stream_options")
         writer.raw(#"{"include_usage":true}"#)
         features.insert(.streamOptions)

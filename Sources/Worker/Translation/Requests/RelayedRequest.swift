@@ -42,7 +42,8 @@ extension MessagesRequest {
     func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
         _ = try fitting(target)
         var call = try call(head.path("/v1/messages"), target)
-        call.headers = head.headers(accept: stream ? "text/event-stream" : "application/json")
+        call.headers = head.headers(
+            accept: stream && !target.asksWhole ? "text/event-stream" : "application/json")
         return call
     }
 
@@ -59,33 +60,40 @@ extension MessagesRequest {
         var plan = ReplyPlan()
         plan.isRelayed = true
         plan.dialect = .anthropic
-        plan.streamRequested = stream
+        plan.streamRequested = stream && !target.asksWhole
         plan.maxTokens = maxTokens
         plan.contextWindow = target.contextWindow
         return UpstreamCall(
-            path: path, body: root.replacingModel(with: target.model), omissions: [], plan: plan)
+            path: path,
+            body: root.replacingModel(with: target.model, withoutStream: stream && target.asksWhole),
+            omissions: [], plan: plan)
     }
 }
 
 extension JSONNode {
     /// The text of this root with another value for its member `model`; every other byte stays, but for
     /// surrogates without partner, which the backend would refuse.
-    func replacingModel(with model: String) -> [UInt8] {
+    /// - Parameter withoutStream: no stream is asked for either.
+    func replacingModel(with model: String, withoutStream: Bool = false) -> [UInt8] {
         if hasLoneSurrogate {
             var mended: [UInt8] = []
             mended.append(raw: self)
             if let root = (try? JSONDocument(parsing: mended))?.root {
-                return root.replacingModel(with: model)
+                return root.replacingModel(with: model, withoutStream: withoutStream)
             }
         }
         let text = bytes
         var out: [UInt8] = []
         out.reserveCapacity(text.count &+ model.utf8.count)
         var copied = 0
-        for member in members where member.name.stringEquals("model") {
+        for member in members {
+            let isModel = member.name.stringEquals("model")
+            let isStream = withoutStream && member.name.stringEquals("stream")
+            let isOption = withoutStream && member.name.stringEquals("stream_options")
+            guard isModel || isStream || isOption else { continue }
             let range = member.value.rawRange
             out.append(contentsOf: text[copied..<range.lowerBound])
-            out.appendJSON(model)
+            if isModel { out.appendJSON(model) } else { out.append(ascii: isStream ? "false" : "null") }
             copied = range.upperBound
         }
         out.append(contentsOf: text[copied...])

@@ -71,7 +71,7 @@ extension ReplyPlan {
         thinkingDisplayOmitted = request.thinkingDisplayOmitted
         thinkTags = target.thinkTags
         disableParallelToolUse = request.disableParallelToolUse
-        streamRequested = request.stream
+        streamRequested = target.streams(request.stream)
         reasoningEcho = target.profile.reasoningEcho
         maxTokens = length.maxTokens
         contextWindow = target.contextWindow

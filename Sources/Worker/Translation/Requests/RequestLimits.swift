@@ -34,16 +34,28 @@ struct Length {
 }
 
 extension MessagesRequest {
-    /// The estimate of the prompt's tokens.
-    /// - Throws: 400 when it surely overflows the target's window, where that is known.
+    /// The estimate is at most 2.8 times a count (`Tests/Tokens`): what lies beyond this many windows cannot fit.
+    static let farBeyond = 3
+
+    /// The prompt's tokens: the backend's own count, else the estimate.
+    /// - Throws: 400 when it overflows the target's window by that count, or the estimate lies far beyond it. What
+    ///   is in doubt the backend decides, in words of its own.
     func fitting(_ target: UpstreamTarget) throws(ClientError) -> Int {
-        let input = estimate(for: target).tokens
+        let input = target.countedPrompt ?? estimate(for: target).tokens
         guard let window = target.contextWindow, window > 0 else { return input }
-        // Nine tenths, since the estimate is no count: only what surely overflows is refused here.
-        guard input * 9 / 10 <= window else {
+        let windows = target.countedPrompt == nil ? Self.farBeyond : 1
+        guard (input - 1) / windows < window else {
             throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")
         }
         return input
+    }
+
+    /// Whether this prompt may or may not fit: worth asking a backend that counts.
+    public func isDoubtful(for target: UpstreamTarget) -> Bool {
+        guard target.countedPrompt == nil, let window = target.contextWindow, window > 0 else { return false }
+        // Nine tenths, since the estimate errs to the high side.
+        let input = estimate(for: target).tokens
+        return input / 10 * 9 > window && (input - 1) / Self.farBeyond < window
     }
 }
 

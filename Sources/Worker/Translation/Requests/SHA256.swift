@@ -1,7 +1,7 @@
 // FIPS 180-4, for names that must be short and the same every time. No secret passes through here. Bytes may come
 // in pieces, for what is large is named a piece at a time.
 
-struct SHA256 {
+public struct SHA256: Sendable {
     /// Fractions of the cube roots of the first 64 primes.
     private static let constants: InlineArray<64, UInt32> = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4,
@@ -34,7 +34,7 @@ struct SHA256 {
     private var count: UInt64 = 0
 
     /// Lower-case hexadecimal digits, 64 of them.
-    static func hex(_ message: [UInt8]) -> String {
+    public static func hex(_ message: [UInt8]) -> String {
         var hash = SHA256()
         hash.update(message[...])
         return hash.hex()
