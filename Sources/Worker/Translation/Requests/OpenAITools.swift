@@ -46,6 +46,7 @@ extension JSONWriter {
     mutating func functions(_ tools: [Tool], _ names: inout UpstreamToolNames, _ profile: Profile) {
         name("tools")
         beginArray()
+        var schemas = SchemaWriter(profile.schema)
         for tool in tools {
             beginObject()
             name("type")
@@ -63,7 +64,7 @@ extension JSONWriter {
                 value("")
             }
             name("parameters")
-            tool.writeSchema(profile.schema, to: &self)
+            tool.writeSchema(&schemas, to: &self)
             if profile.strictTools, tool.canBeStrict {
                 name("strict")
                 value(true)

@@ -3,44 +3,64 @@
 
 import JSON
 
-enum SchemaReferences {
+struct SchemaReferences {
     /// Values looked at in one schema.
     private static let maxNodes = 20_000
-    /// Different references of one schema; each is a search.
+    /// Different references of one schema that are followed.
     private static let maxReferences = 256
 
+    private let root: JSONNode
+    /// Members by name, of the objects that references lead through, by where they stand.
+    private var members: [Int: [String: JSONNode]] = [:]
+
+    init(_ root: JSONNode) { self.root = root }
+
     /// `#/a/b` only; RFC 6901 escapes are undone.
-    static func resolve(_ reference: JSONNode, in root: JSONNode) -> JSONNode? {
+    mutating func resolve(_ reference: JSONNode) -> JSONNode? {
         guard let text = reference.string, text == "#" || text.hasPrefix("#/") else { return nil }
         var node = root
         for part in text.dropFirst(2).split(separator: "/", omittingEmptySubsequences: false)
         where text != "#" {
-            let name = unescaped(part)
-            guard let next = node.members.first(where: { $0.name.string == name })?.value else { return nil }
+            guard let next = member(Self.unescaped(part), of: node) else { return nil }
             node = next
         }
         return node
     }
 
+    /// Definitions are many, and so are references to them.
+    private mutating func member(_ name: String, of node: JSONNode) -> JSONNode? {
+        let place = node.rawRange.lowerBound
+        if let known = members[place] { return known[name] }
+        var named: [String: JSONNode] = [:]
+        for member in node.members {
+            guard let name = member.name.string, named[name] == nil else { continue }
+            named[name] = member.value
+        }
+        members[place] = named
+        return named[name]
+    }
+
     /// Whether it refers to itself, and only by way of its definitions: such references can stay as they are.
-    static func areRecursive(in root: JSONNode) -> Bool {
+    mutating func areRecursive() -> Bool {
         var search = Search(root: root)
-        search.follow(from: root)
+        search.follow(from: root, &self)
         return search.isRecursive && !search.isTooLarge && search.usesDefinitionsOnly
     }
 
     private struct Search {
-        let root: JSONNode
-        var nodesLeft = SchemaReferences.maxNodes
+        var nodesLeft: Int
         var isTooLarge = false
         var isRecursive = false
         var usesDefinitionsOnly = true
         /// True while it is being followed.
         private var followed: [String: Bool] = [:]
 
-        init(root: JSONNode) { self.root = root }
+        init(root: JSONNode) {
+            // More than it has are looked at only where definitions overlap.
+            nodesLeft = min(SchemaReferences.maxNodes, root.rawRange.count)
+        }
 
-        mutating func follow(from node: JSONNode) {
+        mutating func follow(from node: JSONNode, _ schema: inout SchemaReferences) {
             for reference in references(in: node) {
                 guard let name = reference.string else { continue }
                 switch followed[name] {
@@ -57,9 +77,9 @@ enum SchemaReferences {
                 if !name.hasPrefix("#/$defs/"), !name.hasPrefix("#/definitions/") {
                     usesDefinitionsOnly = false
                 }
-                guard let target = SchemaReferences.resolve(reference, in: root) else { continue }
+                guard let target = schema.resolve(reference) else { continue }
                 followed[name] = true
-                follow(from: target)
+                follow(from: target, &schema)
                 followed[name] = false
             }
         }

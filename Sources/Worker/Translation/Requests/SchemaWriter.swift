@@ -13,10 +13,14 @@ struct SchemaWriter {
     private static let maxLookups = 256
     /// Bytes that one schema may grow to by inlining; larger ones are not looked into at all.
     private static let maxBytes = 256 << 10
+    /// Bytes that all schemas of one request together may grow by.
+    private static let maxGrowth = 1 << 20
 
     /// Nothing below the top is changed.
     private var isIdentityInside: Bool
     private var lookups = 0
+    private var growthLeft = SchemaWriter.maxGrowth
+    private var references: SchemaReferences?
 
     init(_ rules: SchemaRules) {
         self.rules = rules
@@ -80,14 +84,24 @@ struct SchemaWriter {
             }
         }
         writer.endObject()
+        written(schema, context, writer)
     }
 
-    private func context(_ root: JSONNode, _ writer: JSONWriter) -> Context {
-        var context = Context(root: root, start: writer.bytes.count)
+    private mutating func context(_ root: JSONNode, _ writer: JSONWriter) -> Context {
+        lookups = 0
+        var references = SchemaReferences(root)
+        let most = min(root.rawRange.count &+ growthLeft, Self.maxBytes)
+        var context = Context(start: writer.bytes.count, end: writer.bytes.count &+ most)
         context.keepsReferences =
-            rules.inlineReferences && rules.recursiveReferences
-            && SchemaReferences.areRecursive(in: root)
+            rules.inlineReferences && rules.recursiveReferences && references.areRecursive()
+        self.references = references
         return context
+    }
+
+    private mutating func written(_ root: JSONNode, _ context: Context, _ writer: JSONWriter) {
+        growthLeft -= max(writer.bytes.count - context.start - root.rawRange.count, 0)
+        growthLeft = max(growthLeft, 0)
+        references = nil
     }
 
     /// What the parameters are: where they are a reference, what it refers to.
@@ -96,7 +110,7 @@ struct SchemaWriter {
         while rules.inlineReferences, let reference = top["$ref"], top["properties"] == nil {
             lookups += 1
             guard context.references < Self.maxReferences,
-                let target = SchemaReferences.resolve(reference, in: schema), target.isObject
+                let target = references?.resolve(reference), target.isObject
             else { break }
             context.references += 1
             top = target
@@ -108,7 +122,9 @@ struct SchemaWriter {
     mutating func write(_ schema: JSONNode, to writer: inout JSONWriter) {
         guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
         isIdentityInside = isIdentity(for: schema)
-        writeSchema(schema, context(schema, writer), 0, &writer)
+        let context = context(schema, writer)
+        writeSchema(schema, context, 0, &writer)
+        written(schema, context, writer)
     }
 
     private static let definitions: Set<String> = ["$defs", "definitions"]
@@ -133,8 +149,9 @@ struct SchemaWriter {
     private func isString(_ node: JSONNode?) -> Bool { node?.isString == true }
 
     struct Context {
-        let root: JSONNode
         let start: Int
+        /// Nothing is inlined behind it.
+        let end: Int
         var references = 0
         /// References and definitions stay.
         var keepsReferences = false
@@ -145,7 +162,7 @@ struct SchemaWriter {
         _ node: JSONNode, _ context: Context, _ depth: Int, _ writer: inout JSONWriter
     ) {
         if isIdentityInside { return writer.raw(node) }
-        guard depth < Self.maxDepth, writer.bytes.count - context.start < Self.maxBytes else {
+        guard depth < Self.maxDepth, writer.bytes.count < context.end else {
             return writer.raw("{}")
         }
         guard node.isObject else {
@@ -157,14 +174,14 @@ struct SchemaWriter {
         if node.isEmpty, rules.noEmptySchemas { return writer.raw(#"{"type":"string"}"#) }
         if rules.inlineReferences, let reference = node["$ref"] {
             lookups += 1
-            if context.keepsReferences, SchemaReferences.resolve(reference, in: context.root) != nil {
+            if context.keepsReferences, references?.resolve(reference) != nil {
                 writer.beginObject()
                 writer.name("$ref")
                 writer.raw(reference)
                 return writer.endObject()
             }
             guard context.references < Self.maxReferences, lookups <= Self.maxLookups,
-                let target = SchemaReferences.resolve(reference, in: context.root)
+                let target = references?.resolve(reference)
             else {
                 return writer.raw(#"{"type":"object"}"#)
             }
@@ -185,7 +202,7 @@ struct SchemaWriter {
         SchemaMerge.merged(node) { reference in
             lookups += 1
             guard rules.inlineReferences, lookups <= Self.maxLookups else { return nil }
-            return SchemaReferences.resolve(reference, in: context.root)
+            return references?.resolve(reference)
         }
     }
 

@@ -114,10 +114,9 @@ struct SentTools {
 
 extension Tool {
     /// The schema as the backend takes it.
-    func writeSchema(_ rules: SchemaRules, to writer: inout JSONWriter) {
+    func writeSchema(_ schemas: inout SchemaWriter, to writer: inout JSONWriter) {
         switch kind {
         case .custom(let schema):
-            var schemas = SchemaWriter(rules)
             schemas.writeParameters(schema, to: &writer)
         case .client(let client): writer.raw(client.schema)
         case .server: writer.raw("{}")
