@@ -103,6 +103,8 @@ import Translation
         // then names of Anthropic's models
         ("anthropic.opus", "one>alpha two>qwen3:latest"),
         ("anthropic/claude-x", "one>alpha two>qwen3:latest"),
+        // and who names none
+        ("auto", "one>alpha two>qwen3:latest"),
         // then nothing: the nearest within a third of the name's length, else the first five
         ("gama", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"), ("detla", "404 delta"),
         ("dalta", "404 delta"), ("one/gama", "one>gama"), ("onegamma", "404 one/gamma"),

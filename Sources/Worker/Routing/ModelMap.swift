@@ -1,7 +1,7 @@
 // From the model's name in a request to where it goes. Pure: a function of the configuration's rules and
 // of what is known of the backends at that moment.
 // Order: a listed name with a backend's name in front; `backend/model`; another name of a model that is there; the first matching `models:` rule; a name that a backend lists; for names with
-// `claude` or `anthropic` in them `auto`; else an error that names the nearest.
+// `claude` or `anthropic` in them, and for `auto`, `auto`; else an error that names the nearest.
 
 internal import Shared
 
@@ -42,7 +42,7 @@ struct ModelMap: Sendable {
         if let routes = explicit(name, picture) ?? aliased(name, picture) { return routes }
         if let routes = try rule(name, picture) { return routes }
         if let routes = listed(name, picture) { return routes }
-        if ModelAlias.isForeign(name) { return try automatic(picture) }
+        if name == Self.automaticName || ModelAlias.isForeign(name) { return try automatic(picture) }
         throw unknown(name, picture)
     }
 
@@ -119,6 +119,8 @@ struct ModelMap: Sendable {
     }
 
     static let demoName = "demo"
+    /// What a client that names no model means.
+    private static let automaticName = "auto"
     private static let demoRoute = Route(destination: .demo, model: demoName)
 
     private static func route(_ index: Int, _ model: ModelFacts, isAutomatic: Bool = false) -> Route {

@@ -6,7 +6,7 @@ import JSON
 
 /// A parsed `POST /v1/chat/completions`.
 public struct ChatRequest: Sendable {
-    /// As requested.
+    /// As requested; `auto` where nothing was said, as clients of servers with one model do.
     public let model: String
     public let stream: Bool
     /// `stream_options.include_usage`: the stream ends with the counts.
@@ -24,6 +24,8 @@ public struct ChatRequest: Sendable {
     /// know, and what all models of Anthropic's since version 4 take. A known context window lowers it.
     static let defaultMaxTokens = 32_000
 
+    private static let unnamedModel = "auto"
+
     /// - Throws: 400 `invalid_request_error` in OpenAI's words.
     public init(parsing body: [UInt8]) throws(ClientError) {
         do { root = try JSONDocument(parsing: body).root } catch {
@@ -33,7 +35,7 @@ public struct ChatRequest: Sendable {
         }
         guard root.isObject else { throw .chat("The JSON body of your request is not an object.") }
         var fields = try ChatFields(root)
-        let name = try fields.requiredString("model").string ?? ""
+        let name = try fields.string("model")?.string ?? Self.unnamedModel
         guard !name.isEmpty else { throw .chat("you must provide a model parameter", "model") }
         guard let messages = try fields.array("messages") else { throw .chatMissing("messages") }
         guard !messages.isEmpty else {

@@ -71,8 +71,8 @@ extension MessagesRequest {
 }
 
 extension JSONNode {
-    /// The text of this root with another value for its member `model`; every other byte stays, but for
-    /// surrogates without partner, which the backend would refuse.
+    /// The text of this root with another value for its member `model`, or with that member in front if it has
+    /// none; every other byte stays, but for surrogates without partner, which the backend would refuse.
     /// - Parameter withoutStream: no stream is asked for either.
     func replacingModel(with model: String, withoutStream: Bool = false) -> [UInt8] {
         if hasLoneSurrogate {
@@ -86,6 +86,13 @@ extension JSONNode {
         var out: [UInt8] = []
         out.reserveCapacity(text.count &+ model.utf8.count)
         var copied = 0
+        if self["model"] == nil, let brace = text.firstIndex(of: UInt8(ascii: "{")) {
+            copied = text.index(after: brace)
+            out.append(contentsOf: text[..<copied])
+            out.append(ascii: "\"model\":")
+            out.appendJSON(model)
+            if !isEmpty { out.append(UInt8(ascii: ",")) }
+        }
         for member in members {
             let isModel = member.name.stringEquals("model")
             let isStream = withoutStream && member.name.stringEquals("stream")
