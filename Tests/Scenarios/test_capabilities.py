@@ -210,7 +210,7 @@ def test_a_kind_of_image_that_is_refused_makes_no_model_blind() -> None:
         return "image/webp" in str(body)
 
     words = "image_url not supported: unsupported image type: image/webp"
-    webp = {**IMAGE, "source": {**IMAGE["source"], "media_type": "image/webp"}}
+    webp = {"type": "image", "source": {"type": "base64", "media_type": "image/webp", "data": "UklGRg=="}}
     with Backend(refusing(words, is_webp)) as backend, Daemon(config_of(backend)) as daemon:
         daemon.log.allow(".")
         refused = daemon.client.message(messages=[{"role": "user", "content": [webp]}])
