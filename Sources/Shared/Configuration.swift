@@ -106,6 +106,13 @@ public struct Configuration: Sendable, Equatable {
         case auto, implicit, off
     }
 
+    /// Whether tool calls that come as text are recovered.
+    public enum TextCalls: String, Sendable, CaseIterable {
+        /// By type: not where servers read calls themselves.
+        case auto
+        case on, off
+    }
+
     public enum History: String, Sendable, CaseIterable {
         /// The conversation as the client sends it.
         case keep
@@ -131,6 +138,7 @@ public struct Configuration: Sendable, Equatable {
         public var key: Secret?
         public var dialect: DialectSetting = .auto
         public var thinkTags: ThinkTags = .auto
+        public var textCalls: TextCalls = .auto
         public var history: History = .keep
         public var toolCalls: ToolCalls = .parallel
         /// Overrides `timeouts.hold_status` for this backend.

@@ -10,7 +10,7 @@ extension ConfigurationReader {
     private mutating func backend(_ node: YAMLNode, at path: String) -> Configuration.Backend? {
         let keys = [
             "name", "url", "type", "priority", "weight", "max_concurrent", "key", "dialect", "think_tags",
-            "history", "tool_calls", "hold_status", "num_ctx", "keep_alive",
+            "text_calls", "history", "tool_calls", "hold_status", "num_ctx", "keep_alive",
         ]
         guard let section = section(node, path, keys: keys, what: "a mapping with name and url") else {
             return nil
@@ -49,6 +49,9 @@ extension ConfigurationReader {
         if let tags = choice("think_tags", in: section, of: Configuration.ThinkTags.self) {
             backend.thinkTags = tags
         }
+        if let calls = choice("text_calls", in: section, of: Configuration.TextCalls.self) {
+            backend.textCalls = calls
+        }
     }
 
     private mutating func dialect(_ section: Section, _ backend: inout Configuration.Backend) {
@@ -81,6 +84,11 @@ extension ConfigurationReader {
             mistake(
                 section.path(of: "history"), section.values["history"]?.line,
                 "expected keep with dialect anthropic, found heal")
+        }
+        if backend.textCalls == .on {
+            mistake(
+                section.path(of: "text_calls"), section.values["text_calls"]?.line,
+                "expected auto or off with dialect anthropic, found on")
         }
         if backend.toolCalls == .sequential {
             mistake(

@@ -56,6 +56,7 @@ extension Configuration {
             "key: \(backend.key.map(written) ?? "null")", "dialect: \(backend.dialect.rawValue)",
             // Unquoted, `off` is false to other readers of YAML.
             "think_tags: \(backend.thinkTags == .off ? quoted("off") : backend.thinkTags.rawValue)",
+            "text_calls: \(backend.textCalls == .auto ? "auto" : quoted(backend.textCalls.rawValue))",
             "history: \(backend.history.rawValue)",
             "tool_calls: \(backend.toolCalls.rawValue)",
         ]

@@ -264,6 +264,18 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             "f:1: backends[0].think_tags: expected one of auto, implicit, off, found on"
         ),
         (
+            "\(row), text_calls: yes}]\n",
+            "f:1: backends[0].text_calls: expected one of auto, on, off, found yes"
+        ),
+        (
+            "\(row), text_calls: onn}]\n",
+            "f:1: backends[0].text_calls: expected one of auto, on, off (nearest: on), found onn"
+        ),
+        (
+            "\(row), type: anthropic, text_calls: on}]\n",
+            "f:1: backends[0].text_calls: expected auto or off with dialect anthropic, found on"
+        ),
+        (
             "\(row), history: heall}]\n",
             "f:1: backends[0].history: expected one of keep, heal (nearest: heal), found heall"
         ),

@@ -30,6 +30,7 @@ import Testing
             key: {credential: gpu1-key}
             dialect: openai
             think_tags: implicit
+            text_calls: off
             history: heal
             tool_calls: sequential
             hold_status: 3s
@@ -100,6 +101,7 @@ import Testing
         first.key = .credential("gpu1-key")
         first.dialect = .openai
         first.thinkTags = .implicit
+        first.textCalls = .off
         first.history = .heal
         first.toolCalls = .sequential
         first.holdStatus = .seconds(3)
@@ -182,6 +184,7 @@ import Testing
                     key: {env: "KEY"}
                     dialect: auto
                     think_tags: auto
+                    text_calls: auto
                     history: keep
                     tool_calls: parallel
                     hold_status: null

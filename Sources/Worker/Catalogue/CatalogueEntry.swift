@@ -18,6 +18,7 @@ struct CatalogueEntry {
     let configuredDialect: Configuration.DialectSetting
     let key: SecretValue?
     let thinkTags: Configuration.ThinkTags
+    let textCalls: Configuration.TextCalls
     let history: Configuration.History
     let toolCalls: Configuration.ToolCalls
     let holdStatus: Duration?
@@ -57,6 +58,7 @@ struct CatalogueEntry {
         configuredDialect = backend.dialect
         self.key = key
         thinkTags = backend.thinkTags
+        textCalls = backend.textCalls
         history = backend.history
         toolCalls = backend.toolCalls
         holdStatus = backend.holdStatus
@@ -75,6 +77,7 @@ struct CatalogueEntry {
         configuredDialect = .auto
         key = nil
         thinkTags = .auto
+        textCalls = .auto
         history = .keep
         toolCalls = .parallel
         holdStatus = nil
@@ -213,6 +216,12 @@ extension CatalogueEntry {
         target.keepAlive = keepAlive
         target.loadedWindow = facts?.loadedWindow
         target.promptCut = promptCuts[route.model]
+        target.textCalls =
+            switch textCalls {
+            case .auto: nil
+            case .on: true
+            case .off: false
+            }
         target.healsHistory = history == .heal
         target.sequentialCalls = toolCalls == .sequential
         target.tokenRatio = lessons.tokenRatio(place)

@@ -115,6 +115,7 @@ extension Profile {
     }
 
     public static let openai = Profile("openai") {
+        $0.textCalls = false
         $0.maxTokens = .maxCompletionTokens
         $0.fixedSampling = openAIReasoning
         $0.maxStops = 4
@@ -139,6 +140,7 @@ extension Profile {
     }
 
     public static let deepseek = Profile("deepseek") {
+        $0.textCalls = false
         $0.vision = false
         $0.contentOfCalls = .emptyString
         $0.prefill = .unsupported
@@ -155,6 +157,7 @@ extension Profile {
     }
 
     public static let groq = Profile("groq") {
+        $0.textCalls = false
         $0.maxTokens = .maxCompletionTokens
         $0.maxStops = 4
         $0.parallelToolCalls = true
@@ -183,6 +186,7 @@ extension Profile {
     }
 
     public static let mistral = Profile("mistral") {
+        $0.textCalls = false
         $0.streamOptions = false
         $0.contentOfCalls = .emptyString
         $0.strictAlternation = true
@@ -194,6 +198,7 @@ extension Profile {
     }
 
     public static let gemini = Profile("gemini") {
+        $0.textCalls = false
         $0.chatPath = "/v1beta/openai/chat/completions"
         $0.prefill = .unsupported
         $0.imageURLs = false
@@ -219,6 +224,7 @@ extension Profile {
 
     /// Anthropic's own dialect is passed through, not converted; here for completeness of the table.
     public static let anthropic = Profile("anthropic") {
+        $0.textCalls = false
         $0.dialect = .anthropic
         $0.pdfFiles = true
     }

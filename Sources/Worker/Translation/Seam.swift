@@ -92,6 +92,8 @@ public struct UpstreamTarget: Sendable {
     public var contextWindow: Int?
     /// Reasoning in `<think>` tags of the text.
     public var thinkTags: ThinkTagMode
+    /// Tool calls that come as text are recovered; nil = as its type says.
+    public var textCalls: Bool?
     /// Rounds that failed for a malformed input are left out of the history, and inputs in it mended.
     public var healsHistory = false
     /// Several calls of one answer are told one after the other.
