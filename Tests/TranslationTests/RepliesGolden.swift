@@ -89,6 +89,12 @@ struct ScriptedUpstream: Sendable {
             }
         }
         plan.prefill = json["prefill"]?.string
+        switch json["prefillEcho"]?.string {
+        case "never": plan.prefillEcho = .never
+        case "always": plan.prefillEcho = .always
+        default: break
+        }
+        plan.recoversTextCalls = json["textCalls"]?.bool ?? true
         plan.disableParallelToolUse = json["single"]?.bool ?? false
         plan.showsThinking = json["thinking"]?.bool ?? true
         plan.thinkingDisplayOmitted = json["omitted"]?.bool ?? false

@@ -76,7 +76,10 @@ struct RepliesTextCallTests {
     @Test(
         "text flows up to the first byte of a possible mark, and again once it is none",
         arguments: [
-            (["Hi <"], "Hi "), (["Hi <tool"], "Hi "), (["Hi <table"], "Hi <table"), (["Hi <b"], "Hi <b"),
+            (["Hi <"], "Hi "), (["Hi <tool"], "Hi "), (["Hi.<tool"], "Hi."), (["Hi\n<tool"], "Hi\n"),
+            (["Hi <tool_call>"], "Hi <tool_call>"), (["Hi.<tool_call>"], "Hi."),
+            (["Hi <tool_call>\n", "<function=Bash>"], "Hi <tool_call>\n<function=Bash>"),
+            (["Hi\n<table"], "Hi\n<table"), (["Hi <table"], "Hi <table"), (["Hi <b"], "Hi <b"),
             (["a < b"], "a < b"), (["x [T"], "x "), (["x [1"], "x [1"), (["x `"], "x `"), (["x\n`"], "x\n"),
             (["x\n`a"], "x\n`a"), (["{"], ""), (["{\"title\""], "{\"title\""), (["x {"], "x {"),
             (["{\"id\": 1"], "{\"id\": 1"), (["{\"parameters\": "], ""),
@@ -101,10 +104,10 @@ struct RepliesTextCallTests {
             (["<|tool_call_begin|>functions.Weather:0<"], "<|tool_call_begin|>functions.Weather:0"),
             (["```tool_code\nimport"], ""),
             (["```tool_code\nimport os"], "```tool_code\nimport os"),
-            (["a `b <tool_call>"], "a `b <tool_call>"), (["a `b`", " <tool_call>"], "a `b` "),
+            (["a `b <tool_call>"], "a `b <tool_call>"), (["a `b`", " <tool_call>"], "a `b` <tool_call>"),
             (["a `b\n", "<tool_call>"], "a `b\n"), (["> <tool_call>"], "> <tool_call>"),
-            (["a > <tool_call>"], "a > "), (["say \"", "<tool_call>"], "say \"<tool_call>"),
-            (["say \"a\"", "<tool_call>"], "say \"a\""), (["it's", "<tool_call>"], "it's"),
+            (["a > <tool_call>"], "a > <tool_call>"), (["say \"", "<tool_call>"], "say \"<tool_call>"),
+            (["say \"a\"", "<tool_call>"], "say \"a\""), (["it's", "<tool_call>"], "it's<tool_call>"),
             (["a\n", "'", "<tool_call>"], "a\n'<tool_call>"), (["(", "\"<tool_call>"], "(\"<tool_call>"),
             (["x <section>"], "x <section>"), (["x <se"], "x "), (["x <span"], "x <span"),
             (["```swift\nlet a"], "```swift\nlet a"),
@@ -169,20 +172,27 @@ struct RepliesTextCallTests {
         }
     }
 
-    @Test("a call leaves with the last byte of its closer")
+    @Test("calls leave when nothing else came behind them, without their marks")
     func leaves() {
-        for closer in [["</tool_call>"], ["</tool_", "call>"], ["<", "/tool_call", ">"]] {
+        let call = TextCallRecovery.Piece.call(
+            TextCall(name: "Bash", arguments: Array("{}".utf8)), repair: "text-call-tagged")
+        for closer in [["</tool_call>"], ["</tool_", "call>"], ["<", "/tool_call", ">", "\n\n"]] {
             var recovery = TextCallRecovery(Self.plan)
-            var found = recovery.read(Array("<tool_call>{\"name\":\"Bash\",\"arguments\":{}}\n".utf8))
-            for piece in closer {
-                #expect(found.isEmpty)
-                found = recovery.read(Array(piece.utf8))
-            }
-            #expect(
-                found == [
-                    .call(TextCall(name: "Bash", arguments: Array("{}".utf8)), repair: "text-call-tagged")
-                ])
+            let text = "<tool_call>{\"name\":\"Bash\",\"arguments\":{}}\n"
+            #expect(Self.feed(&recovery, [text] + closer) == [])
+            #expect(recovery.finish(isCut: false).first == call)
+            // Words behind it: it was shown.
+            recovery = TextCallRecovery(Self.plan)
+            let shown = ([text] + closer + [" is how."]).joined()
+            #expect(Self.feed(&recovery, [text] + closer + [" is how."]) == [.text(Array(shown.utf8))])
+            #expect(!recovery.isHolding)
         }
+    }
+
+    private static func feed(
+        _ recovery: inout TextCallRecovery, _ pieces: [String]
+    ) -> [TextCallRecovery.Piece] {
+        joined(pieces.flatMap { recovery.read(Array($0.utf8)) })
     }
 
     @Test("an opener with nothing behind it does not wait for ever")
@@ -209,13 +219,19 @@ struct RepliesTextCallTests {
         #expect(!recovery.isHolding)
     }
 
-    @Test("a closer that comes again and again ends the wait")
-    func attempts() {
-        var recovery = TextCallRecovery(Self.plan)
-        var text = Array("<tool_call>{\"name\":\"Bash\",\"arguments\":{\"command\":\"".utf8)
-        for _ in 0..<40 { text += Array("</tool_call>".utf8) }
-        let found = recovery.read(text)
-        #expect(found == [.text(text)])
+    @Test("however many closers an argument holds, the call is whole")
+    func closers() {
+        for (count, name) in [(1, "Bash"), (31, "Bash"), (40, "Bash"), (5000, "Bash")] {
+            let command = String(repeating: "</tool_call>", count: count)
+            let text =
+                "<tool_call>{\"name\":\"\(name)\",\"arguments\":{\"command\":\"\(command)\"}}</tool_call>"
+            #expect(
+                Self.read([text]) == [
+                    .call(
+                        TextCall(name: name, arguments: Array("{\"command\":\"\(command)\"}".utf8)),
+                        repair: "text-call-tagged")
+                ])
+        }
     }
 
     @Test("random text: nothing is lost but marks, and every call is to a declared tool", arguments: 0..<20)

@@ -23,6 +23,10 @@ public struct ReplyPlan: Sendable {
     /// `thinking.display` is `omitted`: blocks appear, their text does not.
     public var thinkingDisplayOmitted = false
     public var thinkTags: ThinkTagMode = .auto
+    /// Calls that stand in the text become calls.
+    public var recoversTextCalls = true
+    /// So do those in a text of which the backend says that it could not read the calls in it.
+    public var recoversRefusedCalls = true
     /// Only the first tool call of the answer may be passed on.
     public var disableParallelToolUse = false
     /// The backend is asked for a stream.
@@ -33,6 +37,7 @@ public struct ReplyPlan: Sendable {
     /// The text that the client put into the model's mouth (a trailing assistant message); an answer
     /// that repeats it is relieved of it.
     public var prefill: String?
+    public var prefillEcho = PrefillEcho.Habit.possible
     /// Tokens asked for, after clamping.
     public var maxTokens = 0
     /// The backend's context window, when known.
@@ -49,6 +54,17 @@ public struct ReplyPlan: Sendable {
     public var backend = BackendIdentity()
 
     public init() {}
+}
+
+extension ReplyPlan {
+    /// - Parameter forbidsCalls: the client wants none.
+    mutating func recoverCalls(for target: UpstreamTarget, forbidsCalls: Bool) {
+        // Who speaks the client's own API has read the model's calls.
+        let profile = target.profile
+        let isLeft = target.textCalls ?? (profile.textCalls && profile.dialect != .anthropic)
+        recoversTextCalls = isLeft && !forbidsCalls
+        recoversRefusedCalls = target.textCalls != false && !forbidsCalls
+    }
 }
 
 /// Which property of an assistant message carries earlier reasoning back to the backend.

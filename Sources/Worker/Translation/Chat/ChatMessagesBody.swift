@@ -77,6 +77,7 @@ struct ChatMessagesBody {
         plan.toolNames = tools.functions.map(\.name)
         for function in tools.functions { plan.toolSchemas[function.name] = function.schema }
         plan.thinkTags = .off
+        plan.recoverCalls(for: target, forbidsCalls: tools.choice == .never)
         plan.disableParallelToolUse = tools.isSequential
         plan.streamRequested = target.streams(request.stream)
         plan.contextWindow = target.contextWindow

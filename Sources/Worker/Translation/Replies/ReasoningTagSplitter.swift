@@ -40,7 +40,13 @@ struct ReasoningTagSplitter: Sendable {
     }
 
     private var state: State
+    /// Bytes before `start` have left.
     private var held: [UInt8] = []
+    private var start = 0
+    /// The tag that opened the reasoning, and the space behind it.
+    private var opening: [UInt8] = []
+    /// A closer came.
+    private var hasClosed = false
 
     init(_ mode: ThinkTagMode) {
         state =
@@ -54,8 +60,20 @@ struct ReasoningTagSplitter: Sendable {
     /// Whether text passes untouched from here on.
     var isPlain: Bool { if case .plain = state { true } else { false } }
 
+    private var rest: ArraySlice<UInt8> { held[start...] }
+
+    private mutating func drop(_ count: Int) { start += count }
+
+    /// What opened reasoning that has not ended; empty if a template did, and behind the first end.
+    var unclosed: [UInt8] { if case .inside = state, isUnclosed { opening } else { [] } }
+    var isUnclosed: Bool { !opening.isEmpty && !hasClosed }
+
     mutating func split(_ text: ArraySlice<UInt8>) -> Split {
         guard !isPlain else { return Split(text: text) }
+        defer {
+            held.removeFirst(start)
+            start = 0
+        }
         if case .opening = state, held.isEmpty, let first = text.first, !Self.mayOpen(first) {
             state = .plain
             return Split(text: text)
@@ -69,7 +87,7 @@ struct ReasoningTagSplitter: Sendable {
             case .inside(let tag, let isBlank): isSettled = readInside(tag, isBlank, &found)
             case .closed(let lineEnds): isSettled = skipLineEnds(lineEnds)
             case .plain:
-                found.text = take(held.count)
+                found.text = take(rest.count)
                 isSettled = true
             }
         }
@@ -94,29 +112,35 @@ struct ReasoningTagSplitter: Sendable {
         defer { state = isBeginning ? .opening(.closers) : .plain }
         switch state {
         case .inside(_, let isBlank):
-            let rest = take(held.count)
+            let rest = takeAll()
             return isBlank && Self.leadingSpace(rest) == rest.count ? Split() : Split(reasoning: rest)
-        case .opening, .closed, .plain: return Split(text: take(held.count))
+        case .opening, .closed, .plain: return Split(text: takeAll())
         }
+    }
+
+    private mutating func takeAll() -> ArraySlice<UInt8> {
+        defer { held = [] }
+        return held[...]
     }
 
     /// - Returns: whether more text is needed.
     private mutating func open(_ expected: Expected) -> Bool {
-        let start = Self.leadingSpace(held[...])
-        let rest = held[start...]
+        let space = Self.leadingSpace(rest)
+        let rest = rest.dropFirst(space)
         guard !rest.isEmpty else {
-            if held.count > Self.spaceLimit { state = .plain }
-            return held.count <= Self.spaceLimit
+            if space > Self.spaceLimit { state = .plain }
+            return space <= Self.spaceLimit
         }
         for tag in Self.tags {
             if expected != .closers, rest.starts(with: tag.opener) {
-                held.removeFirst(start + tag.opener.count)
+                drop(space + tag.opener.count)
+                opening = tag.opener
                 state = .inside(tag, isBlank: true)
                 return false
             }
             // A closer as the first word: the template opened the reasoning and it was empty.
             if expected != .openers, tag.closer != Array("<|end|>".utf8), rest.starts(with: tag.closer) {
-                held.removeFirst(start + tag.closer.count)
+                drop(space + tag.closer.count)
                 state = .closed(lineEnds: 2)
                 return false
             }
@@ -132,39 +156,42 @@ struct ReasoningTagSplitter: Sendable {
 
     private mutating func readInside(_ tag: Tag, _ isBlank: Bool, _ found: inout Split) -> Bool {
         if isBlank {
-            held.removeFirst(Self.leadingSpace(held[...]))
+            let space = Self.leadingSpace(rest)
+            if !opening.isEmpty, opening.count < Self.spaceLimit { opening += rest.prefix(space) }
+            drop(space)
             // The template said the tag, and the model says it again.
-            if held.starts(with: tag.opener) {
-                held.removeFirst(tag.opener.count)
+            if rest.starts(with: tag.opener) {
+                drop(tag.opener.count)
                 return false
             }
-            if !held.isEmpty, tag.opener.starts(with: held) { return true }
+            if !rest.isEmpty, tag.opener.starts(with: rest) { return true }
         }
-        if let end = Self.index(of: tag.closer, in: held) {
-            found.reasoning += Self.trimmed(held[..<end])
-            held.removeFirst(end + tag.closer.count)
+        if let end = ByteSearch.first(tag.closer, in: rest, from: start) {
+            found.reasoning += Self.trimmed(held[start..<end])
+            start = end + tag.closer.count
+            hasClosed = true
             state = .closed(lineEnds: 2)
             return false
         }
-        let sure = Self.trimmed(held[..<(held.count - Self.overlap(held, tag.closer))]).count
+        let sure = Self.trimmed(rest.dropLast(Self.overlap(rest, tag.closer))).count
         if sure > 0 {
             found.reasoning += take(sure)
             state = .inside(tag, isBlank: false)
         }
-        if held.count > Self.spaceLimit { found.reasoning += take(held.count) }
+        if rest.count > Self.spaceLimit { found.reasoning += take(rest.count) }
         return true
     }
 
     private mutating func skipLineEnds(_ count: Int) -> Bool {
         var left = count
         while left > 0 {
-            if held.starts(with: "\\n".utf8) {
-                held.removeFirst(2)
+            if rest.starts(with: "\\n".utf8) {
+                drop(2)
                 left -= 1
-            } else if held.starts(with: "\\r\\n".utf8) {
-                held.removeFirst(4)
+            } else if rest.starts(with: "\\r\\n".utf8) {
+                drop(4)
                 left -= 1
-            } else if "\\r\\n".utf8.starts(with: held) {
+            } else if "\\r\\n".utf8.starts(with: rest) {
                 state = .closed(lineEnds: left)
                 return true
             } else {
@@ -177,9 +204,8 @@ struct ReasoningTagSplitter: Sendable {
     }
 
     private mutating func take(_ count: Int) -> ArraySlice<UInt8> {
-        let taken = Array(held[..<count])
-        held.removeFirst(count)
-        return taken[...]
+        defer { drop(count) }
+        return Array(rest.prefix(count))[...]
     }
 
     // MARK: escaped text
@@ -189,24 +215,38 @@ struct ReasoningTagSplitter: Sendable {
         guard text.contains(UInt8(ascii: "\\")) else { return Array(text) }
         var out: [UInt8] = []
         out.reserveCapacity(text.count)
-        var rest = text
-        while let byte = rest.first {
-            guard byte == UInt8(ascii: "\\") else {
-                out.append(byte)
-                rest = rest.dropFirst()
+        var at = text.startIndex
+        while at < text.endIndex {
+            guard text[at] == UInt8(ascii: "\\") else {
+                out.append(text[at])
+                at += 1
                 continue
             }
-            var length = 2
-            switch String(decoding: rest.prefix(6), as: UTF8.self).lowercased() {
-            case "\\u003c": (length, _) = (6, out.append(UInt8(ascii: "<")))
-            case "\\u003e": (length, _) = (6, out.append(UInt8(ascii: ">")))
-            case "\\u00a0": (length, _) = (6, out.append(contentsOf: [0xC2, 0xA0]))
-            case let escape where escape.hasPrefix("\\/"): out.append(UInt8(ascii: "/"))
-            default: out.append(contentsOf: rest.prefix(2))
+            let escape = text[at...].prefix(6)
+            if escape.dropFirst().first == UInt8(ascii: "/") {
+                out.append(UInt8(ascii: "/"))
+                at += 2
+            } else if let plain = special(escape) {
+                if plain == 0xA0 { out.append(0xC2) }
+                out.append(plain)
+                at += 6
+            } else {
+                out.append(contentsOf: escape.prefix(2))
+                at += 2
             }
-            rest = rest.dropFirst(length)
         }
         return out
+    }
+
+    /// The character behind one of the numbers that servers write for it.
+    private static func special(_ escape: ArraySlice<UInt8>) -> UInt8? {
+        guard escape.count == 6, escape.starts(with: "\\u00".utf8) else { return nil }
+        switch (escape[escape.startIndex + 4], escape[escape.startIndex + 5] | 0x20) {
+        case (UInt8(ascii: "3"), UInt8(ascii: "c")): return UInt8(ascii: "<")
+        case (UInt8(ascii: "3"), UInt8(ascii: "e")): return UInt8(ascii: ">")
+        case (UInt8(ascii: "a"), UInt8(ascii: "0")), (UInt8(ascii: "A"), UInt8(ascii: "0")): return 0xA0
+        default: return nil
+        }
     }
 
     /// Bytes of space at the start: blanks, no-break spaces, escaped line ends and tabs.
@@ -259,17 +299,8 @@ struct ReasoningTagSplitter: Sendable {
         return count % 2 == 1
     }
 
-    private static func index(of needle: [UInt8], in text: [UInt8]) -> Int? {
-        guard let first = needle.first, text.count >= needle.count else { return nil }
-        for at in 0...(text.count - needle.count)
-        where text[at] == first && text[at..<at + needle.count].elementsEqual(needle) {
-            return at
-        }
-        return nil
-    }
-
     /// Bytes at the end of `text` that `needle` may begin with.
-    private static func overlap(_ text: [UInt8], _ needle: [UInt8]) -> Int {
+    private static func overlap(_ text: ArraySlice<UInt8>, _ needle: [UInt8]) -> Int {
         var count = min(text.count, needle.count - 1)
         while count > 0, !text.suffix(count).elementsEqual(needle.prefix(count)) { count -= 1 }
         return count

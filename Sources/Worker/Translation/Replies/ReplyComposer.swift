@@ -15,7 +15,6 @@ struct ReplyComposer: Sendable {
     private(set) var writer: ReplyWriter
     private let plan: ReplyPlan
     private let names: ToolNames
-    private let messageID: String
     private let inputEstimate: Int
 
     private var splitter: ReasoningTagSplitter
@@ -29,9 +28,7 @@ struct ReplyComposer: Sendable {
     private var recovery: TextCallRecovery
     private var calls = ToolCallBuffer()
     private var callsShown = 0
-    private var shownIDs: Set<String> = []
-    /// Of ids for calls that came without one.
-    private let callPrefix: String
+    private var ids: ToolCallIDs
 
     private var hidden = HiddenReasoning(), hasText = false
 
@@ -47,11 +44,10 @@ struct ReplyComposer: Sendable {
         chat: ChatStreamWriter.Head? = nil
     ) {
         self.plan = plan
-        self.messageID = messageID
         self.inputEstimate = max(inputEstimate, 1)
         names = ToolNames(plan)
         splitter = ReasoningTagSplitter(plan.thinkTags)
-        echo = PrefillEcho(plan.prefill)
+        echo = PrefillEcho(plan.prefill, plan.prefillEcho)
         recovery = TextCallRecovery(plan)
         let messages = MessageStreamWriter(
             form: form,
@@ -59,7 +55,8 @@ struct ReplyComposer: Sendable {
                 messageID: messageID, model: model, omitsThinking: plan.thinkingDisplayOmitted,
                 carriesThinking: plan.thinkingDisplayOmitted && plan.reasoningEcho != .none))
         writer = ReplyWriter(messages, chat: chat)
-        callPrefix = chat == nil ? "toolu_" : "call_"
+        ids = ToolCallIDs(
+            messageID: messageID, prefix: chat == nil ? "toolu_" : "call_", known: plan.knownCallIDs)
         // Nothing of the one message leaves before its end, and its counts stand at the end: it may begin.
         if form == .message { writer.start(Usage()) }
     }
@@ -140,10 +137,11 @@ struct ReplyComposer: Sendable {
 
     /// The end of a reply that is complete.
     mutating func finish() {
+        let opening = splitter.unclosed
         endTags()
         show(recovery.finish(isCut: isCut))
         showCallsOfReasoning()
-        showHidden()
+        showHidden(behind: isCut ? [] : opening)
         endChannel()
         while let call = calls.next() { show(call, isCut: isCut && calls.isEmpty) }
         writer.finish(reason(), usage)
@@ -211,7 +209,9 @@ struct ReplyComposer: Sendable {
 
     /// What a text with calls consists of; nil if there are none in it.
     func calls(in text: JSONText) -> [TextCallRecovery.Piece]? {
-        guard calls.isEmpty, callsShown == 0, stop == nil else { return nil }
+        guard calls.isEmpty, callsShown == 0, stop == nil, plan.recoversRefusedCalls else { return nil }
+        var plan = plan
+        plan.recoversTextCalls = true
         var recovery = TextCallRecovery(plan)
         let pieces = recovery.read(text.plain) + recovery.finish(isCut: false)
         return pieces.contains { if case .call = $0 { true } else { false } } ? pieces : nil
@@ -271,27 +271,34 @@ struct ReplyComposer: Sendable {
     }
 
     private var keepsReasoning: Bool {
-        !plan.showsThinking || (!hasText && callsShown == 0 && !plan.toolNames.isEmpty)
+        guard plan.showsThinking else { return true }
+        return !hasText && callsShown == 0 && (mayCallWhileThinking || splitter.isUnclosed)
     }
 
-    /// Some models call their tools before they have ended their reasoning; when nothing else comes, those are
-    /// the answer.
+    private var mayCallWhileThinking: Bool { plan.recoversTextCalls && !plan.toolNames.isEmpty }
+
+    /// Servers that wait for the end of the reasoning give an answer without that as reasoning, its call too. A call
+    /// with nothing behind it, neither reasoning nor text, is the answer; any other is a thought.
     private mutating func showCallsOfReasoning() {
-        guard !isCut, !hasText, callsShown == 0, calls.isEmpty, !plan.toolNames.isEmpty else { return }
+        guard !isCut, !hasText, callsShown == 0, calls.isEmpty, mayCallWhileThinking else { return }
         var recovery = TextCallRecovery(plan)
-        let pieces = recovery.read(JSONText(escaped: hidden.all).plain) + recovery.finish(isCut: false)
+        let pieces = recovery.read(JSONText(escaped: hidden.all).plain) + recovery.finish(isCut: true)
         let calls = pieces.filter { if case .call = $0 { true } else { false } }
-        if !calls.isEmpty { note("call-in-reasoning") }
+        // Of several it cannot be told which were only considered.
+        guard calls.count == 1 else { return }
+        note("call-in-reasoning")
         show(calls)
     }
 
-    private mutating func showHidden() {
-        guard !plan.showsThinking else { return }
+    /// Reasoning that was all of the answer.
+    /// - Parameter tag: what opened it and was never closed: then the answer speaks of that tag.
+    private mutating func showHidden(behind tag: [UInt8]) {
+        guard !plan.showsThinking || !tag.isEmpty && !hasText && callsShown == 0 else { return }
         let answer = hidden.takeAnswer(stop)
-        guard !answer.isEmpty, writer.hasSaidNothing, calls.isEmpty else { return }
+        guard !answer.isEmpty, plan.showsThinking || writer.hasSaidNothing, calls.isEmpty else { return }
         note("reasoning-as-answer")
         outputBytes &-= answer.count
-        emit(answer[...], .text)
+        emit((tag + answer)[...], .text)
     }
 
     /// A block that is not open yet waits for something other than space.
@@ -379,19 +386,10 @@ struct ReplyComposer: Sendable {
         endChannel()
         gap.removeAll()
         pending = .none
-        writer.toolUse(id: id(of: call), name: name, input: input)
+        let (id, isRepeated) = ids.next(call.id, number: callsShown)
+        if isRepeated { note("repeated-call-id") }
+        writer.toolUse(id: id, name: name, input: input)
         callsShown += 1
         outputBytes &+= input.count + name.utf8.count
-    }
-
-    private mutating func id(of call: ToolCallBuffer.Call) -> String {
-        if let id = call.id, !id.isEmpty {
-            let shown = ToolCallID.client(for: id, messageID: messageID, known: plan.knownCallIDs)
-            if shownIDs.insert(shown).inserted { return shown }
-            note("repeated-call-id")
-        }
-        let made = ToolCallID.generated(callPrefix, messageID: messageID, number: callsShown)
-        shownIDs.insert(made)
-        return made
     }
 }

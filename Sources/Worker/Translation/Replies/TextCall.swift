@@ -18,6 +18,8 @@ struct TextCallTools: Sendable {
     let isEmpty: Bool
 
     init(_ plan: ReplyPlan) {
+        var plan = plan
+        if !plan.recoversTextCalls { (plan.toolNames, plan.renamedTools) = ([], [:]) }
         names = ToolNames(plan)
         schemas = plan.toolSchemas
         isEmpty = plan.toolNames.isEmpty
@@ -36,6 +38,8 @@ struct TextCallTools: Sendable {
 struct TextCallArguments {
     let schema: ToolSchema?
     private var writer = JSONWriter()
+    private var keys: Set<String> = []
+    private var isAmbiguous = false
 
     init(schema: ToolSchema?) {
         self.schema = schema
@@ -44,6 +48,7 @@ struct TextCallArguments {
 
     mutating func add(_ key: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>, isText: Bool = false) {
         let key = String(decoding: key, as: UTF8.self)
+        if !keys.insert(key).inserted { isAmbiguous = true }
         writer.name(key)
         let types = schema?[key]?.types ?? .any
         if !isText, !types.contains(.string), let value = ArgumentValue.read(value, as: types) {
@@ -53,7 +58,9 @@ struct TextCallArguments {
         }
     }
 
-    var bytes: [UInt8] {
+    /// nil where a key stands twice: a value may have shown a call, and nobody can tell where it ends.
+    var bytes: [UInt8]? {
+        guard !isAmbiguous else { return nil }
         var writer = writer
         writer.endObject()
         return writer.bytes

@@ -31,10 +31,18 @@ struct TextCallMarker: Sendable {
         case crumb
     }
 
-    enum Place: Sendable {
-        case anywhere, lineStart
+    /// Where it counts; elsewhere it is spoken of.
+    enum Place: UInt8, Sendable {
+        /// On a line of its own.
+        case lineStart
+        /// The same, or directly behind a sentence.
+        case tag
+        /// Families that set no line end before it: also directly behind a word, or behind a sentence and a blank.
+        case token
         /// Nothing but space before it.
         case answerStart
+        /// Behind calls, or behind messages in Harmony's format.
+        case behind
     }
 
     let opener: [UInt8]
@@ -44,20 +52,22 @@ struct TextCallMarker: Sendable {
     let place: Place
     /// For the journal.
     let repair: String
-    /// Bytes from which the opener is waited for; a word that may be any word counts only if it came whole,
-    /// as its one token does.
-    let shortest: Int
+    /// Values stand in tags, so that only what stands behind a closer tells it from text that looks like one.
+    let hasTags: Bool
 
-    init(_ opener: String, _ closer: String?, _ body: Body, _ family: String, _ place: Place = .anywhere) {
+    init(_ opener: String, _ closer: String?, _ body: Body, _ family: String, _ place: Place = .tag) {
         self.opener = Array(opener.utf8)
         self.closer = closer.map { Array($0.utf8) }
         self.body = body
         self.place = place
         repair = "text-call-" + family
-        shortest = self.opener.first == UInt8(ascii: "a") ? "assistant".utf8.count : 1
+        hasTags =
+            switch body {
+            case .function, .invoke, .invokes: true
+            default: false
+            }
     }
 
-    /// Of those that begin alike the longest stands first.
     static let calls =
         [
             TextCallMarker("<tool_call>", "</tool_call>", .tagged, "tagged"),
@@ -70,24 +80,26 @@ struct TextCallMarker: Sendable {
             TextCallMarker("<function_calls>", "</function_calls>", .invokes(prefix: ""), "invoke"),
             TextCallMarker("<invoke name=\"", "</invoke>", .invoke(prefix: ""), "invoke"),
             TextCallMarker(
-                "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", .invokes(prefix: "｜DSML｜"), "deepseek"),
+                "<｜DSML｜function_calls>", "</｜DSML｜function_calls>", .invokes(prefix: "｜DSML｜"), "deepseek",
+                .token),
             TextCallMarker(
-                "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>", .invokes(prefix: "｜DSML｜"), "deepseek"),
+                "<｜DSML｜tool_calls>", "</｜DSML｜tool_calls>", .invokes(prefix: "｜DSML｜"), "deepseek", .token),
             TextCallMarker(
-                "<｜DSML｜invoke name=\"", "</｜DSML｜invoke>", .invoke(prefix: "｜DSML｜"), "deepseek"),
-            TextCallMarker("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", .deepSeek, "deepseek"),
-            TextCallMarker("<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", .deepSeekCall, "deepseek"),
-            TextCallMarker("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", .kimi, "kimi"),
-            TextCallMarker("<|tool_call_section_begin|>", "<|tool_call_section_end|>", .kimi, "kimi"),
-            TextCallMarker("<|tool_call_begin|>", "<|tool_call_end|>", .kimiCall, "kimi"),
-            TextCallMarker("<|tool_call_start|>", "<|tool_call_end|>", .json, "python"),
-            TextCallMarker("<|python_start|>", "<|python_end|>", .json, "python"),
-            TextCallMarker("<|python_tag|>", nil, .json, "python-tag"),
-            TextCallMarker("<|tool_call|>", nil, .json, "tagged"),
-            TextCallMarker("<|tool_call>", "<tool_call|>", .gemma(quote: "<|\"|>"), "gemma"),
+                "<｜DSML｜invoke name=\"", "</｜DSML｜invoke>", .invoke(prefix: "｜DSML｜"), "deepseek", .token),
+            TextCallMarker("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>", .deepSeek, "deepseek", .token),
+            TextCallMarker("<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", .deepSeekCall, "deepseek", .token),
             TextCallMarker(
-                "<start_function_call>", "<end_function_call>", .gemma(quote: "<escape>"), "gemma"),
-            TextCallMarker("[TOOL_CALLS]", nil, .mistral, "mistral"),
+                "<|tool_calls_section_begin|>", "<|tool_calls_section_end|>", .kimi, "kimi", .token),
+            TextCallMarker("<|tool_call_section_begin|>", "<|tool_call_section_end|>", .kimi, "kimi", .token),
+            TextCallMarker("<|tool_call_begin|>", "<|tool_call_end|>", .kimiCall, "kimi", .token),
+            TextCallMarker("<|tool_call_start|>", "<|tool_call_end|>", .json, "python", .token),
+            TextCallMarker("<|python_start|>", "<|python_end|>", .json, "python", .token),
+            TextCallMarker("<|python_tag|>", nil, .json, "python-tag", .token),
+            TextCallMarker("<|tool_call|>", nil, .json, "tagged", .token),
+            TextCallMarker("<|tool_call>", "<tool_call|>", .gemma(quote: "<|\"|>"), "gemma", .token),
+            TextCallMarker(
+                "<start_function_call>", "<end_function_call>", .gemma(quote: "<escape>"), "gemma", .token),
+            TextCallMarker("[TOOL_CALLS]", nil, .mistral, "mistral", .token),
         ] + fences("```") + fences("~~~") + [
             TextCallMarker("{", nil, .bare, "bare", .answerStart),
             TextCallMarker("[", nil, .bare, "bare", .answerStart),
@@ -104,10 +116,12 @@ struct TextCallMarker: Sendable {
     }
 
     static let channel = Array("<|channel|>".utf8)
+    /// The role, which leaks before the channel.
+    static let assistant = Array("assistant".utf8)
     /// Headers of the Harmony format.
     static let harmony = [
-        TextCallMarker("<|start|>assistant", "<|call|>", .harmony, "harmony"),
-        TextCallMarker("<|channel|>", "<|call|>", .harmony, "harmony"),
+        TextCallMarker("<|start|>assistant", "<|call|>", .harmony, "harmony", .token),
+        TextCallMarker("<|channel|>", "<|call|>", .harmony, "harmony", .token),
         TextCallMarker("assistant<|channel|>", "<|call|>", .harmony, "harmony", .answerStart),
     ]
 
@@ -118,7 +132,8 @@ struct TextCallMarker: Sendable {
     static let crumbs =
         harmonyCrumbs
         + [
-            "</tool_call>", "</function>", "</function_calls>", "</minimax:tool_call>", "</tool_calls>",
+            "</tool_call>", "</seed:tool_call>", "</longcat_tool_call>", "</TOOLCALL>", "</function>",
+            "</function_calls>", "</minimax:tool_call>", "</tool_calls>",
             "<|tool_calls_section_end|>", "<|tool_call_section_end|>", "<｜tool▁calls▁end｜>",
             "</｜DSML｜function_calls>", "</｜DSML｜tool_calls>", "<｜end▁of▁sentence｜>", "<|eot_id|>",
             "<|eom_id|>", "<|eot|>", "<|eom|>", "<|python_end|>", "<|/tool_call|>", "<|im_end|>", "</s>",
@@ -126,6 +141,6 @@ struct TextCallMarker: Sendable {
         ].map(crumb)
 
     private static func crumb(_ text: String) -> TextCallMarker {
-        TextCallMarker(text, nil, .crumb, "crumb")
+        TextCallMarker(text, nil, .crumb, "crumb", .behind)
     }
 }

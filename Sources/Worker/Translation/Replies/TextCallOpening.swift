@@ -16,8 +16,10 @@ enum TextCallOpening {
     }
 
     /// - Parameter held: from the opener on.
-    static func verdict(_ held: [UInt8], _ marker: TextCallMarker, _ tools: TextCallTools) -> Verdict {
-        let rest = held[marker.opener.count...].drop(while: Ascii.isSpace)
+    static func verdict(_ held: ArraySlice<UInt8>, _ marker: TextCallMarker, _ tools: TextCallTools)
+        -> Verdict
+    {
+        let rest = held.dropFirst(marker.opener.count).drop(while: Ascii.isSpace)
         let isJSON = rest.first == UInt8(ascii: "{") || rest.first == UInt8(ascii: "[")
         switch marker.body {
         case .tagged:
@@ -34,7 +36,7 @@ enum TextCallOpening {
         case .mistral:
             return isJSON
                 ? TextCallJSON.verdict(rest, tools, isSure: true) : name(rest, behind: "", upTo: "[{", tools)
-        case .bare: return bare(held[...], tools)
+        case .bare: return bare(held, tools)
         case .fenced: return TextCallJSON.verdict(rest, tools, isSure: false)
         case .json:
             let json = isJSON ? TextCallJSON.verdict(rest, tools, isSure: true) : .other
@@ -77,12 +79,14 @@ enum TextCallOpening {
         return tools.declared(TextCallReader.withoutModule(name)) != nil ? .call : .other
     }
 
+    private static let message = Array("<|message|>".utf8)
+
     /// The header of a Harmony message, up to `<|message|>`.
     /// - Parameter isKnown: headers may be taken for what they are even if they announce no call.
     static func header(_ text: ArraySlice<UInt8>, _ tools: TextCallTools, isKnown: Bool) -> Verdict {
-        guard let end = text.firstRange(of: "<|message|>".utf8) else { return .open }
-        let header = text[..<end.lowerBound]
-        let length = end.upperBound - text.startIndex
+        guard let end = ByteSearch.first(message, in: text, from: text.startIndex) else { return .open }
+        let header = text[..<end]
+        let length = end + message.count - text.startIndex
         if header.contains(UInt8(ascii: "\n")) { return .other }
         if let name = recipient(header) { return tools.declared(name) != nil ? .call : .other }
         guard isKnown else { return .other }
@@ -92,7 +96,9 @@ enum TextCallOpening {
 
     /// Whom a Harmony message is for: ` to=functions.NAME`.
     static func recipient(_ header: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
-        guard let mark = header.firstRange(of: "to=".utf8) else { return nil }
-        return header[mark.upperBound...].prefix { !Ascii.isSpace($0) && $0 != UInt8(ascii: "<") }
+        guard let mark = ByteSearch.first(Array("to=".utf8), in: header, from: header.startIndex) else {
+            return nil
+        }
+        return header[(mark + 3)...].prefix { !Ascii.isSpace($0) && $0 != UInt8(ascii: "<") }
     }
 }

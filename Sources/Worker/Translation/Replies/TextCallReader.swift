@@ -14,6 +14,10 @@ struct TextCallReader {
     let tools: TextCallTools
     /// The answer ends here, and was not cut.
     private let mayClose: Bool
+    /// Arguments stand in tags.
+    private var hasTags = false
+    /// Ends what stands around the calls.
+    private(set) var outerCloser: [UInt8]?
 
     init(_ text: ArraySlice<UInt8>, _ tools: TextCallTools, mayClose: Bool) {
         self.text = text
@@ -25,13 +29,20 @@ struct TextCallReader {
     /// The calls of a body; nil if it is none. `closer` ends the body, and may be missing where the answer
     /// ends. Afterwards `at` is behind all that was read.
     mutating func calls(_ marker: TextCallMarker, isEnd: Bool) -> [TextCall]? {
+        switch marker.body {
+        case .tagged, .invokes: outerCloser = marker.closer
+        default: break
+        }
         guard let calls = body(marker.body), !calls.isEmpty, calls.count <= Self.callLimit else { return nil }
         skipSpace()
         switch marker.body {
         case .function, .invoke, .bare, .fenced: break
         default:
             guard let closer = marker.closer else { break }
-            guard take(Array(closer.drop(while: Ascii.isSpace))) || isEnd else { return nil }
+            // Behind a value in tags only the closer says that it was whole.
+            guard take(Array(closer.drop(while: Ascii.isSpace))) || (hasTags ? mayClose : isEnd) else {
+                return nil
+            }
         }
         return calls
     }
@@ -63,18 +74,17 @@ struct TextCallReader {
         if peek("{") || peek("[") { return described() }
         if take("<function=") { return function().map { [$0] } }
         guard let name = word(until: "<\n \r\t"), let declared = tools.declared(name) else { return nil }
+        hasTags = true
         var arguments = TextCallArguments(schema: tools.schema(of: declared))
         skipSpace()
         while take("<arg_key>") {
             guard let key = upTo("</arg_key>") else { return nil }
             skipSpace()
-            guard take("<arg_value>"),
-                let value = value(until: "</arg_value>", before: ["<arg_key>", "</tool_call>"])
-            else { return nil }
+            guard take("<arg_value>"), let value = value(.glm) else { return nil }
             arguments.add(ArgumentValue.trimmed(key), value)
             skipSpace()
         }
-        return [TextCall(name: declared, arguments: arguments.bytes)]
+        return arguments.bytes.map { [TextCall(name: declared, arguments: $0)] }
     }
 
     /// Behind `<function=`.
@@ -90,19 +100,17 @@ struct TextCallReader {
             guard take("</function>") || mayClose else { return nil }
             return TextCall(name: declared, arguments: arguments)
         }
+        hasTags = true
         var arguments = TextCallArguments(schema: tools.schema(of: declared))
         while take("<parameter=") {
-            guard let key = upTo(">"),
-                let value = value(
-                    until: "</parameter>", before: ["<parameter=", "</function>", "</tool_call>"])
-            else { return nil }
+            guard let key = upTo(">"), let value = value(.function) else { return nil }
             arguments.add(Self.unquoted(key), Self.withoutOuterLines(value))
             skipSpace()
         }
-        guard take("</function>") || peek("</tool_call>") || mayClose && at == text.endIndex else {
+        guard take("</function>") || isAtOuterCloser || mayClose && at == text.endIndex else {
             return nil
         }
-        return TextCall(name: declared, arguments: arguments.bytes)
+        return arguments.bytes.map { TextCall(name: declared, arguments: $0) }
     }
 
     private mutating func invokes(_ prefix: String) -> [TextCall]? {
@@ -126,18 +134,19 @@ struct TextCallReader {
             guard take("</\(prefix)invoke>") || mayClose && at == text.endIndex else { return nil }
             return TextCall(name: declared, arguments: arguments)
         }
+        hasTags = true
+        let tags = TextCallTags(invokes: prefix)
         var arguments = TextCallArguments(schema: tools.schema(of: declared))
         while take("<\(prefix)parameter name=\"") {
-            guard let key = upTo("\""), let attributes = upTo(">"),
-                let value = value(
-                    until: "</\(prefix)parameter>", before: ["<\(prefix)parameter ", "</\(prefix)invoke>"])
-            else { return nil }
+            guard let key = upTo("\""), let attributes = upTo(">"), let value = value(tags) else {
+                return nil
+            }
             let isText = String(decoding: attributes, as: UTF8.self).contains("string=\"true\"")
             arguments.add(key, Self.withoutOuterLines(value), isText: isText)
             skipSpace()
         }
         guard take("</\(prefix)invoke>") || mayClose && at == text.endIndex else { return nil }
-        return TextCall(name: declared, arguments: arguments.bytes)
+        return arguments.bytes.map { TextCall(name: declared, arguments: $0) }
     }
 
     private mutating func mistral() -> [TextCall]? {
@@ -266,7 +275,7 @@ struct TextCallReader {
         while at < text.endIndex, Ascii.isSpace(text[at]) { at += 1 }
     }
 
-    func peek(_ literal: String) -> Bool { text[at...].starts(with: literal.utf8) }
+    func peek(_ literal: String) -> Bool { ByteSearch.starts(text, at, with: literal.utf8) }
 
     mutating func take(_ literal: String) -> Bool {
         guard peek(literal) else { return false }
@@ -275,7 +284,7 @@ struct TextCallReader {
     }
 
     private mutating func take(_ literal: [UInt8]) -> Bool {
-        guard text[at...].starts(with: literal) else { return false }
+        guard ByteSearch.starts(text, at, with: literal) else { return false }
         at += literal.count
         return true
     }
@@ -290,23 +299,10 @@ struct TextCallReader {
 
     /// What stands before `literal`, which is taken too.
     mutating func upTo(_ literal: String) -> ArraySlice<UInt8>? {
-        guard let found = text[at...].firstRange(of: literal.utf8) else { return nil }
-        defer { at = found.upperBound }
-        return text[at..<found.lowerBound]
-    }
-
-    /// A value up to `closer`. Code may hold the closer too: the right one has one of `next` behind it.
-    private mutating func value(until closer: String, before next: [String]) -> ArraySlice<UInt8>? {
-        let start = at
-        while upTo(closer) != nil {
-            let end = at
-            skipSpace()
-            if next.contains(where: peek) || at == text.endIndex {
-                return text[start..<end - closer.utf8.count]
-            }
-            at = end
-        }
-        return nil
+        let literal = Array(literal.utf8)
+        guard let found = ByteSearch.first(literal, in: text, from: at) else { return nil }
+        defer { at = found + literal.count }
+        return text[at..<found]
     }
 
     private mutating func object() -> [UInt8]? {
@@ -326,18 +322,5 @@ struct TextCallReader {
             first == UInt8(ascii: "\"") || first == UInt8(ascii: "'")
         else { return name }
         return name.dropFirst().dropLast()
-    }
-
-    /// Without one line end at either end; indentation stays.
-    private static func withoutOuterLines(_ value: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
-        var value = value
-        if value.starts(with: "\r\n".utf8) {
-            value = value.dropFirst(2)
-        } else if value.first == Ascii.lineFeed {
-            value = value.dropFirst()
-        }
-        if value.last == Ascii.lineFeed { value = value.dropLast() }
-        if value.last == Ascii.carriageReturn { value = value.dropLast() }
-        return value
     }
 }

@@ -1,8 +1,10 @@
 // Tool calls that stand in the text of an answer, because the server does not know the model's way to call: found
 // while the text flows, and taken out of it. Leaks of the Harmony format go the same way.
 // Holds: text leaves at once up to the first byte that may begin a mark; what turns out to be no call of a
-// declared tool leaves as the text it is; nothing counts where it is shown rather than said (Prose); once a
-// server reports calls of its own, text is text.
+// declared tool leaves as the text it is; a call counts only where it is said rather than shown or spoken of, that
+// is, in its place (TextCallProse) and with nothing behind it but other calls; once a server reports calls of its
+// own, text is text. The work is linear, whatever the model writes: a body is tried again only when it has grown
+// to twice its size, and marks that announce calls without being any are believed a few times only.
 
 struct TextCallRecovery: Sendable {
     enum Piece: Equatable, Sendable {
@@ -13,12 +15,10 @@ struct TextCallRecovery: Sendable {
         case tokens
     }
 
-    /// Bytes of one call held back, opener included.
+    /// Bytes held back at once.
     static let heldLimit = 8 << 20
     /// Bytes behind an opener within which it has to show that a call follows.
     private static let openingLimit = 512
-    /// Closers tried for one call; code in arguments may hold closers.
-    private static let attemptLimit = 32
 
     private enum State {
         case text
@@ -30,26 +30,42 @@ struct TextCallRecovery: Sendable {
         case off
     }
 
-    private static let callsAndHeaders = TextCallMarker.calls + TextCallMarker.harmony
-
     private let tools: TextCallTools
     private var state = State.text
+    /// Bytes from `start` on have not left; those from `at` on have not been looked at, but for a mark before it.
     private var held: [UInt8] = []
-    /// Bytes at the start of `held` that are text for certain.
+    private var start = 0
+    private var at = 0
+    /// Where the mark stands whose call is being read.
+    private var opener = 0
+    /// Up to here no mark begins.
     private var settled = 0
     /// How far the closer has been looked for.
     private var searched = 0
-    private var attempts = 0
+    private var budget = TextCallBudget()
+
+    /// Whole calls with nothing behind them so far; from `start` on they stand in `held` as they came.
+    private var waiting: [(call: TextCall, repair: String)] = []
+    /// Where the last of them ends, its closers included.
+    private var waitingEnd = 0
+    /// Marks that mean nothing stand behind them.
+    private var hasWaitingCrumbs = false
+
     /// Only space since the answer began.
     private var isAnswerStart = true
     private var prose = TextCallProse()
     /// Only space since a call.
     private var isBehindCall = false
+    /// Only space since a mark that does not count: the marks within its call do not count either.
+    private var isBehindShownMark = false
     private var isHarmony = false
+    private var pieces = TextCallPieces()
+    /// Bytes looked at, each as often as it was.
+    private(set) var work = 0
 
     init(_ plan: ReplyPlan) { tools = TextCallTools(plan) }
 
-    var isHolding: Bool { !held.isEmpty }
+    var isHolding: Bool { start < held.count }
 
     // MARK: the short way
 
@@ -59,7 +75,8 @@ struct TextCallRecovery: Sendable {
     mutating func passes(_ text: ArraySlice<UInt8>) -> Bool {
         switch state {
         case .off: true
-        case .text where !isAnswerStart && !isBehindCall && held.isEmpty: prose.passes(text.span)
+        case .text where !isAnswerStart && !isBehindCall && !isBehindShownMark && held.isEmpty:
+            prose.passes(text.span)
         case .text where isAnswerStart && held.isEmpty: passesAtStart(text)
         default: false
         }
@@ -83,213 +100,295 @@ struct TextCallRecovery: Sendable {
     /// What the plain text `text` turned out to be, with what was held before it.
     mutating func read(_ text: [UInt8]) -> [Piece] {
         held.append(contentsOf: text)
-        return process(isEnd: false, mayClose: false)
+        work &+= text.count
+        process(isEnd: false, mayClose: false)
+        if held.count - start > Self.heldLimit {
+            state = .off
+            process(isEnd: false, mayClose: false)
+        }
+        return takePieces()
     }
 
     /// The end of the text. A call without its closer counts; brackets are added unless the answer was cut.
     mutating func finish(isCut: Bool) -> [Piece] {
         guard isHolding else { return [] }
-        return process(isEnd: true, mayClose: !isCut)
+        process(isEnd: true, mayClose: !isCut)
+        commit()
+        show(upTo: held.count)
+        return takePieces()
     }
 
     /// Text is text from here on.
     mutating func release() -> [Piece] {
         state = .off
-        return isHolding ? process(isEnd: true, mayClose: false) : []
+        waiting = []
+        show(upTo: held.count)
+        return takePieces()
     }
 
-    private mutating func process(isEnd: Bool, mayClose: Bool) -> [Piece] {
-        var pieces: [Piece] = []
+    private mutating func takePieces() -> [Piece] {
+        if start == held.count {
+            held.removeAll(keepingCapacity: held.capacity < 64 << 10)
+            (start, at, opener, settled, searched, waitingEnd) = (0, 0, 0, 0, 0, 0)
+            if tools.isEmpty, !isHarmony, !isAnswerStart { state = .off }
+        } else if start > held.count / 2 {
+            held.removeFirst(start)
+            at -= start
+            opener -= start
+            settled -= start
+            searched -= start
+            waitingEnd -= start
+            start = 0
+        }
+        return pieces.take()
+    }
+
+    private mutating func process(isEnd: Bool, mayClose: Bool) {
         var needsMore = false
         while !needsMore {
             switch state {
-            case .text: needsMore = find(isEnd, &pieces)
-            case .judging(let marker, let startsAnswer):
-                needsMore = judge(marker, startsAnswer, isEnd, &pieces)
-            case .inside(let marker): needsMore = complete(marker, isEnd, mayClose, &pieces)
-            case .reasoning: needsMore = reason(isEnd, &pieces)
+            case .text: needsMore = find(isEnd)
+            case .judging(let marker, let startsAnswer): needsMore = judge(marker, startsAnswer, isEnd)
+            case .inside(let marker): needsMore = complete(marker, isEnd, mayClose)
+            case .reasoning: needsMore = reason(isEnd)
             case .off:
-                show(held.count, &pieces)
+                waiting = []
+                show(upTo: held.count)
                 needsMore = true
             }
         }
-        if tools.isEmpty, !isHarmony, !isAnswerStart, !isHolding { state = .off }
-        return pieces
     }
 
-    /// Takes the first `count` bytes as text.
-    private mutating func show(_ count: Int, _ pieces: inout [Piece]) {
-        settled = 0
-        guard count > 0 else { return }
-        if case .text(let before)? = pieces.last {
-            pieces[pieces.count - 1] = .text(before + held[..<count])
-        } else {
-            pieces.append(.text(Array(held[..<count])))
-        }
-        held.removeFirst(count)
+    /// What comes before `end` and has not left is text.
+    private mutating func show(upTo end: Int) {
+        guard end > start else { return }
+        pieces.add(held[start..<end])
+        work &+= end - start
+        start = end
+        at = max(at, end)
     }
+
+    /// Nothing but other calls is behind those that wait.
+    private mutating func commit() {
+        guard !waiting.isEmpty else { return }
+        for (call, repair) in waiting { pieces.add(.call(call, repair: repair)) }
+        if hasWaitingCrumbs { pieces.addTokens() }
+        (waiting, hasWaitingCrumbs) = ([], false)
+        start = waitingEnd
+    }
+
+    /// Something else is behind them: they were shown, not said.
+    private mutating func yieldToText() {
+        (waiting, hasWaitingCrumbs) = ([], false)
+        isBehindCall = false
+        prose = TextCallProse(behind: held[at - 1])
+    }
+
+    // MARK: text
 
     /// Goes through text up to the next mark.
     /// - Returns: whether more text is needed.
-    private mutating func find(_ isEnd: Bool, _ pieces: inout [Piece]) -> Bool {
-        var at = 0
+    private mutating func find(_ isEnd: Bool) -> Bool {
         while at < held.count {
-            if at >= settled, mayBegin(held[at]) {
-                switch match(held[at...], isEnd) {
+            let byte = held[at]
+            if at >= settled, mayBegin(byte) {
+                switch match(isEnd) {
                 case .whole(let marker):
-                    show(at, &pieces)
+                    guard counts(marker) else {
+                        isBehindShownMark = true
+                        settled = at + marker.opener.count
+                        continue
+                    }
+                    if waiting.isEmpty { show(upTo: at) }
                     if case .crumb = marker.body {
-                        held.removeFirst(marker.opener.count)
-                        if pieces.last != .tokens { pieces.append(.tokens) }
-                        at = 0
+                        drop(marker)
                         continue
                     }
                     state = .judging(marker, startsAnswer: isAnswerStart)
-                    (searched, attempts) = (marker.opener.count, 0)
+                    opener = at
                     return false
                 case .begun:
-                    show(at, &pieces)
+                    if waiting.isEmpty { show(upTo: at) }
                     return true
                 case .none: break
                 }
             }
-            guard prose.mayFence(held[at]) else {
-                advance(held[at])
-                at += 1
-                continue
+            if !Ascii.isSpace(byte) {
+                if at >= settled { isBehindShownMark = false }
+                if !waiting.isEmpty { yieldToText() }
+                (isAnswerStart, isBehindCall) = (false, false)
             }
-            let run = held[at...].prefix { $0 == held[at] }.count
-            if at + run == held.count, !isEnd {
-                show(at, &pieces)
-                return true
-            }
-            prose.fence(held[at], run)
-            (isAnswerStart, isBehindCall) = (false, false)
-            at += run
+            prose.advance(byte)
+            work &+= 1
+            at += 1
         }
-        show(held.count, &pieces)
+        if waiting.isEmpty { show(upTo: held.count) }
         return true
     }
 
-    private mutating func advance(_ byte: UInt8) {
-        prose.advance(byte)
-        if !Ascii.isSpace(byte) { (isAnswerStart, isBehindCall) = (false, false) }
+    private mutating func drop(_ crumb: TextCallMarker) {
+        at += crumb.opener.count
+        if waiting.isEmpty {
+            start = at
+            pieces.addTokens()
+        } else {
+            waitingEnd = at
+            hasWaitingCrumbs = true
+        }
     }
 
     private func mayBegin(_ byte: UInt8) -> Bool {
-        guard !prose.isShowing else { return false }
         switch byte {
-        case UInt8(ascii: "<"), UInt8(ascii: "["): return true
-        case UInt8(ascii: "`"), UInt8(ascii: "~"): return prose.isLineStart
-        case UInt8(ascii: "{"), UInt8(ascii: "a"): return isAnswerStart
-        default: return false
+        case UInt8(ascii: "<"), UInt8(ascii: "["): !prose.isInFence
+        case UInt8(ascii: "`"), UInt8(ascii: "~"): prose.isLineStart && !prose.isShowing
+        case UInt8(ascii: "{"), UInt8(ascii: "a"): isAnswerStart && !prose.isShowing
+        default: false
         }
     }
 
-    private enum Match { case none, begun, whole(TextCallMarker) }
-
-    private func match(_ text: ArraySlice<UInt8>, _ isEnd: Bool) -> Match {
-        var whole: TextCallMarker?
-        for markers in [
-            tools.isEmpty ? TextCallMarker.harmony : Self.callsAndHeaders,
-            isBehindCall ? TextCallMarker.crumbs : isHarmony ? TextCallMarker.harmonyCrumbs : [],
-        ] {
-            for marker in markers where isPlace(marker.place) {
-                if text.starts(with: marker.opener) {
-                    if whole == nil { whole = marker }
-                } else if !isEnd, text.count >= marker.shortest, marker.opener.starts(with: text) {
-                    return .begun
-                }
-            }
+    /// Whether the mark says something here, rather than being shown or spoken of.
+    private func counts(_ marker: TextCallMarker) -> Bool {
+        if prose.isShowing || isBehindShownMark { return false }
+        let isBehind = !waiting.isEmpty || isBehindCall
+        switch marker.place {
+        case .lineStart: return prose.isLineStart
+        case .answerStart: return isAnswerStart
+        case .tag: return isBehind || prose.isLineStart || prose.isBehindSentence
+        case .token:
+            if case .harmony = marker.body, isHarmony { return true }
+            return isBehind || prose.isLineStart || prose.isBehindText
+        case .behind: return isBehind || isHarmony
         }
-        return whole.map(Match.whole) ?? .none
     }
 
-    private func isPlace(_ place: TextCallMarker.Place) -> Bool {
-        switch place {
-        case .anywhere: true
-        case .lineStart: prose.isLineStart
-        case .answerStart: isAnswerStart
-        }
+    private mutating func match(_ isEnd: Bool) -> TextCallMarkers.Match {
+        // Marks in other places have to be known, too.
+        var places: TextCallMarkers.Places = [.init(.tag), .init(.token)]
+        if prose.isLineStart { places.insert(.init(.lineStart)) }
+        if isAnswerStart { places.insert(.init(.answerStart)) }
+        let isBehind = !waiting.isEmpty || isBehindCall
+        var found = TextCallMarkers.Match.none
+        if !tools.isEmpty { found = match(.calls, places, isEnd) }
+        if case .none = found { found = match(.harmony, places, isEnd) }
+        guard case .none = found, isBehind || isHarmony else { return found }
+        return match(isBehind ? .crumbs : .harmonyCrumbs, .all, isEnd)
+    }
+
+    private mutating func match(
+        _ markers: TextCallMarkers, _ places: TextCallMarkers.Places, _ isEnd: Bool
+    ) -> TextCallMarkers.Match {
+        markers.match(held[...], at, places, isEnd: isEnd, &work)
     }
 
     // MARK: behind a mark
 
-    private mutating func judge(
-        _ marker: TextCallMarker, _ startsAnswer: Bool, _ isEnd: Bool, _ pieces: inout [Piece]
-    ) -> Bool {
+    private mutating func judge(_ marker: TextCallMarker, _ startsAnswer: Bool, _ isEnd: Bool) -> Bool {
+        let body = opener + marker.opener.count
+        let opening = held[body..<min(held.count, body + Self.openingLimit + 1)]
+        work &+= opening.count
         let verdict: TextCallOpening.Verdict
         if case .harmony = marker.body {
-            let isKnown = startsAnswer || isHarmony || marker.opener != TextCallMarker.channel
-            verdict = TextCallOpening.header(held[marker.opener.count...], tools, isKnown: isKnown)
+            verdict = TextCallOpening.header(opening, tools, isKnown: startsAnswer || isHarmony)
         } else {
-            verdict = TextCallOpening.verdict(held, marker, tools)
+            verdict = TextCallOpening.verdict(held[opener..<opening.endIndex], marker, tools)
         }
         switch verdict {
         case .open:
-            let isTooLong = held.count - marker.opener.count > Self.openingLimit
+            let isTooLong = opening.count > Self.openingLimit
             guard isEnd || isTooLong else { return true }
-            isTooLong ? reject(marker) : (state = .inside(marker))
-        case .call: state = .inside(marker)
+            isTooLong ? reject(marker) : enter(marker)
+        case .call: enter(marker)
         case .other: reject(marker)
         case .final(let length), .analysis(let length):
-            held.removeFirst(marker.opener.count + length)
+            commit()
+            start = body + length
+            at = start
             isHarmony = true
             if case .analysis = verdict { state = .reasoning } else { state = .text }
-            pieces.append(.tokens)
+            pieces.add(.tokens)
         }
         return false
     }
 
+    /// The opener is text.
     private mutating func reject(_ marker: TextCallMarker) {
-        settled = marker.opener.count
+        settled = opener + marker.opener.count
         state = .text
     }
 
-    private mutating func complete(
-        _ marker: TextCallMarker, _ isEnd: Bool, _ mayClose: Bool, _ pieces: inout [Piece]
-    ) -> Bool {
-        if let closer = marker.closer {
-            while attempts < Self.attemptLimit, let found = held[searched...].firstRange(of: closer) {
-                searched = found.upperBound
-                attempts += 1
-                if take(marker, upTo: found.upperBound, false, false, &pieces) { return false }
+    private mutating func enter(_ marker: TextCallMarker) {
+        state = .inside(marker)
+        searched = opener + marker.opener.count
+        budget.beginBody()
+    }
+
+    private mutating func complete(_ marker: TextCallMarker, _ isEnd: Bool, _ mayClose: Bool) -> Bool {
+        if isEnd {
+            if !take(marker, upTo: held.count, isEnd: true, mayClose) { fail(marker) }
+            return false
+        }
+        if let closer = marker.closer, !hasTags(marker) {
+            while let found = ByteSearch.first(closer, in: held[...], from: searched) {
+                work &+= found + closer.count - searched
+                searched = found + closer.count
+                guard budget.mayTry(searched - opener) else { continue }
+                if take(marker, upTo: searched, isEnd: false, false) { return false }
             }
+            work &+= held.count - searched
             searched = max(searched, held.count - closer.count + 1)
         }
-        let isHopeless = attempts >= Self.attemptLimit || held.count > Self.heldLimit
-        guard isEnd || isHopeless else { return true }
-        if isHopeless || !take(marker, upTo: held.count, true, mayClose, &pieces) { reject(marker) }
-        return false
+        return true
+    }
+
+    /// Whether values stand in tags: code in them may look like closers, so that they are read at the end.
+    private func hasTags(_ marker: TextCallMarker) -> Bool {
+        if marker.hasTags { return true }
+        guard case .tagged = marker.body else { return false }
+        let first = held[(opener + marker.opener.count)...].first { !Ascii.isSpace($0) }
+        return first != UInt8(ascii: "{") && first != UInt8(ascii: "[")
+    }
+
+    /// The mark announced a call and there is none: the calls before it count, it is text.
+    private mutating func fail(_ marker: TextCallMarker) {
+        commit()
+        budget.fail(held.count - opener)
+        reject(marker)
+        isBehindShownMark = true
+        if budget.isSpent { state = .off }
     }
 
     private mutating func take(
-        _ marker: TextCallMarker, upTo end: Int, _ isEnd: Bool, _ mayClose: Bool, _ pieces: inout [Piece]
+        _ marker: TextCallMarker, upTo end: Int, isEnd: Bool, _ mayClose: Bool
     ) -> Bool {
-        let start = if case .bare = marker.body { 0 } else { marker.opener.count }
-        var reader = TextCallReader(held[start..<end], tools, mayClose: mayClose)
-        guard let calls = reader.calls(marker, isEnd: isEnd) else { return false }
-        for call in calls { pieces.append(.call(call, repair: marker.repair)) }
-        held.removeFirst(reader.at)
+        let body = if case .bare = marker.body { opener } else { opener + marker.opener.count }
+        var reader = TextCallReader(held[body..<end], tools, mayClose: mayClose)
+        let calls = reader.calls(marker, isEnd: isEnd)
+        work &+= (calls == nil ? end : reader.at) - body
+        guard let calls else { return false }
+        for call in calls { waiting.append((call, marker.repair)) }
+        (at, waitingEnd) = (reader.at, reader.at)
         state = .text
         prose = TextCallProse()
         (isAnswerStart, isBehindCall) = (false, true)
         return true
     }
 
-    private mutating func reason(_ isEnd: Bool, _ pieces: inout [Piece]) -> Bool {
-        let closer = Array("<|end|>".utf8)
-        var count = held.count
-        let found = held.firstRange(of: closer)
-        if let found {
-            count = found.lowerBound
-        } else if !isEnd, let angle = held.lastIndex(of: UInt8(ascii: "<")),
-            closer.starts(with: held[angle...])
-        {
-            count = angle
+    private static let endOfMessage = Array("<|end|>".utf8)
+
+    private mutating func reason(_ isEnd: Bool) -> Bool {
+        let closer = Self.endOfMessage
+        let found = ByteSearch.first(closer, in: held[...], from: start)
+        work &+= (found ?? held.count) - start
+        var end = found ?? held.count
+        if found == nil, !isEnd {
+            let tail = held[max(start, held.count - closer.count + 1)...]
+            if let angle = tail.lastIndex(of: UInt8(ascii: "<")), closer.starts(with: held[angle...]) {
+                end = angle
+            }
         }
-        if count > 0 { pieces.append(.reasoning(Array(held[..<count]))) }
-        held.removeFirst(found?.upperBound ?? count)
+        if end > start { pieces.add(.reasoning(Array(held[start..<end]))) }
+        start = found.map { $0 + closer.count } ?? end
+        at = start
         guard found != nil || isEnd else { return true }
         state = .text
         return false

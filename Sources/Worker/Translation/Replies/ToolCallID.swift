@@ -1,6 +1,34 @@
 // The id under which the client sees a tool call. Clients accept letters, digits, `_` and `-` only, and expect an
 // id once in a conversation; what does not fit travels inside an id that does (`ToolIdentifier`).
 
+/// The ids of one answer's calls.
+struct ToolCallIDs: Sendable {
+    let messageID: String
+    /// Of ids for calls that came without one.
+    let prefix: String
+    let known: Set<String>
+    private var shown: Set<String> = []
+
+    init(messageID: String, prefix: String, known: Set<String>) {
+        self.messageID = messageID
+        self.prefix = prefix
+        self.known = known
+    }
+
+    /// The id that the client sees for the `number`th call, and whether the backend's stood before.
+    mutating func next(_ id: String?, number: Int) -> (id: String, isRepeated: Bool) {
+        var isRepeated = false
+        if let id, !id.isEmpty {
+            let shown = ToolCallID.client(for: id, messageID: messageID, known: known)
+            if self.shown.insert(shown).inserted { return (shown, false) }
+            isRepeated = true
+        }
+        let made = ToolCallID.generated(prefix, messageID: messageID, number: number)
+        shown.insert(made)
+        return (made, isRepeated)
+    }
+}
+
 enum ToolCallID {
     private static let lengthLimit = 128
 

@@ -70,6 +70,7 @@ extension ReplyPlan {
         }
         thinkingDisplayOmitted = request.thinkingDisplayOmitted
         thinkTags = target.thinkTags
+        recoverCalls(for: target, forbidsCalls: request.toolChoice == .never)
         disableParallelToolUse = request.disableParallelToolUse
         streamRequested = target.streams(request.stream)
         reasoningEcho = target.profile.reasoningEcho
@@ -83,6 +84,7 @@ extension ReplyPlan {
             var writer = JSONWriter()
             writer.value(turn.text)
             prefill = (try? JSONDocument(parsing: writer.bytes))?.root.string
+            prefillEcho = PrefillEcho.Habit(target.profile.prefill)
         }
     }
 }
