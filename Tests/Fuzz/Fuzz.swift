@@ -14,7 +14,8 @@ struct FuzzTarget: Sendable {
 let fuzzTargets: [FuzzTarget] = [
     FuzzTarget(name: "json", run: fuzzJSON), FuzzTarget(name: "sse", run: fuzzSSE),
     FuzzTarget(name: "lines", run: fuzzLines),
-    FuzzTarget(name: "reply", run: fuzzReply), FuzzTarget(name: "relay", run: fuzzRelay),
+    FuzzTarget(name: "reply", run: fuzzReply), FuzzTarget(name: "textcalls", run: fuzzTextCalls),
+    FuzzTarget(name: "relay", run: fuzzRelay),
     FuzzTarget(name: "arguments", run: fuzzArguments),
     FuzzTarget(name: "failure", run: fuzzFailure), FuzzTarget(name: "request", run: fuzzRequest),
     FuzzTarget(name: "chat", run: fuzzChat), FuzzTarget(name: "events", run: fuzzEvents),
