@@ -5,6 +5,7 @@
 // extra hop after each wait, and only where `LoopExecutor.takeOverProcess()` was called. Never Task.sleep:
 // it starts threads.
 
+internal import CSystem
 internal import Glibc
 
 /// The event loop as an actor. Its executor is `LoopExecutor.shared`.
@@ -25,6 +26,23 @@ public actor Loop {
 
     /// The time at which this turn of the loop began.
     @Loop public static var now: Instant { poller.turnStart }
+
+    /// This turn has lasted so long that whoever could go on for much longer ought to `yield` first.
+    @Loop public static var isLate: Bool {
+        cs_coarse_now() >= now.advanced(by: LoopExecutor.slice).nanoseconds
+    }
+
+    /// Lets all others go first: what is ready, and what the descriptors bring. Of those who yield one goes on
+    /// in each turn of the loop. For work that has no end of its own to wait for: large bodies, clients that
+    /// send faster than they are served.
+    @Loop public static func yield() async {
+        await withUnsafeContinuation { LoopExecutor.shared.park($0) }
+        LoopExecutor.shared.unparked()
+    }
+
+    /// Called after each turn that held the loop for longer than `LongTurn.limit` of processor time. Setting
+    /// it costs two system calls per turn.
+    @Loop public static var longTurns: (@Loop (LongTurn) -> Void)?
 
     /// Starts an unstructured task that stays on the loop, whatever it calls.
     @discardableResult
@@ -60,6 +78,15 @@ public actor Loop {
     private struct Carried: @unchecked Sendable {
         let body: @Loop () async -> Void
     }
+}
+
+/// A turn of the loop that lasted long: nobody else was served meanwhile.
+public struct LongTurn: Sendable {
+    public static let limit = Duration.milliseconds(50)
+
+    /// Of the loop's own thread: on a busy machine a turn may last longer without any fault of its own.
+    public let processorTime: Duration
+    public let time: Duration
 }
 
 /// A system call of the loop that failed: `errno` and the call's name.

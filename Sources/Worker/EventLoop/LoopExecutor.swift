@@ -11,14 +11,16 @@ internal import Synchronization
 public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendable {
     public static let shared = LoopExecutor()
 
-    /// Jobs run between two looks at the descriptors, so that a busy task cannot starve the others' I/O.
-    private static let jobsPerTurn = 1024
+    /// How long jobs are run between two looks at the descriptors, so that busy tasks cannot starve the
+    /// others' I/O: no job begins later than this in a turn.
+    static let slice = Duration.milliseconds(10)
 
     /// The thread in `run`; 0 = none.
     private let owner = Atomic<UInt>(0)
     private let wake = Atomic<Int32>(-1)
     private let inbox = Mutex<[UnownedJob]>([])
     private var ready = JobQueue()
+    private var turnstile = Turnstile()
 
     private init() {}
 
@@ -82,8 +84,10 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
         emptyInbox()
         runReady(until: end)
         while !end.reached {
-            let atOnce = !ready.isEmpty
+            let atOnce = !ready.isEmpty || turnstile.isOpen
             let woken = Loop.assumeOnLoop { Loop.poller.turn(atOnce: atOnce) }
+            // Behind those whom this turn's events have made ready.
+            turnstile.admit()
             if woken {
                 var ignored: eventfd_t = 0
                 _ = eventfd_read(descriptor, &ignored)
@@ -94,14 +98,20 @@ public final class LoopExecutor: SerialExecutor, TaskExecutor, @unchecked Sendab
     }
 
     private func runReady(until end: End) {
-        var left = Self.jobsPerTurn
+        let limit = Loop.assumeOnLoop { Loop.now.advanced(by: Self.slice).nanoseconds }
         let serial = asUnownedSerialExecutor()
         let task = asUnownedTaskExecutor()
-        while left > 0, !end.reached, let job = ready.pop() {
+        while !end.reached, let job = ready.pop() {
             job.runSynchronously(isolatedTo: serial, taskExecutor: task)
-            left &-= 1
+            if cs_coarse_now() >= limit { break }
         }
+        Loop.assumeOnLoop { Loop.poller.endTurn() }
     }
+
+    /// Suspends the task of `continuation` until its turn comes.
+    func park(_ continuation: UnsafeContinuation<Void, Never>) { turnstile.append(continuation) }
+
+    func unparked() { turnstile.passed() }
 
     private func emptyInbox() {
         let jobs = inbox.withLock { jobs in

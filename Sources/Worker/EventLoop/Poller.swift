@@ -20,6 +20,8 @@ final class Poller {
     private var free: [Int] = []
     private let events = UnsafeMutableBufferPointer<epoll_event>.allocate(capacity: batch)
     private(set) var turnStart = Instant.now
+    /// What the loop's thread had used when the turn began; known only where somebody asks for long turns.
+    private var processorStart: UInt64?
 
     /// Creates the epoll instance and adds the descriptor through which other threads wake the loop.
     func open(wake: Int32) throws(LoopError) {
@@ -77,6 +79,7 @@ final class Poller {
     func turn(atOnce: Bool) -> Bool {
         let count = Int(epoll_wait(epoll, events.baseAddress, Int32(Self.batch), timeout(atOnce)))
         turnStart = .now
+        if Loop.longTurns != nil { processorStart = cs_processor_time() }
         var woken = false
         for position in 0..<max(count, 0) {
             let event = events[position]
@@ -91,6 +94,15 @@ final class Poller {
         }
         if let earliest = Loop.timers.earliest, earliest <= turnStart { Loop.timers.fire(at: turnStart) }
         return woken
+    }
+
+    /// All that this turn did is done.
+    func endTurn() {
+        guard let processorStart, let report = Loop.longTurns else { return }
+        let used = Duration.nanoseconds(Int64(clamping: cs_processor_time() &- processorStart))
+        self.processorStart = nil
+        guard used >= LongTurn.limit else { return }
+        report(LongTurn(processorTime: used, time: turnStart.duration(to: .now)))
     }
 
     /// Milliseconds for epoll_wait: rounded up, so that a timer is due when the wait is over.

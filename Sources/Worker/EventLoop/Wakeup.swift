@@ -72,8 +72,17 @@ private final class Waiter {
         }
     }
 
+    /// A task that was not started with `Loop.spawn` may get here a turn later than it has looked: what has
+    /// come meanwhile counts.
     func suspend(_ continuation: UnsafeContinuation<Bool, Never>, until deadline: Instant) {
-        state = .waiting(continuation, until: deadline)
+        if case .signalled = state {
+            state = .idle
+            continuation.resume(returning: false)
+        } else if deadline <= Loop.now {
+            continuation.resume(returning: true)
+        } else {
+            state = .waiting(continuation, until: deadline)
+        }
     }
 
     /// A wait without limit, or with a later one that has armed the timer anew, is not ended.
