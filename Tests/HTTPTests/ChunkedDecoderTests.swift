@@ -27,7 +27,8 @@ struct ChunkedDecoderTests {
     static let good: [(String, String, Int)] = [
         ("0\r\n\r\n", "", 0), ("5\r\nhello\r\n0\r\n\r\nGET", "hello", 3),
         ("A;a=b;c=\"d\"\r\n0123456789\r\n01 ; x\r\n!\r\n0\r\nTrailer: a\tb\r\nB:\r\n\r\n", "0123456789!", 0),
-        ("1\r\n\r\r\n1\r\n\n\r\n000\r\n\r\n", "\r\n", 0), ("1 \t\r\nx\r\n0\r\n\r\n", "x", 0),
+        ("1\r\n\r\r\n1\r\n\n\r\n000\r\n\r\n", "\r\n", 0),
+        ("1 \t; a = b ;c=\"\\\"\u{e9};\t\" ;d\r\nx\r\n0\r\n\r\n", "x", 0),
     ]
 
     @Test("bodies, and what follows them is left alone", arguments: good)
@@ -50,10 +51,15 @@ struct ChunkedDecoderTests {
     @Test(
         "what is refused",
         arguments: [
-            ("\r\n", FramingFailure.chunkSize), ("x\r\n", .chunkSize), ("5 5\r\n", .chunkSize),
+            ("\r\n", FramingFailure.chunkSize), ("x\r\n", .chunkSize), ("5 5\r\n", .chunkExtension),
             ("5\n", .chunkSize),
             ("5\rx", .chunkSize), ("-1\r\n", .chunkSize), ("0x5\r\n", .chunkSize), (";a\r\n", .chunkSize),
-            ("00000000000000001\r\n", .chunkSize), ("5;\u{0}\r\n", .chunkSize), ("5;a\nb\r\n", .chunkSize),
+            ("00000000000000001\r\n", .chunkSize), ("5;\u{0}\r\n", .chunkExtension),
+            ("5;a\nb\r\n", .chunkExtension), ("5;\r\n", .chunkExtension), ("5;a;\r\n", .chunkExtension),
+            ("5;bad[token]\r\n", .chunkExtension), ("5 \r\n", .chunkExtension), ("5\t\r\n", .chunkExtension),
+            ("5;a=\r\n", .chunkExtension), ("5;a \r\n", .chunkExtension), ("5;a=b \r\n", .chunkExtension),
+            ("5;a=\"b\r\n", .chunkExtension), ("5;a=\"b\"c\r\n", .chunkExtension),
+            ("5;a=b c\r\n", .chunkExtension), ("5;a b\r\n", .chunkExtension), ("5;=b\r\n", .chunkExtension),
             ("FFFFFFFFFFFFFFFF\r\n", .bodyTooLarge), ("7fffffffffffffff\r\n", .bodyTooLarge),
             ("11\r\n", .bodyTooLarge), ("5\r\nhelloX", .chunkEnd), ("5\r\nhello\n", .chunkEnd),
             ("5\r\nhello\rX", .chunkEnd), ("0\r\n a: b\r\n\r\n", .trailer), ("0\r\n\rX", .trailer),
@@ -80,7 +86,7 @@ struct ChunkedDecoderTests {
     @Test("garbage never traps")
     func garbage() {
         var random = SeededRandom(state: 11)
-        let alphabet = Array("0159afF;\r\n x:\u{0}".utf8)
+        let alphabet = Array("0159afF;\r\n x:=\"\\\u{0}".utf8)
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 alphabet.randomElement(using: &random) ?? 0

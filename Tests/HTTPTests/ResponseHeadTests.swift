@@ -25,6 +25,18 @@ struct ResponseHeadTests {
                 == "HTTP/1.1 799 Status\r\nconnection: close\r\n\r\n")
     }
 
+    @Test(
+        "dates",
+        arguments: [
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (951_782_399, "Mon, 28 Feb 2000 23:59:59 GMT"), (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (1_709_251_200, "Fri, 01 Mar 2024 00:00:00 GMT"),
+            (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"), (-5, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (Int.max, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ])
+    func dates(seconds: Int, text: String) { #expect(HTTPDate.text(secondsSince1970: seconds) == text) }
+
     @Test("a value cannot smuggle a line into the head")
     func smuggling() {
         let head = ResponseHead(

@@ -1,5 +1,6 @@
 // The chunked transfer coding of a request (RFC 9112 section 7.1), decoded as the bytes come, however
-// they are cut. Extensions and trailers are read over, within limits.
+// they are cut. Extensions and trailers are read over, within limits; what is no extension by the grammar is
+// refused, since a server in front of this one may have seen another size there.
 
 public struct ChunkedDecoder: Sendable {
     /// Bytes of all chunk extensions of one body.
@@ -11,8 +12,7 @@ public struct ChunkedDecoder: Sendable {
 
     private enum Phase: Sendable, Equatable {
         case size(value: Int, digits: Int)
-        case blank(size: Int)
-        case inExtension(size: Int)
+        case inExtension(size: Int, ExtensionPart)
         case sizeLineFeed(size: Int)
         case data(left: Int)
         case dataReturn
@@ -22,6 +22,21 @@ public struct ChunkedDecoder: Sendable {
         case trailerLineFeed
         case lastLineFeed
         case done
+    }
+
+    /// `*( BWS ";" BWS name [ BWS "=" BWS ( token / quoted-string ) ] )`
+    private enum ExtensionPart: Sendable, Equatable {
+        /// Blanks that only a `;` may follow.
+        case separator
+        case nameStart
+        case name
+        /// Blanks behind a name.
+        case nameEnd
+        case valueStart
+        case value
+        case quoted
+        case escape
+        case quotedEnd
     }
 
     private var phase = Phase.size(value: 0, digits: 0)
@@ -57,7 +72,7 @@ public struct ChunkedDecoder: Sendable {
     private mutating func step(_ byte: UInt8) throws(FramingFailure) {
         switch phase {
         case .size(let value, let digits): try readSize(byte, value: value, digits: digits)
-        case .blank(let size), .inExtension(let size): try readExtension(byte, size: size)
+        case .inExtension(let size, let part): try readExtension(byte, part, size: size)
         case .sizeLineFeed(let size):
             guard byte == 0x0a else { throw .chunkSize }
             try begin(size)
@@ -83,22 +98,46 @@ public struct ChunkedDecoder: Sendable {
         guard digits > 0 else { throw .chunkSize }
         switch byte {
         case 0x0d: phase = .sizeLineFeed(size: value)
-        case 0x3b: phase = .inExtension(size: value)
-        case 0x20, 0x09: phase = .blank(size: value)
+        case 0x3b: phase = .inExtension(size: value, .nameStart)
+        case 0x20, 0x09: phase = .inExtension(size: value, .separator)
         default: throw .chunkSize
         }
     }
 
-    private mutating func readExtension(_ byte: UInt8, size: Int) throws(FramingFailure) {
+    private mutating func readExtension(_ byte: UInt8, _ part: ExtensionPart, size: Int)
+        throws(FramingFailure)
+    {
         extensionRoom &-= 1
         guard extensionRoom >= 0 else { throw .chunkExtensionTooLong }
-        switch (byte, phase) {
-        case (0x0d, _): phase = .sizeLineFeed(size: size)
-        case (0x3b, _): phase = .inExtension(size: size)
-        case (0x20, _), (0x09, _): break
-        case (_, .blank): throw .chunkSize
-        case (..<0x20, _), (0x7f, _): throw .chunkSize
-        default: break
+        // Blanks belong before a `;` or a `=`, not before the end of the line.
+        switch (byte, part) {
+        case (0x0d, .name), (0x0d, .value), (0x0d, .quotedEnd): phase = .sizeLineFeed(size: size)
+        default: phase = .inExtension(size: size, try Self.next(part, byte))
+        }
+    }
+
+    private static func next(_ part: ExtensionPart, _ byte: UInt8) throws(FramingFailure) -> ExtensionPart {
+        let isBlank = ByteClass.isBlank(byte)
+        switch part {
+        case .separator where byte == 0x3b: return .nameStart
+        case .separator where isBlank: return .separator
+        case .nameStart where isBlank: return .nameStart
+        case .nameStart where ByteClass.isToken(byte), .name where ByteClass.isToken(byte): return .name
+        case .name where byte == 0x3d, .nameEnd where byte == 0x3d: return .valueStart
+        case .name where byte == 0x3b, .nameEnd where byte == 0x3b: return .nameStart
+        case .name where isBlank, .nameEnd where isBlank: return .nameEnd
+        case .valueStart where isBlank: return .valueStart
+        case .valueStart where byte == 0x22: return .quoted
+        case .valueStart where ByteClass.isToken(byte), .value where ByteClass.isToken(byte): return .value
+        case .value where byte == 0x3b: return .nameStart
+        case .value where isBlank: return .separator
+        case .quoted where byte == 0x22: return .quotedEnd
+        case .quoted where byte == 0x5c: return .escape
+        case .quoted where byte >= 0x20 && byte != 0x7f || byte == 0x09: return .quoted
+        case .escape where byte >= 0x20 && byte != 0x7f || byte == 0x09: return .quoted
+        case .quotedEnd where byte == 0x3b: return .nameStart
+        case .quotedEnd where isBlank: return .separator
+        default: throw .chunkExtension
         }
     }
 

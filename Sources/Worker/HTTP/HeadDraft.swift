@@ -38,10 +38,7 @@ struct HeadDraft {
             if contentLength != nil { throw .repeatedContentLength }
             contentLength = try number(span, value)
         case 17 where span.matches("transfer-encoding", from: name.lowerBound, to: name.upperBound):
-            guard !chunked, span.matches("chunked", from: value.lowerBound, to: value.upperBound) else {
-                throw .transferEncoding
-            }
-            chunked = true
+            try noteTransferEncoding(span, value)
         default: break
         }
     }
@@ -58,6 +55,22 @@ struct HeadDraft {
             if span.matches("keep-alive", from: start, to: end) { saysKeepAlive = true }
             start = next
         }
+    }
+
+    /// `chunked` alone is spoken here. What ends in another coding, or has none, has no end that could be found
+    /// (RFC 9112 section 6.3); `gzip, chunked` has one, only that nobody here unpacks it.
+    private mutating func noteTransferEncoding(_ span: Span<UInt8>, _ value: Range<Int>)
+        throws(FramingFailure)
+    {
+        var start = value.upperBound
+        while start > value.lowerBound, span[start &- 1] != 0x2c { start &-= 1 }
+        let isList = start > value.lowerBound
+        while start < value.upperBound, ByteClass.isBlank(span[start]) { start &+= 1 }
+        guard !chunked, span.matches("chunked", from: start, to: value.upperBound) else {
+            throw .transferEncodingOpen
+        }
+        if isList { throw .transferEncoding }
+        chunked = true
     }
 
     /// Digits only: no sign, no list (RFC 9110 section 8.6). Too large for Int is Int.max: over any limit.

@@ -19,11 +19,13 @@ public enum FramingFailure: Error, Sendable, Equatable, CaseIterable {
     case repeatedContentLength
     case lengthAndChunked
     case transferEncoding
+    case transferEncodingOpen
     case chunkedInHTTP10
     case host
     case expectation
     case chunkSize
     case chunkEnd
+    case chunkExtension
     case chunkExtensionTooLong
     case trailer
     case trailerTooLarge
@@ -61,11 +63,13 @@ public enum FramingFailure: Error, Sendable, Equatable, CaseIterable {
         case .repeatedContentLength: "Content-Length is given more than once."
         case .lengthAndChunked: "Content-Length and Transfer-Encoding exclude each other."
         case .transferEncoding: "Transfer-Encoding other than `chunked` is not supported."
+        case .transferEncodingOpen: "Transfer-Encoding does not end in `chunked`."
         case .chunkedInHTTP10: "Transfer-Encoding does not exist in HTTP/1.0."
         case .host: "Exactly one valid Host field is needed."
         case .expectation: "Only `Expect: 100-continue` can be met."
         case .chunkSize: "A chunk's size is not a hexadecimal number."
         case .chunkEnd: "A chunk is not followed by CRLF."
+        case .chunkExtension: "A chunk's extension is malformed."
         case .chunkExtensionTooLong: "The chunk extensions are too long."
         case .trailer: "The trailer section is malformed."
         case .trailerTooLarge: "The trailer section is too large."
