@@ -90,23 +90,42 @@ struct RequestReader {
             guard topK.int != nil else { throw .invalid("top_k: Input should be a valid integer") }
             request.topK = topK
         }
-        for (index, stop) in (try fields.array("stop_sequences")?.elements).map(Array.init).orEmpty
-            .enumerated()
-        {
-            guard let text = stop.string else {
-                throw .invalid("stop_sequences.\(index): Input should be a valid string")
-            }
-            if text.allSatisfy(\.isWhitespace) {
-                request.omissions.append(
-                    Omission(path: "stop_sequences[\(index)]", reason: "only whitespace"))
-            } else {
-                request.stopSequences.append(stop)
-            }
-        }
+        try readStopSequences(into: &request)
         if let metadata = try fields.object("metadata") {
             var inner = try EnvelopeFields(metadata) { Path("metadata") }
             request.userID = try inner.string("user_id")
         }
+    }
+
+    /// Omissions of one kind that are named one by one.
+    private static let namedOmissions = 16
+
+    private mutating func readStopSequences(into request: inout MessagesRequest) throws(ClientError) {
+        guard let stops = try fields.array("stop_sequences") else { return }
+        var blank = 0
+        var text: [UInt8] = []
+        for (index, stop) in stops.elements.enumerated() {
+            guard stop.isString else {
+                throw .invalid("stop_sequences.\(index): Input should be a valid string")
+            }
+            guard Self.isBlank(stop, &text) else {
+                request.stopSequences.append(stop)
+                continue
+            }
+            blank += 1
+            guard blank <= Self.namedOmissions else { continue }
+            request.omissions.append(
+                Omission(path: "stop_sequences[\(index)]", reason: "only whitespace"))
+        }
+    }
+
+    /// Nothing but white space; bytes tell nearly always.
+    /// - Parameter text: memory for it.
+    private static func isBlank(_ stop: JSONNode, _ text: inout [UInt8]) -> Bool {
+        text.removeAll(keepingCapacity: true)
+        stop.appendDecoded(to: &text)
+        guard text.contains(where: { $0 >= 0x80 }) else { return text.allSatisfy(Ascii.isSpace) }
+        return String(decoding: text, as: UTF8.self).allSatisfy(\.isWhitespace)
     }
 
     private mutating func readThinking(into request: inout MessagesRequest) throws(ClientError) {

@@ -6,55 +6,9 @@ enum TextTokens {
     static func estimate(_ bytes: ArraySlice<UInt8>) -> Int {
         // Spelt out as `\u4e2d` a character has six times the letters, and no more tokens.
         let spelt = bytes.span.countOfSpeltCharacters
-        let units = spelt * 6 * 16 > bytes.count ? plain(bytes).span.tokenUnits : bytes.span.tokenUnits
+        let units =
+            spelt * 6 * 16 > bytes.count ? bytes.span.tokenUnitsOfCharacters : bytes.span.tokenUnits
         return (units + TokenWeights.unitsPerToken - 1) / TokenWeights.unitsPerToken
-    }
-
-    /// With characters in the place of their `\u` forms; all else stays.
-    private static func plain(_ bytes: ArraySlice<UInt8>) -> [UInt8] {
-        var plain: [UInt8] = []
-        plain.reserveCapacity(bytes.count)
-        var at = bytes.startIndex
-        var high: UInt32?
-        while at < bytes.endIndex {
-            guard let unit = codeUnit(bytes[at...]) else {
-                // An escaped backslash begins nothing.
-                let length = bytes[at] == UInt8(ascii: "\\") ? min(2, bytes.endIndex - at) : 1
-                plain += bytes[at..<(at + length)]
-                at += length
-                high = nil
-                continue
-            }
-            at += 6
-            switch unit {
-            case 0xD800...0xDBFF: high = unit
-            case 0xDC00...0xDFFF:
-                let scalar = high.map { 0x10000 + (($0 - 0xD800) << 10) + (unit - 0xDC00) }
-                append(scalar ?? 0xFFFD, to: &plain)
-                high = nil
-            default:
-                append(unit, to: &plain)
-                high = nil
-            }
-        }
-        return plain
-    }
-
-    private static func append(_ scalar: UInt32, to bytes: inout [UInt8]) {
-        bytes += Array(String(Character(Unicode.Scalar(scalar) ?? "\u{FFFD}")).utf8)
-    }
-
-    /// The number of a `\u` form at the beginning.
-    private static func codeUnit(_ bytes: ArraySlice<UInt8>) -> UInt32? {
-        guard bytes.count >= 6, bytes.starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "u")]) else {
-            return nil
-        }
-        var unit: UInt32 = 0
-        for byte in bytes.dropFirst(2).prefix(4) {
-            guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else { return nil }
-            unit = unit << 4 | UInt32(digit)
-        }
-        return unit
     }
 }
 
@@ -78,6 +32,79 @@ extension Span<UInt8> {
                 return sum
             }
         }
+    }
+
+    /// As `tokenUnits`, with characters in the place of their `\u` forms; all else stays. Surrogates without
+    /// partner count as little as one character, or nothing.
+    fileprivate var tokenUnitsOfCharacters: Int {
+        let classes = TokenWeights.classOfByte
+        let units = TokenWeights.units
+        return classes.withUnsafeBufferPointer { classes in
+            units.withUnsafeBufferPointer { units in
+                guard classes.count == 256, units.count == 1024 else { return 0 }
+                var sum = 0
+                var before = 31 << 5
+                func weigh(_ byte: UInt8) {
+                    let own = Int(classes[Int(byte)])
+                    sum &+= Int(units[before | own])
+                    before = own << 5
+                }
+                func weigh(scalar: UInt32) {
+                    let scalar = Unicode.Scalar(scalar) ?? "\u{FFFD}"
+                    for byte in UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter { weigh(byte) }
+                }
+                var high: UInt32?
+                var at = 0
+                while at < count {
+                    let byte = self[at]
+                    guard byte == UInt8(ascii: "\\") else {
+                        weigh(byte)
+                        high = nil
+                        at &+= 1
+                        continue
+                    }
+                    guard let unit = codeUnit(at: at) else {
+                        // An escaped backslash begins nothing.
+                        weigh(byte)
+                        if at &+ 1 < count { weigh(self[at &+ 1]) }
+                        high = nil
+                        at &+= 2
+                        continue
+                    }
+                    at &+= 6
+                    switch unit {
+                    case 0xD800...0xDBFF: high = unit
+                    case 0xDC00...0xDFFF:
+                        weigh(
+                            scalar: high.map { 0x10000 + (($0 - 0xD800) << 10) + (unit - 0xDC00) } ?? 0xFFFD)
+                        high = nil
+                    default:
+                        weigh(scalar: unit)
+                        high = nil
+                    }
+                }
+                return sum
+            }
+        }
+    }
+
+    /// The number of the `\u` form that begins here.
+    @inline(__always)
+    private func codeUnit(at start: Int) -> UInt32? {
+        guard start &+ 6 <= count, self[start &+ 1] == UInt8(ascii: "u") else { return nil }
+        var unit: UInt32 = 0
+        for offset in 2..<6 {
+            let byte = self[start &+ offset]
+            let digit: UInt8
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte &- UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte &- UInt8(ascii: "a") &+ 10
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte &- UInt8(ascii: "A") &+ 10
+            default: return nil
+            }
+            unit = unit << 4 | UInt32(digit)
+        }
+        return unit
     }
 
     /// How often `\u` stands in the text, sixteen bytes at a time.
