@@ -28,6 +28,10 @@ struct Intake: Sendable {
     static let acknowledgeWithin: Duration = .seconds(2)
     /// How often workers are asked for idle connections while somebody waits.
     static let shedInterval: Duration = .milliseconds(100)
+    /// When the lobby is full, a connection that has said nothing for so long gives way to newcomers; so many
+    /// at once.
+    static let silenceAllowed: Duration = .milliseconds(400)
+    static let givingWay = 64
 
     private struct Room {
         let slots: Int
@@ -42,13 +46,24 @@ struct Intake: Sendable {
     }
 
     private var rooms: [Int: Room] = [:]
-    private var lobby = Lobby()
+    private var lobby: Lobby
     private var nextShed = Moment(nanoseconds: 0)
+    /// How long a connection may say nothing, or not enough, in any case.
+    private let patience: Duration
+
+    /// - Parameters:
+    ///   - lobby: connections that may wait for a slot.
+    ///   - patience: how long a request's head may take.
+    init(lobby: Int = Lobby.capacity, patience: Duration = .seconds(10)) {
+        self.lobby = Lobby(capacity: lobby)
+        self.patience = patience
+    }
 
     /// Whether one more connection may be accepted: somebody is there to serve it some time, and the
     /// lobby has a place if nobody can right now.
     var canTake: Bool { !lobby.isFull && rooms.values.contains { $0.isOpen } }
     var waiting: Int { lobby.count }
+    var lobbyCapacity: Int { lobby.capacity }
     var unacknowledged: Int { rooms.values.reduce(0) { $0 + $1.unacknowledged.count } }
     /// Slots in use, by our own count.
     var used: Int { rooms.values.reduce(0) { $0 + $1.slots - $1.free } }
@@ -127,65 +142,98 @@ struct Intake: Sendable {
         let look = lobby.look(of: id)
         guard lobby.remove(id) else { return [] }
         switch look {
-        case .asked(let worker): return [.unpeek(id: id, from: worker), .close(id: id)]
+        case .asked(let worker, _): return [.unpeek(id: id, from: worker), .close(id: id)]
         default: return [.close(id: id)]
         }
     }
+
+    /// The client of a waiting connection will send no more; its answer it may still want.
+    mutating func finished(_ id: UInt64) { lobby.finished(id) }
 
     /// Passes on what waits, as far as there are slots; shows the rest to workers and asks for room.
     mutating func settle(at now: Moment) -> [Action] {
         guard !lobby.isEmpty else { return [] }
         var actions = passOn(at: now)
+        actions += giveWay(at: now)
         actions += showRemaining(at: now)
-        if !lobby.isEmpty, now >= nextShed {
+        // Who has said nothing yet costs no other client its connection.
+        let waiting = lobby.speaking
+        if waiting > 0, now >= nextShed {
             nextShed = now + Self.shedInterval
-            actions += Dispatch.shedding(lobby.count, among: candidates(at: now)).map {
+            actions += Dispatch.shedding(waiting, among: candidates(at: now)).map {
                 .shed(worker: $0.worker, count: $0.count)
             }
         }
         return actions
     }
 
-    /// In order, each waiting connection takes a slot: it is passed, or its verdict called for.
+    /// Closes, oldest first, what has said nothing for too long: for its own sake, or because the lobby is
+    /// full and nobody behind it would be seen. Then also those that may have left already.
+    private mutating func giveWay(at now: Moment) -> [Action] {
+        let allowed = lobby.isFull ? min(Self.silenceAllowed, patience) : patience
+        let silent = lobby.entries.filter { entry in
+            guard let since = entry.look.silentSince, now.since(since) >= allowed else { return false }
+            // A worker that does not look has not seen what may have come.
+            return entry.look.looker.flatMap { rooms[$0] }?.isSilent != true
+        }
+        var leaving = silent.prefix(Self.givingWay)
+        if leaving.isEmpty, lobby.isFull {
+            leaving = lobby.entries.filter { $0.hasFinished && $0.look == .other }.prefix(Self.givingWay)
+        }
+        return leaving.flatMap { vanished($0.id) }
+    }
+
+    /// Each waiting connection takes a slot, in order, those that have said something first: it is passed, or
+    /// its verdict called for.
     private mutating func passOn(at now: Moment) -> [Action] {
         var actions: [Action] = []
-        var spoken = 0
-        for entry in lobby.entries {
-            let candidates = candidates(at: now)
-            let room = candidates.reduce(0) {
-                $0 + max(0, min($1.free, Dispatch.maximumUnacknowledged - $1.unacknowledged))
+        var spoken = lobby.owed.count
+        guard room(at: now) > spoken else { return [] }
+        let order = lobby.entries.filter { $0.look == .other } + lobby.entries.filter { $0.look != .other }
+        for entry in order {
+            guard room(at: now) > spoken, let chosen = Dispatch.choose(among: candidates(at: now)) else {
+                break
             }
-            guard room > spoken, let chosen = Dispatch.choose(among: candidates) else { break }
             switch entry.look {
             case .none, .other:
                 _ = lobby.remove(entry.id)
                 rooms[chosen]?.free -= 1
                 rooms[chosen]?.unacknowledged[entry.id] = now
                 actions.append(.pass(id: entry.id, to: chosen))
-            case .asked(let worker):
+            case .asked(let worker, _):
                 lobby.set(.recalled(worker: worker, since: now), for: entry.id)
                 actions.append(.unpeek(id: entry.id, from: worker))
                 spoken += 1
-            case .recalled:
-                spoken += 1
+            case .recalled: break
             }
         }
         return actions
     }
 
     private mutating func showRemaining(at now: Moment) -> [Action] {
+        let unseen = lobby.entries.filter { $0.look == .none }.map(\.id)
+        guard !unseen.isEmpty else { return [] }
+        let lookers = candidates(at: now).filter { !$0.isQuiet }
+        var looks = lobby.looks
         var actions: [Action] = []
-        for entry in lobby.entries where entry.look == .none {
-            let lookers = candidates(at: now).filter { !$0.isQuiet }
+        for id in unseen {
             guard
-                let looker = lookers.min(by: {
-                    (lobby.looks(of: $0.worker), $0.worker) < (lobby.looks(of: $1.worker), $1.worker)
+                let looker = lookers.map(\.worker).min(by: {
+                    (looks[$0, default: 0], $0) < (looks[$1, default: 0], $1)
                 })
             else { break }
-            lobby.set(.asked(worker: looker.worker), for: entry.id)
-            actions.append(.peek(id: entry.id, by: looker.worker))
+            looks[looker, default: 0] += 1
+            lobby.set(.asked(worker: looker, since: now), for: id)
+            actions.append(.peek(id: id, by: looker))
         }
         return actions
+    }
+
+    /// Connections that could be passed on now.
+    private func room(at now: Moment) -> Int {
+        candidates(at: now).reduce(0) {
+            $0 + max(0, min($1.free, Dispatch.maximumUnacknowledged - $1.unacknowledged))
+        }
     }
 
     private func candidates(at now: Moment) -> [Candidate] {

@@ -1,15 +1,18 @@
-// The connections that were accepted though no slot was free: a bounded queue, first come, first served.
-// While they wait a worker looks at them, so that `/health` and `/ready` are answered. Pure. Holds: a
-// connection that is being looked at is given to nobody before the verdict, so that two never answer it.
+// The connections that were accepted though no slot was free: a bounded queue, first come, first served among
+// those that have said something. While they wait a worker looks at them, so that `/health` and `/ready` are
+// answered. Pure. Holds: a connection that is being looked at is given to nobody before the verdict, so that two
+// never answer it.
 
 struct Lobby: Sendable {
-    /// Beyond it the kernel's backlog is the queue.
-    static let capacity = 64
+    /// Beyond it the kernel's backlog is the queue. Large, because a question of health behind it is not seen.
+    static let capacity = 1024
+    /// What a connection that waits may keep of the limit of open files, as one part of so many.
+    static let shareOfFiles = 4
 
     enum Look: Equatable, Sendable {
         case none
-        /// Shown to this worker; its verdict is not here yet.
-        case asked(worker: Int)
+        /// Shown to this worker since then; its verdict is not here yet, for not enough has come to judge by.
+        case asked(worker: Int, since: Moment)
         /// The verdict was called for, because a slot is free; it has to come at once.
         case recalled(worker: Int, since: Moment)
         /// Not a health question: it waits for a slot.
@@ -18,21 +21,34 @@ struct Lobby: Sendable {
         /// The worker that looks.
         var looker: Int? {
             switch self {
-            case .asked(let worker), .recalled(let worker, _): worker
+            case .asked(let worker, _), .recalled(let worker, _): worker
             case .none, .other: nil
             }
+        }
+
+        /// Since when nothing, or too little to judge by, has come; nil when that is not known.
+        var silentSince: Moment? {
+            if case .asked(_, let since) = self { since } else { nil }
         }
     }
 
     struct Entry: Equatable, Sendable {
         let id: UInt64
         var look: Look
+        /// The client has closed its sending side: it may be waiting for its answer, or have left.
+        var hasFinished = false
     }
 
+    let capacity: Int
     private(set) var entries: [Entry] = []
 
+    init(capacity: Int = Lobby.capacity) { self.capacity = capacity }
+
+    /// What a limit of open files leaves room for.
+    static func capacity(openFiles limit: Int) -> Int { max(1, min(capacity, limit / shareOfFiles)) }
+
     var isEmpty: Bool { entries.isEmpty }
-    var isFull: Bool { entries.count >= Self.capacity }
+    var isFull: Bool { entries.count >= capacity }
     var count: Int { entries.count }
 
     mutating func append(_ id: UInt64) { entries.append(Entry(id: id, look: .none)) }
@@ -54,6 +70,11 @@ struct Lobby: Sendable {
         entries[place].look = look
     }
 
+    mutating func finished(_ id: UInt64) {
+        guard let place = entries.firstIndex(where: { $0.id == id }) else { return }
+        entries[place].hasFinished = true
+    }
+
     func look(of id: UInt64) -> Look? { entries.first { $0.id == id }?.look }
 
     /// A worker has died: what it was looking at is unseen again.
@@ -63,8 +84,15 @@ struct Lobby: Sendable {
         }
     }
 
-    /// How many of the entries a worker is looking at.
-    func looks(of worker: Int) -> Int { entries.count { $0.look.looker == worker } }
+    /// How many of the entries each worker is looking at.
+    var looks: [Int: Int] {
+        entries.reduce(into: [:]) { counts, entry in
+            if let looker = entry.look.looker { counts[looker, default: 0] += 1 }
+        }
+    }
+
+    /// Those that have said something and wait for a slot.
+    var speaking: Int { entries.count { $0.look == .other } }
 
     /// The workers that owe a verdict they were asked for, and since when.
     var owed: [(worker: Int, since: Moment)] {

@@ -87,7 +87,7 @@ enum ServeCommand {
                 executable: executable, source: source, overrides: overrides, secrets: secrets)
             let settings = ServeSettings(
                 configuration: configuration, plan: plan, workers: workers, slots: openFiles.slots,
-                isService: isService, isTold: isTold)
+                lobby: openFiles.lobby, isService: isService, isTold: isTold)
             for listener in doors.clients where !isTold {
                 log.notice(
                     .listening,

@@ -122,6 +122,13 @@ extension Supervisor {
         }
     }
 
+    /// It can still be answered; only its going altogether is watched for from here on.
+    func clientFinished(_ id: UInt64) {
+        guard let connection = connections[id], connection.isWatched else { return }
+        try? poller.change(connection.raw, .waiting(id: id), for: [])
+        intake.finished(id)
+    }
+
     private func unwatch(_ connection: Connection) {
         guard connection.isWatched else { return }
         connection.isWatched = false

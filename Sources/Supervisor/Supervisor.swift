@@ -12,6 +12,8 @@ struct ServeSettings {
     let plan: WorkerPlan
     let workers: Int
     let slots: Int
+    /// Connections that may wait for a slot.
+    let lobby: Int
     let isService: Bool
     /// Somebody reads the lines of `Progress` and the log on one terminal.
     let isTold: Bool
@@ -31,7 +33,7 @@ final class Supervisor {
     let started = Moment.now()
     var poller: Poller
     var pool: Pool
-    var intake = Intake()
+    var intake: Intake
     var permits: PermitBook
     var manager: ServiceManager
     var doors: Doors
@@ -71,6 +73,7 @@ final class Supervisor {
                 workers: settings.workers, slots: UInt32(clamping: settings.slots),
                 heartbeat: supervision.heartbeat, hungAfter: supervision.hungAfter,
                 restartDelayMaximum: supervision.restartDelayMax))
+        intake = Intake(lobby: settings.lobby, patience: settings.configuration.timeouts.header)
         permits = PermitBook(
             limits: settings.configuration.backends.map(\.maxConcurrent), ticketsPerWorker: settings.slots)
         poller = try Poller()
@@ -159,7 +162,8 @@ final class Supervisor {
         case .admin: admin?.accept(poller, log, at: now)
         case .adminClient(let serial):
             if admin?.serve(serial, poller, at: now) == true { perform(pool.pingAll(at: now), at: now) }
-        case .waiting(let id): perform(intake.vanished(id), at: now)
+        case .waiting(let id) where event.isHungUp: perform(intake.vanished(id), at: now)
+        case .waiting(let id): clientFinished(id)
         case .channel(let life):
             guard let process = processes.values.first(where: { $0.life == life }) else { return }
             if event.happened.contains(.write) { flush(process, at: now) }

@@ -36,16 +36,66 @@ extension Intake {
         var intake = intake(1)
         _ = intake.arrive(1)
         _ = try intake.accepted(1, by: 0)
-        #expect(intake.arrive(2) == [.peek(id: 2, by: 0), .shed(worker: 0, count: 1)])
+        #expect(intake.arrive(2) == [.peek(id: 2, by: 0)])
         #expect(intake.arrive(3) == [.peek(id: 3, by: 0)])
-        #expect(intake.settle(at: start + .milliseconds(100)) == [.shed(worker: 0, count: 1)])
         try intake.released(1, by: 0)
         #expect(intake.settle(at: start) == [.unpeek(id: 2, from: 0)])
         #expect(try intake.peeked(3, .other, by: 0) == nil)
-        #expect(intake.settle(at: start) == [])
+        #expect(intake.settle(at: start) == [.shed(worker: 0, count: 1)])
         #expect(try intake.peeked(2, .other, by: 0) == nil)
         #expect(intake.settle(at: start) == [.pass(id: 2, to: 0)])
+        #expect(intake.settle(at: start + .milliseconds(100)) == [.shed(worker: 0, count: 1)])
         #expect(intake.waiting == 1)
+    }
+
+    @Test("who has said something goes before those who have not, and only for them room is asked for")
+    func silence() throws {
+        var intake = intake(1)
+        _ = intake.arrive(1)
+        _ = try intake.accepted(1, by: 0)
+        for id in 2...4 as ClosedRange<UInt64> { #expect(intake.arrive(id) == [.peek(id: id, by: 0)]) }
+        #expect(intake.settle(at: start + .seconds(1)) == [])
+        #expect(try intake.peeked(4, .other, by: 0) == nil)
+        #expect(intake.settle(at: start + .seconds(1)) == [.shed(worker: 0, count: 1)])
+        try intake.released(1, by: 0)
+        #expect(intake.settle(at: start + .seconds(1)) == [.pass(id: 4, to: 0)])
+    }
+
+    @Test(
+        "silent connections leave a full lobby after a moment, oldest first; any lobby after the head's time")
+    func givingWay() throws {
+        var intake = Intake(lobby: 3, patience: .seconds(10))
+        intake.opened(worker: 0, slots: 1)
+        for id in 1...3 as ClosedRange<UInt64> { _ = intake.arrive(id) }
+        let later = start + .milliseconds(100)
+        #expect(intake.arrive(4, at: later) == [.peek(id: 4, by: 0)])
+        #expect(!intake.canTake)
+        #expect(intake.settle(at: start + (Intake.silenceAllowed - .milliseconds(1))) == [])
+        // While the worker itself is silent nobody knows what has come.
+        intake.observed(worker: 0, silent: true, congested: false)
+        #expect(intake.settle(at: start + Intake.silenceAllowed) == [])
+        intake.observed(worker: 0, silent: false, congested: false)
+        let away = [2, 3].flatMap { [Intake.Action.unpeek(id: $0, from: 0), .close(id: $0)] }
+        #expect(intake.settle(at: start + Intake.silenceAllowed) == away)
+        #expect(intake.canTake && intake.waiting == 1)
+        #expect(intake.settle(at: later + .milliseconds(9999)) == [])
+        #expect(intake.settle(at: later + .seconds(10)) == [.unpeek(id: 4, from: 0), .close(id: 4)])
+    }
+
+    @Test("who has only finished sending keeps its place, unless the lobby is full of those that speak")
+    func finished() throws {
+        var intake = Intake(lobby: 2)
+        intake.opened(worker: 0, slots: 1)
+        for id in 1...3 as ClosedRange<UInt64> { _ = intake.arrive(id) }
+        _ = try intake.accepted(1, by: 0)
+        _ = try intake.peeked(2, .other, by: 0)
+        intake.finished(2)
+        try intake.released(1, by: 0)
+        #expect(intake.settle(at: start).contains(.pass(id: 2, to: 0)))
+        _ = try intake.peeked(3, .other, by: 0)
+        intake.finished(3)
+        #expect(!intake.settle(at: start).contains(.close(id: 3)))
+        #expect(intake.arrive(4).contains(.close(id: 3)))
     }
 
     @Test("a health question is answered by the looker and leaves; so does a client that is gone")
@@ -115,9 +165,9 @@ extension Intake {
         for id in 1...3 as ClosedRange<UInt64> { _ = intake.arrive(id) }
         _ = try intake.accepted(1, by: 0)
         _ = try intake.accepted(2, by: 1)
-        #expect(intake.overdue(at: start + .seconds(60)) == [])
+        #expect(intake.overdue(at: start + .seconds(6)) == [])
         try intake.released(1, by: 1)
-        let later = start + .seconds(60)
+        let later = start + .seconds(6)
         #expect(intake.settle(at: later).first == .unpeek(id: 3, from: 0))
         #expect(intake.overdue(at: later + .milliseconds(1999)) == [])
         #expect(intake.overdue(at: later + .seconds(2)) == [0])
@@ -146,14 +196,14 @@ extension Intake {
 
     @Test("accepting stops with the lobby full or nobody to serve")
     func canTake() throws {
-        var intake = Intake()
+        var intake = Intake(lobby: 64)
         #expect(!intake.canTake)
         intake.opened(worker: 0, slots: 1)
-        for id in 0..<UInt64(Lobby.capacity) + 1 {
+        for id in 0..<UInt64(64) + 1 {
             #expect(intake.canTake)
             _ = intake.arrive(id)
         }
-        #expect(!intake.canTake && intake.waiting == Lobby.capacity)
+        #expect(!intake.canTake && intake.waiting == 64)
         _ = intake.vanished(7)
         #expect(intake.canTake)
         intake.closed(worker: 0)
@@ -204,7 +254,7 @@ private struct World {
 
     init(seed: UInt64) {
         random = Seeded(state: seed)
-        intake = Intake()
+        intake = Intake(lobby: 8)
         for worker in 0..<2 { intake.opened(worker: worker, slots: 3) }
     }
 

@@ -93,6 +93,8 @@ import Testing
         #expect(short.warning?.contains("LimitNOFILE=") == true)
         #expect(short.warning?.contains("\(OpenFiles.needed(slots: 1024))") == true)
         #expect(OpenFiles(slots: 1024, limit: 10).slots == 1)
+        #expect(
+            [10, 64, 1024, 1 << 20].map { OpenFiles(slots: 1024, limit: $0).lobby } == [2, 16, 256, 1024])
     }
 
     @Test("few open files are used, not reserved")
