@@ -5,7 +5,8 @@ extension SupervisorMessage: ControlCodable {
     public var carriesDescriptor: Bool {
         switch self {
         case .connection, .peek: true
-        case .welcome, .unpeek, .shed, .permit, .realBackendSeen, .lesson, .verdictsForgotten, .ping, .drain:
+        case .welcome, .unpeek, .shed, .permit, .realBackendSeen, .lesson, .verdictsForgotten, .ping, .drain,
+            .cut:
             false
         }
     }
@@ -45,6 +46,8 @@ extension SupervisorMessage: ControlCodable {
             writer.kind(11)
             try writer.text(backend, limit: Lesson.longestName)
             writer.integer(moment)
+        case .cut:
+            writer.kind(12)
         }
     }
 
@@ -77,6 +80,7 @@ extension SupervisorMessage: ControlCodable {
         case 11:
             self = .verdictsForgotten(
                 backend: try reader.text(limit: Lesson.longestName), before: try reader.integer())
+        case 12: self = .cut
         default: throw .malformed
         }
     }

@@ -69,6 +69,9 @@ public enum SupervisorMessage: Sendable, Equatable {
     case ping(sequence: UInt64)
     /// Take no new connections, close idle ones, say `Connection: close`, finish the rest, then `drained`.
     case drain
+    /// The time to finish is over: as `drain`, and what is still running ends with an error for its client at
+    /// once. The worker is killed a moment later.
+    case cut
 }
 
 /// What a worker says to the supervisor.

@@ -1,6 +1,7 @@
 // The one owner of a file descriptor. Holds: a descriptor is closed exactly once, by the end of its
 // owner's life, or handed over with `release`. Numbers (`raw`) are only borrowed for system calls.
 
+internal import CSystem
 import Glibc
 
 /// Owns one open file descriptor; closes it when it goes out of scope.
@@ -28,6 +29,12 @@ public struct Descriptor: ~Copyable, Sendable {
         let copy = fcntl(raw, F_DUPFD_CLOEXEC, 3)
         guard copy >= 0 else { throw SystemFailure("fcntl", errno) }
         return Descriptor(known: copy)
+    }
+
+    /// The local port of a TCP socket; nil for others.
+    public var localPort: Int? {
+        let port = cs_local_port(raw)
+        return port < 0 ? nil : Int(port)
     }
 
     deinit { _ = close(raw) }

@@ -10,8 +10,10 @@ enum LifeState: Equatable, Sendable {
     /// Welcomed: `ready`, and news about backends.
     case awaitingReady
     case serving
-    /// Told to finish; killed at the deadline.
+    /// Told to finish; told to cut off the rest at the deadline.
     case draining(until: Moment)
+    /// Told to cut off what is left; killed at the deadline.
+    case cutting(until: Moment)
     /// It has said that nothing is left; only its exit is to come.
     case drained(until: Moment)
     /// Its channel has ended; only its exit is to come.
@@ -23,7 +25,7 @@ enum LifeState: Equatable, Sendable {
         switch self {
         case .awaitingHello, .awaitingReady: "starting"
         case .serving: "serving"
-        case .draining, .drained: "draining"
+        case .draining, .cutting, .drained: "draining"
         case .leaving, .killed: "ending"
         }
     }
@@ -90,7 +92,7 @@ struct Member: Sendable {
     /// Serving, or finishing: it answers heartbeats.
     var isAnswering: Bool {
         switch state {
-        case .serving, .draining: true
+        case .serving, .draining, .cutting: true
         case .awaitingHello, .awaitingReady, .drained, .leaving, .killed, nil: false
         }
     }
@@ -98,7 +100,7 @@ struct Member: Sendable {
     var owesAnswer: Bool { isAnswering && life?.isUnanswered == true }
     var wasWelcomed: Bool {
         switch state {
-        case .awaitingReady, .serving, .draining: true
+        case .awaitingReady, .serving, .draining, .cutting: true
         case .awaitingHello, .drained, .leaving, .killed, nil: false
         }
     }
@@ -132,7 +134,8 @@ struct Member: Sendable {
         case .alive(let life):
             switch life.state {
             case .awaitingHello, .awaitingReady: return life.deadline
-            case .draining(let until), .drained(let until), .leaving(let until): return until
+            case .draining(let until), .cutting(let until), .drained(let until), .leaving(let until):
+                return until
             case .serving, .killed: return nil
             }
         }

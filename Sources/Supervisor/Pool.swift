@@ -17,6 +17,8 @@ struct Pool: Sendable {
         var handshakeWithin: Duration = .seconds(10)
         /// From `drained` to the exit.
         var exitWithin: Duration = .seconds(2)
+        /// From `cut` to `drained`: for the last words to every client.
+        var cutWithin: Duration = .seconds(1)
     }
 
     enum Action: Equatable, Sendable {
@@ -124,16 +126,16 @@ struct Pool: Sendable {
             lessons.forgetVerdicts(of: backend, before: moment)
             // Told on even when nothing of it is kept here: what a worker has just told may be on its way.
             return relay(.verdictsForgotten(backend: backend, before: moment), from: worker)
-        case (.draining, .drained):
+        case (.draining, .drained), (.cutting, .drained):
             members[worker].state = .drained(until: now + settings.exitWithin)
             return []
         case (_, .backends): return []
-        case (.serving, .accepted), (.draining, .accepted):
+        case (.serving, .accepted), (.draining, .accepted), (.cutting, .accepted):
             members[worker].acknowledged()
             return []
         case (.serving, .drained), (.awaitingReady, _), (.drained, _):
             throw ProtocolViolation("\(message.name) while \(state.name)")
-        case (.serving, _), (.draining, _): return []
+        case (.serving, _), (.draining, _), (.cutting, _): return []
         }
     }
 
@@ -151,7 +153,7 @@ struct Pool: Sendable {
         guard let state = members[worker].state else { return [] }
         switch state {
         case .killed, .drained, .leaving: return []
-        case .awaitingHello, .awaitingReady, .serving, .draining:
+        case .awaitingHello, .awaitingReady, .serving, .draining, .cutting:
             // Usually it is exiting and its status says more than a kill would: it gets a moment.
             members[worker].state = .leaving(until: now + settings.exitWithin)
             return [.close(worker: worker)]
@@ -182,8 +184,21 @@ struct Pool: Sendable {
         return actions
     }
 
-    mutating func killAll(for reason: KillReason) -> [Action] {
-        members.indices.flatMap { condemn(worker: $0, for: reason) }
+    /// No more waiting. Who serves gets a moment to tell its clients, unless it has had it; the others have
+    /// nobody to tell.
+    mutating func cutAll(for reason: KillReason, at now: Moment) -> [Action] {
+        members.indices.flatMap { number in
+            switch members[number].state {
+            case .serving, .draining: cut(worker: number, at: now)
+            case .drained, .leaving: [] as [Action]
+            default: condemn(worker: number, for: reason)
+            }
+        }
+    }
+
+    private mutating func cut(worker: Int, at now: Moment) -> [Action] {
+        members[worker].state = .cutting(until: now + settings.cutWithin)
+        return [.close(worker: worker), .send(worker: worker, .cut)]
     }
 
     // MARK: Decisions
@@ -199,9 +214,11 @@ struct Pool: Sendable {
             return deadline <= now ? condemn(worker: worker, for: .channelEnded) : []
         case .drained(let deadline):
             return deadline <= now ? condemn(worker: worker, for: .drainLate) : []
-        case .draining(let deadline) where deadline <= now:
+        case .cutting(let deadline) where deadline <= now:
             return condemn(worker: worker, for: .drainLate)
-        case .serving, .draining:
+        case .draining(let deadline) where deadline <= now:
+            return cut(worker: worker, at: now)
+        case .serving, .draining, .cutting:
             if let silence = members[worker].silence(at: now), silence >= settings.hungAfter {
                 return condemn(worker: worker, for: .hung(silence))
             }

@@ -37,7 +37,7 @@ extension Supervisor {
             }
             switch phase {
             case .running: stop(for: number, at: now)
-            case .settling, .draining: perform(pool.killAll(for: .serviceEnds), at: now)
+            case .settling, .draining: perform(pool.cutAll(for: .serviceEnds, at: now), at: now)
             }
         }
     }
@@ -53,7 +53,9 @@ extension Supervisor {
         if !doors.areInherited {
             // Closing our own listener resets what is in its queue: those clients come in first. From
             // here on others are refused at once, and a successor can bind.
-            for listener in doors.clients { takeConnections(from: listener, atMost: Lobby.capacity, at: now) }
+            for listener in doors.clients {
+                takeConnections(from: listener, atMost: intake.lobbyCapacity, at: now)
+            }
         }
         closeDoors()
         perform(pool.stop(), at: now)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
+from harness import processes
 from harness.backend import Backend
 from harness.client import Closed, message, written
 from harness.daemon import Daemon, backend_config
@@ -98,7 +100,19 @@ def test_http_1_0_and_connection_close_end_the_connection() -> None:
             b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400, id="negative length"
         ),
         pytest.param(
-            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", 501, id="gzip coding"
+            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            501,
+            id="gzip coding",
+        ),
+        pytest.param(
+            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, gzip\r\n\r\n",
+            400,
+            id="a body without an end",
+        ),
+        pytest.param(
+            b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5;\r\n",
+            400,
+            id="a chunk extension that is none",
         ),
         pytest.param(
             b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
@@ -254,3 +268,60 @@ def test_errors_that_clients_tell_apart_carry_their_code() -> None:
         assert thread.json["error"]["details"] == {"error_code": "thread_unsupported_request"}
         assert encoded.json["error"]["details"] == {"error_code": "request_body_encoding_unsupported"}
         assert not backend.turns
+
+
+def test_requests_of_web_pages_are_refused_on_loopback() -> None:
+    """A page cannot read the answer, but it could spend what the backends cost."""
+    with Backend() as backend, Daemon(backend_config(backend.url, hosts=["gateway.lan"])) as daemon:
+        client = daemon.client
+        for origin in ("https://evil.example", "null", "http://localhost:1", f"https://evil.example:{daemon.port}"):
+            assert client.post("/v1/messages", message(), origin=origin).error()[:2] == (403, "permission_error"), origin
+        for site in ("cross-site", "same-site"):
+            assert client.post("/v1/messages", message(), sec_fetch_site=site).error()[0] == 403, site
+        assert backend.turns == []
+        for origin in (f"http://localhost:{daemon.port}", f"http://127.0.0.1:{daemon.port}", "http://gateway.lan:3000"):
+            assert client.post("/v1/messages", message(), origin=origin).status == 200, origin
+        assert client.post("/v1/messages", message(), sec_fetch_site="same-origin").status == 200
+        daemon.log.allow("status=403")
+
+
+def test_every_answer_has_its_date() -> None:
+    with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
+        answers = [daemon.client.get("/health"), daemon.client.get("/nowhere"), daemon.client.message()]
+        answers.append(daemon.client.stream().head)
+        for answer in answers:
+            said = parsedate_to_datetime(answer.headers["date"]).timestamp()
+            assert abs(said - time.time()) < 10
+
+
+def test_bodies_of_endpoints_that_take_none_cost_no_memory() -> None:
+    """Without a key, and each a byte short of its end."""
+    size = 8 << 20
+    with Backend() as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        worker = daemon.workers()[0]
+        before = processes.memory(worker)
+        held = [daemon.client.connect() for _ in range(8)]
+        for connection in held:
+            connection.send(written("POST", "/api/event_logging/batch", None, content_length=str(size)))
+            # Answered at once: what is still sent is read over.
+            assert connection.response().headers["connection"] == "close"
+            connection.send(b"x" * (size - 1))
+        assert daemon.client.get("/health").status == 200
+        assert processes.memory(worker) - before < size
+        for connection in held:
+            connection.close()
+
+
+def test_a_client_that_pipelines_without_end_keeps_no_memory_here() -> None:
+    """Each write is the end of one request and the beginning of the next."""
+    get = b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 60000 + b"\r\n\r\n"
+    half = len(get) // 2
+    with Backend() as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        worker = daemon.workers()[0]
+        before = processes.memory(worker)
+        with daemon.client.connect() as connection:
+            connection.send(get[:half])
+            for _ in range(600):
+                connection.send(get[half:] + get[:half])
+                assert connection.response().status == 200
+            assert processes.memory(worker) - before < 4 << 20, "36 MB have come"

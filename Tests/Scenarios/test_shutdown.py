@@ -217,3 +217,45 @@ def test_a_terminal_that_stops_background_writers_stops_no_worker(tmp_path: Path
         process.terminate()
         process.wait()
         os.close(main)
+
+
+@pytest.mark.parametrize("second", [False, True], ids=["limit", "second signal"])
+def test_streams_that_are_cut_on_purpose_say_so(second: bool) -> None:
+    """Streams of both APIs get an error event, an answer without a stream an error of its own."""
+
+    async def answer(turn: Turn) -> None:
+        if turn.json.get("stream"):
+            await held(turn)
+        else:
+            await turn.until("end")
+
+    drain = "60s" if second else "300ms"
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, timeouts={"drain": drain})) as daemon:
+        stream = daemon.client.stream()
+        stream.until("content_block_delta")
+        whole = daemon.client.connect()
+        whole.request("POST", "/v1/messages", message())
+        chat = daemon.client.connect()
+        chat.request("POST", "/v1/chat/completions", {**message(), "stream": True})
+        relayed = chat.head()
+        chunks = chat.chunks()
+        assert relayed.status == 200 and b"Hel" in next(chunks)
+        daemon.wait_in_flight(3)
+        daemon.signal(signal.SIGTERM)
+        daemon.ear.wait_key("STOPPING", "1")
+        began = time.monotonic()
+        if second:
+            daemon.signal(signal.SIGTERM)
+        check_grammar(stream.rest(), ends_in_error=True)
+        assert stream.seen[-1].data["error"]["type"] == "overloaded_error"
+        end = b"".join(chunks)
+        assert b'"error"' in end and b"being stopped" in end and b"[DONE]" not in end
+        refused = whole.response()
+        assert refused.error()[:2] == (529, "overloaded_error")
+        assert refused.headers["x-should-retry"] == "true" and refused.headers["connection"] == "close"
+        assert daemon.exit_status() == 0
+        assert time.monotonic() - began < 3
+        daemon.log.allow("outcome=upstream_failed .*cause=stopped", "answers cut off")
+        assert not daemon.log.find("worker died|killed"), "it had time to say so"
+        for connection in (whole, chat):
+            connection.close()

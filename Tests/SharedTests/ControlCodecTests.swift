@@ -21,7 +21,7 @@ private let fromSupervisor: [SupervisorMessage] = [
     .welcome(slots: 1024, realBackendSeen: false), .welcome(slots: .max, realBackendSeen: true),
     .connection(id: .max, door: .network, peer: "[fe80::1%eth0]:65535"),
     .connection(id: 0, door: .unix, peer: ""), .peek(id: 77, door: .loopback, peer: "127.0.0.1:9"),
-    .unpeek(id: 77), .shed(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9),
+    .unpeek(id: 77), .shed(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9), .cut,
     .drain, .lesson(Lesson(place, .lacks("tools"), learntAt: .max)),
     .verdictsForgotten(backend: "gpu1", before: 1 << 40),
 ]

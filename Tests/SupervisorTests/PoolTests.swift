@@ -268,8 +268,31 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(bench.after(.milliseconds(900)) == [])
         #expect(bench.after(.milliseconds(1100)).contains(.kill(worker: 1)))
         _ = try bench.says(.pong(sequence: 1, figures: .init()), 0)
-        #expect(bench.after(.milliseconds(3500)) == [.close(worker: 0), .kill(worker: 0)])
+        #expect(bench.after(.milliseconds(3500)) == [.close(worker: 0), .send(worker: 0, .cut)])
+        _ = bench.after(.milliseconds(999))
+        #expect(bench.pool.members[0].isAnswering)
+        #expect(bench.after(.milliseconds(1)).contains(.kill(worker: 0)))
         #expect(bench.dies()?.killedFor == .drainLate)
+    }
+
+    @Test("told to end at once, workers get a moment to tell their clients; told again, none")
+    func cutting() throws {
+        var bench = Bench(workers: 4)
+        _ = bench.after(.zero)
+        for worker in 0..<3 { try bench.serve(worker) }
+        bench.start(3)
+        _ = bench.pool.drain(until: bench.now + .seconds(60))
+        _ = try bench.says(.drained, 2)
+        #expect(
+            bench.pool.cutAll(for: .serviceEnds, at: bench.now) == [
+                .close(worker: 0), .send(worker: 0, .cut), .close(worker: 1), .send(worker: 1, .cut),
+                .close(worker: 3), .kill(worker: 3),
+            ])
+        _ = try bench.says(.drained, 0)
+        let obituary = bench.dies(.exited(status: 0), 0)
+        #expect(obituary?.wasClean == true)
+        #expect(
+            bench.pool.cutAll(for: .serviceEnds, at: bench.now) == [.close(worker: 1), .kill(worker: 1)])
     }
 
     @Test("a channel that ends is given a moment for the exit status, then the worker is killed")

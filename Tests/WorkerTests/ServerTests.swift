@@ -126,6 +126,14 @@ final class Client {
 
     func send(_ text: String) { _ = write(descriptor, text, text.utf8.count) }
 
+    func sendAll(_ text: String) async {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 { rest = rest.dropFirst(count) } else { await Loop.yield() }
+        }
+    }
+
     func leave() {
         watch?.cancel()
         close(descriptor)
@@ -220,6 +228,68 @@ struct ServerTests {
         #expect(await idle[2].read(until: "\"ok\"", count: 2).components(of: "200 OK") == 2)
         fresh.send(health)
         #expect(await fresh.read(until: "\"ok\"").contains("200 OK"))
+        worker.end()
+    }
+
+    @Test("shedding also closes those that have said nothing yet, after a moment, and none that has begun")
+    @Loop func sheddingSilent() async throws {
+        let worker = try await Worked()
+        let silent = try worker.connect().client
+        let begun = try worker.connect().client
+        begun.send("GET /health HT")
+        #expect(await worker.next { $0 == .accepted(id: 2) })
+        await Loop.sleep(for: .milliseconds(2))
+        let asked = Instant.now
+        try worker.say(.shed(count: 2))
+        #expect(await worker.next(isReleased))
+        #expect(await silent.read(until: nil) == "")
+        #expect(Instant.now < asked.advanced(by: .seconds(2)))
+        begun.send("TP/1.1\r\nHost: a\r\n\r\n")
+        #expect(await begun.read(until: "\"ok\"").contains("200 OK"))
+        #expect(worker.count(isReleased) == 0)
+        worker.end()
+    }
+
+    @Test("bodies that nobody reads are read over: small ones keep the connection, larger ones end it")
+    @Loop func unreadBodies() async throws {
+        let worker = try await Worked()
+        let limit = ServingLimits.discardedBody
+        for path in ["POST /api/event_logging/batch", "GET /health", "POST /nowhere"] {
+            let (_, kept) = try worker.connect()
+            kept.send("\(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(limit)\r\n\r\n")
+            await kept.sendAll(String(repeating: "x", count: limit) + health)
+            let text = await kept.read(until: "\"ok\"}", count: path.hasPrefix("GET") ? 2 : 1)
+            #expect(text.hasSuffix("\"ok\"}") && !text.contains("connection: close"), "\(path)")
+            let (_, chunked) = try worker.connect()
+            chunked.send("\(path) HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+            chunked.send("5\r\nhello\r\n0\r\n\r\n" + health)
+            #expect(await !chunked.read(until: "\"ok\"}").contains("connection: close"))
+            let (_, closed) = try worker.connect()
+            closed.send("\(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(limit + 1)\r\n\r\nxxx")
+            #expect(await closed.read(until: "\r\n\r\n").contains("connection: close"), "\(path)")
+        }
+        worker.end()
+    }
+
+    @Test("when the service ends now, a request that is being read is refused, and idle ones are closed")
+    @Loop func cutting() async throws {
+        let worker = try await Worked()
+        let idle = try worker.connect().client
+        idle.send(health)
+        _ = await idle.read(until: "\"ok\"")
+        let head = try worker.connect().client
+        head.send("GET /health HTTP/1.1\r\nHo")
+        let body = try worker.connect().client
+        body.send("POST /v1/messages HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
+        #expect(await worker.next { $0 == .accepted(id: 3) })
+        try worker.say(.drain)
+        try worker.say(.cut)
+        for client in [head, body] {
+            let text = await client.read(until: nil)
+            #expect(text.hasPrefix("HTTP/1.1 529 ") && text.contains("x-should-retry: true"))
+            client.leave()
+        }
+        #expect(await worker.next { $0 == .drained })
         worker.end()
     }
 

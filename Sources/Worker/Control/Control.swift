@@ -16,6 +16,7 @@ protocol ControlReceiver: AnyObject {
     func learnt(_ lesson: Lesson)
     func verdictsForgotten(of backend: String, before moment: UInt64)
     func drain()
+    func cut()
     func figures() -> WorkerFigures
 }
 
@@ -129,6 +130,9 @@ final class Control {
         case (.drain, .serving):
             phase = .draining
             receiver.drain()
+        case (.cut, .serving), (.cut, .draining):
+            phase = .draining
+            receiver.cut()
         default: throw .malformed
         }
     }

@@ -52,12 +52,12 @@ final class Lobby {
 
     private var guests: [UInt64: Guest] = [:]
     private let verdict: @Loop (UInt64, PeekVerdict) -> Void
-    private let answer: @Loop (Endpoint, RequestHead, Door) -> [UInt8]
+    private let answer: @Loop (Endpoint, RequestHead, Door, () -> Int?) -> [UInt8]
 
-    /// - Parameter answer: the whole answer to a probe, head included.
+    /// - Parameter answer: the whole answer to a probe, head included; it may ask for the listener's port.
     init(
         verdict: @escaping @Loop (UInt64, PeekVerdict) -> Void,
-        answer: @escaping @Loop (Endpoint, RequestHead, Door) -> [UInt8]
+        answer: @escaping @Loop (Endpoint, RequestHead, Door, () -> Int?) -> [UInt8]
     ) {
         self.verdict = verdict
         self.answer = answer
@@ -101,7 +101,7 @@ final class Lobby {
         case (.probe(let endpoint, let length), let head?):
             // Consumed now: closing with unread bytes would reset the answer away.
             _ = recv(guest.descriptor.raw, &bytes, min(length, bytes.count), Int32(MSG_DONTWAIT))
-            let reply = answer(endpoint, head, guest.door)
+            let reply = answer(endpoint, head, guest.door) { guest.descriptor.localPort }
             _ = cs_send(guest.descriptor.raw, reply, reply.count)
             _ = shutdown(guest.descriptor.raw, Int32(SHUT_WR))
             dismiss(id, .served)

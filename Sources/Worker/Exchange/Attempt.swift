@@ -103,6 +103,7 @@ final class Attempt {
         connection.socket.flush()
         advance()
         partFromStopped()
+        if server.isCut { cut() }
         keepTime()
         guard case .ended(let outcome) = reply.phase else {
             write()
@@ -167,6 +168,14 @@ final class Attempt {
         guard let farewell, farewell <= Loop.now else { return }
         transfer.cancel()
         reply.end(.complete)
+    }
+
+    /// The service ends before the backend has said all: the client learns so, instead of being cut off.
+    private func cut() {
+        guard reply.wantsMore else { return }
+        if case .transferring(let transfer, _) = stage { transfer.cancel() }
+        cause = "stopped"
+        reply.end(.stopped)
     }
 
     /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment, so

@@ -52,10 +52,15 @@ final class Exchange {
     // What is large lives in functions that do not suspend: the frames of this one and of `run` stay small
     // for as long as the stream lasts, thousands at a time.
     private func journey() async -> ExchangeRecord.Ending {
+        await request.yieldIfLarge()
         if let ending = parse() { return ending }
         if let ending = await findRoutes() { return ending }
         if hasDocumentsToRead { await readDocuments() }
         while true {
+            await request.yieldIfLarge()
+            // Who left while waiting for a slot or for room costs no backend anything.
+            if connection.socket.hasLeft { return .ended(.cancelled) }
+            if server.isCut { return refuse(.stopping) }
             switch nextAttempt() {
             case .refused(let error): return refuse(error)
             case .count: await countPrompt()
@@ -206,7 +211,7 @@ final class Exchange {
             // Nobody else will be asked: neither the bytes nor their tape are needed any more.
             [unowned self] in
             self.message = nil
-            request.body = []
+            request.giveUpBody()
         }
         if retry.isAmended { attempt.began = { [unowned self] in rememberVerdicts() } }
         return attempt
@@ -267,7 +272,9 @@ final class Exchange {
         }
         let this = FailedAttempt(
             failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)
-        guard Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else { return tell(this) }
+        guard !server.isCut, Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else {
+            return tell(this)
+        }
         let worthTelling = failed.map { Failover.worthTelling($0, this) } ?? this
         guard routes.isEmpty else {
             failed = worthTelling

@@ -23,10 +23,12 @@ enum CountLimits {
 extension Server {
     func countTokens(_ request: Request, _ answer: Answer, on connection: Connection) async {
         var entry = RequestEntry()
+        await request.yieldIfLarge()
         do throws(ClientError) {
             var message = try MessagesRequest(parsingCount: request.body)
             message.head = MessagesHead(request.head)
             entry.requestedModel = message.model
+            await request.yieldIfLarge()
             let count = await count(message, answer, &entry)
             entry.inputTokens = count
             answer.send(200, body: CountTokensReply.body(inputTokens: count))

@@ -6,7 +6,9 @@ internal import Shared
 internal import Translation
 
 extension Server {
-    func admit(_ head: RequestHead, door: Door) -> Admission { access.admit(head, door: door) }
+    func admit(_ head: RequestHead, door: Door, port: () -> Int?) -> Admission {
+        access.admit(head, door: door, port: port)
+    }
 
     /// Answers one admitted request, whole.
     func answer(_ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection) async {
@@ -47,11 +49,15 @@ extension Server {
     }
 
     /// A whole answer for the lobby, which has no connection.
-    func probeAnswer(_ endpoint: Endpoint, _ head: RequestHead, _ door: Door) -> [UInt8] {
+    func probeAnswer(
+        _ endpoint: Endpoint, _ head: RequestHead, _ door: Door, port: () -> Int?
+    ) -> [UInt8] {
         let requestID = RequestIdentity.request()
         var status: Int
         var body: [UInt8]
-        if let error = access.refusesHost(head, door: door) {
+        if let error = access.refusesHost(head, door: door)
+            ?? access.refusesPage(head, door: door, port: port)
+        {
             (status, body) = (error.status, error.body(requestID: requestID))
         } else {
             (status, body) = probe(endpoint)
@@ -59,7 +65,9 @@ extension Server {
         var bytes: [UInt8] = []
         ResponseHead(
             status: status, framing: .length(body.count), closes: true,
-            fields: [.init("content-type", "application/json"), .init("request-id", requestID)]
+            fields: [
+                AnswerDate.field, .init("content-type", "application/json"), .init("request-id", requestID),
+            ]
         ).append(to: &bytes)
         return head.method == .head ? bytes : bytes + body
     }

@@ -1,12 +1,17 @@
-// Who may come in: Host names on loopback doors (a page in a browser must not reach us by rebinding its
-// name), keys where the configuration asks for them. Pure. There are no CORS answers anywhere.
+// Who may come in: Host names and origins on loopback doors (a page in a browser must neither reach us by
+// rebinding its name nor send what it cannot read the answer of), keys where the configuration asks for them.
+// Pure. There are no CORS answers anywhere.
 
 internal import HTTP
 internal import Shared
 internal import Translation
 
 struct AccessRules: Sendable {
+    private static let loopbackHosts: Set<String> = ["localhost", "127.0.0.1", "::1"]
+
     let hosts: Set<String>
+    /// Of them, those that the configuration names.
+    private let named: Set<String>
     /// Nil = no key is asked for.
     let keys: AccessKeys?
     /// Of each key, in their order.
@@ -14,7 +19,8 @@ struct AccessRules: Sendable {
 
     init(hosts: [String], keys: AccessKeys?) {
         names = keys?.words { "key-\(SHA256.hex($0).prefix(8))" } ?? []
-        self.hosts = Set(["localhost", "127.0.0.1", "::1"] + hosts.map(Self.hostName))
+        named = Set(hosts.map(Self.hostName))
+        self.hosts = Self.loopbackHosts.union(named)
         self.keys = keys
     }
 
@@ -25,6 +31,27 @@ struct AccessRules: Sendable {
         return ClientError(
             403, .permission,
             "This host name is not accepted here; add it to `hosts` in the configuration.")
+    }
+
+    /// Why this request of a web page is not taken, or nil: it works without the user's knowledge, with all that
+    /// a program on this machine may do. Programs send neither of these fields.
+    /// - Parameter port: of the listener that it came by.
+    func refusesPage(_ head: RequestHead, door: Door, port: () -> Int?) -> ClientError? {
+        guard door == .loopback else { return nil }
+        let origins = head.fieldTexts("origin")
+        guard origins.isEmpty else {
+            return origins.allSatisfy { accepts(origin: $0, port: port) } ? nil : .fromWebPage
+        }
+        // Simple requests may come without an origin, such as those for images.
+        let sites = head.fieldTexts("sec-fetch-site").map { $0.lowercased() }
+        return sites.contains { $0 == "cross-site" || $0 == "same-site" } ? .fromWebPage : nil
+    }
+
+    /// A page of a host that the configuration names, or of this listener itself.
+    private func accepts(origin: String, port: () -> Int?) -> Bool {
+        guard let origin = WebOrigin(origin) else { return false }
+        if named.contains(origin.host) { return true }
+        return Self.loopbackHosts.contains(origin.host) && origin.port == port()
     }
 
     /// Why this request lacks a valid key, or nil. Either header will do, and one good one is enough.
@@ -69,4 +96,38 @@ struct AccessRules: Sendable {
     private static func lowered(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
+}
+
+/// `scheme://host[:port]`, as browsers write it; `null` and everything else is none.
+struct WebOrigin: Equatable {
+    let host: String
+    let port: Int
+
+    init?(_ text: String) {
+        let parts = text.lowercased()
+        let implied: Int
+        let authority: Substring
+        if parts.hasPrefix("http://") {
+            (authority, implied) = (parts.dropFirst(7), 80)
+        } else if parts.hasPrefix("https://") {
+            (authority, implied) = (parts.dropFirst(8), 443)
+        } else {
+            return nil
+        }
+        guard !authority.isEmpty, !authority.contains(where: { "/?#@, ".contains($0) }) else { return nil }
+        host = AccessRules.hostName(String(authority))
+        // Behind the last bracket of an IPv6 address.
+        let tail = authority.lastIndex(of: "]").map { authority[$0...].dropFirst() } ?? authority
+        guard let colon = tail.lastIndex(of: ":") else {
+            port = implied
+            return
+        }
+        guard let number = UInt16(tail[tail.index(after: colon)...]) else { return nil }
+        port = Int(number)
+    }
+}
+
+extension ClientError {
+    static let fromWebPage = ClientError(
+        403, .permission, "Requests from web pages are not accepted; a page's host can be named in `hosts`.")
 }

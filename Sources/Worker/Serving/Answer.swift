@@ -108,6 +108,7 @@ final class Answer {
     private func begin(_ status: Int, _ framing: ResponseFraming, type: String?) {
         self.status = status
         var head = ResponseHead(status: status, framing: framing, closes: closes)
+        head.fields.append(AnswerDate.field)
         if let type { head.fields.append(.init("content-type", type)) }
         // HTTP/1.0 closes unless told otherwise.
         if isOld && !closes { head.fields.append(.init("connection", "keep-alive")) }

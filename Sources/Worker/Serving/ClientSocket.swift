@@ -49,6 +49,18 @@ final class ClientSocket {
     /// The client has left, or closed its half: during an answer that is the same.
     var isGone: Bool { ended || watch?.ready.isDisconnect != false }
 
+    /// As `isGone`, and the kernel is asked when it has told nothing yet: a client may have left while it waited
+    /// for a slot.
+    var hasLeft: Bool {
+        if isGone { return true }
+        guard watch?.ready.isEmpty == true else { return false }
+        var byte: UInt8 = 0
+        return recv(descriptor.raw, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
+    }
+
+    /// No byte will come from the client nor reach it; one that has only finished sending can still be answered.
+    var isBroken: Bool { ended || watch?.ready.isDisjoint(with: [.error, .hangup]) != true }
+
     /// The client has taken nothing of what waits for longer than is allowed.
     var isStalled: Bool {
         guard let stalledSince else { return false }
@@ -81,6 +93,9 @@ final class ClientSocket {
         let count = receiveIntoScratch()
         return count > 0 ? count : nil
     }
+
+    /// The listener's port that the client came by; nil on a Unix socket.
+    var localPort: Int? { descriptor.localPort }
 
     /// Whether bytes of the client wait in the kernel, without reading them.
     var hasUnread: Bool {

@@ -11,7 +11,9 @@ internal import Translation
 final class Request {
     let head: RequestHead
     /// Given up as soon as it is not needed: an answer may take long.
-    var body: [UInt8] = []
+    private(set) var body: [UInt8] = []
+    /// Of the room for large bodies.
+    var share: BodyShare?
     /// When all of it was here: a slow upload takes nothing from the time that an answer has.
     private(set) var receivedAt: Instant
 
@@ -24,12 +26,25 @@ final class Request {
         self.body = body
         receivedAt = Loop.now
     }
+
+    /// Before a step that takes time in proportion to the body: when it is large, everybody else goes first.
+    func yieldIfLarge() async {
+        if body.count > ServingLimits.stepwiseBody { await Loop.yield() }
+    }
+
+    /// The body is not needed any more.
+    func giveUpBody() {
+        body = []
+        share?.release()
+        share = nil
+    }
 }
 
 @Loop
 final class Connection {
     private enum Phase {
-        /// Kept alive after `since`; may be closed for want of slots.
+        /// Nothing of a request has come since then, neither of the first nor of the next: may be closed for
+        /// want of slots.
         case idle(since: Instant)
         case busy
     }
@@ -58,12 +73,12 @@ final class Connection {
         self.server = server
         wakeup = Wakeup()
         socket = try ClientSocket(descriptor, signalling: wakeup)
-        reader = RequestReader(socket, wakeup, server.configuration)
+        reader = RequestReader(socket, wakeup, server.configuration, server.bodyRoom)
     }
 
-    /// Since when this kept-alive connection waits for a request; nil when it does something.
+    /// Since when this connection waits for the first byte of a request; nil when it does something.
     var idleSince: Instant? {
-        if case .idle(let since) = phase { since } else { nil }
+        if case .idle(let since) = phase, !reader.hasInput { since } else { nil }
     }
 
     /// Ends after the answer being given, which says so if its head is still to come; when idle at once, or
@@ -74,11 +89,21 @@ final class Connection {
         wakeup.signal()
     }
 
+    /// The service ends now: what is being read or answered ends with an error.
+    func cut() {
+        reader.stop()
+        leave()
+    }
+
     /// The whole life of the connection.
     func serve() async {
         var first = true
         do throws(ReadEnd) {
-            while try await serveRequest(first: first) { first = false }
+            while try await serveRequest(first: first) {
+                first = false
+                // Its next request may be here already, and the one after it.
+                if Loop.isLate { await Loop.yield() }
+            }
         } catch {
             if case .refuse(let problem) = error { await refuse(problem) }
         }
@@ -97,7 +122,7 @@ final class Connection {
         defer { self.answer = nil }
         let begun = Loop.now
         var requestWasRead = true
-        switch server.admit(head, door: door) {
+        switch server.admit(head, door: door, port: { socket.localPort }) {
         case .refused(let error, let fields):
             requestWasRead = try await reader.discardBody(of: head)
             if !requestWasRead { answer.closeAfterwards() }
@@ -106,8 +131,14 @@ final class Connection {
             answer.send(error)
         case .endpoint(let endpoint):
             let request = Request(head: head)
+            defer { request.giveUpBody() }
             do throws(ReadEnd) {
-                request.received(try await reader.body(of: head))
+                if endpoint.hasBody {
+                    try await reader.readBody(of: request)
+                } else {
+                    requestWasRead = try await reader.discardBody(of: head)
+                    if !requestWasRead { answer.closeAfterwards() }
+                }
             } catch {
                 if case .silent = error { server.abandoned(head, answer, self, since: begun) }
                 throw error
@@ -124,13 +155,13 @@ final class Connection {
     private func nextHead(first: Bool) async throws(ReadEnd) -> RequestHead {
         let timeouts = server.configuration.timeouts
         let since = Loop.now
-        guard !first else { return try await reader.head { since.advanced(by: timeouts.header) } }
-        mustLeave = false
+        let patience = first ? timeouts.header : timeouts.keepalive
+        if !first { mustLeave = false }
         phase = .idle(since: since)
         defer { phase = .busy }
         return try await reader.head {
-            guard mustLeave || server.isDraining else { return since.advanced(by: timeouts.keepalive) }
-            return since.advanced(by: min(ServingLimits.reuseGrace, timeouts.keepalive))
+            guard mustLeave || server.isDraining && !first else { return since.advanced(by: patience) }
+            return since.advanced(by: min(ServingLimits.reuseGrace, patience))
         }
     }
 
@@ -163,7 +194,10 @@ final class Connection {
         let deadline = Loop.now.advanced(by: ServingLimits.lingerTime)
         var left = ServingLimits.lingerBytes
         while left > 0 {
-            while left > 0, let count = socket.discard() { left -= count }
+            while left > 0, let count = socket.discard() {
+                left -= count
+                if Loop.isLate { await Loop.yield() }
+            }
             if socket.isGone { return }
             if await wakeup.wait(until: deadline) { return }
         }

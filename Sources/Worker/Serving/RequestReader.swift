@@ -1,5 +1,6 @@
 // Reads one request after the other from a client's socket. Holds: no byte of the next request is
-// lost or taken for this one's body; limits apply before memory is given out; every wait has a deadline.
+// lost or taken for this one's body; limits apply before memory is given out; every wait has a deadline; a
+// client that sends faster than it is read gives the others their turn.
 
 internal import EventLoop
 internal import HTTP
@@ -25,6 +26,12 @@ extension ClientError {
         ClientError(408, .timeout, "The request's \(what) did not come in time.")
     }
 
+    /// Other large bodies took too long to be dealt with.
+    static let noRoom = ClientError(
+        status: 529, kind: .overloaded,
+        message: "Too many large requests are being handled at once; try again soon.",
+        retryAfter: ServingLimits.roomRetry, shouldRetry: true)
+
     static func bodyTooLarge(limit: Int) -> ClientError {
         ClientError(413, .requestTooLarge, "The request body exceeds \(limit) bytes.")
     }
@@ -36,19 +43,31 @@ final class RequestReader {
     private let wakeup: Wakeup
     private let limits: Configuration.Limits
     private let timeouts: Configuration.Timeouts
-    /// What came and belongs to no request yet; bounded by one head and one read.
+    private let room: BodyRoom
+    /// What came and belongs to no request yet; bounded by one head and one read, twice over while a part of
+    /// it is consumed already.
     private var input: [UInt8] = []
     private var start = 0
+    /// Nothing more is read: what is being read is refused.
+    private var isStopped = false
 
-    init(_ socket: ClientSocket, _ wakeup: Wakeup, _ configuration: Configuration) {
+    init(
+        _ socket: ClientSocket, _ wakeup: Wakeup, _ configuration: Configuration, _ room: BodyRoom
+    ) {
         self.socket = socket
         self.wakeup = wakeup
+        self.room = room
         limits = configuration.limits
         timeouts = configuration.timeouts
     }
 
     /// Whether bytes of a next request are here already.
     var hasInput: Bool { start < input.count }
+    /// Bytes that are kept, consumed ones included.
+    var buffered: Int { input.count }
+
+    /// A request that is being read is refused; call it with a signal to the wakeup.
+    func stop() { isStopped = true }
 
     // MARK: Head
 
@@ -78,29 +97,38 @@ final class RequestReader {
             if await wakeup.wait(until: deadline) {
                 throw begun == nil ? .silent : .refuse(.timedOut("head"))
             }
+            if isStopped { throw begun == nil ? .silent : .refuse(.stopping) }
         }
     }
 
+    /// Consumes. A client that always has a part of its next request here would let the consumed bytes pile
+    /// up: they go once they are the larger part, so that each byte is moved less than once on average.
     private func take(_ count: Int) {
         start += count
-        guard start >= input.count else { return }
-        input = []
-        start = 0
+        if start >= input.count {
+            input = []
+            start = 0
+        } else if start >= input.count - start {
+            input.removeFirst(start)
+            start = 0
+        }
     }
 
     // MARK: Body
 
-    /// The body, decoded. `100 Continue` goes out first when the client waits for it.
-    func body(of head: RequestHead) async throws(ReadEnd) -> [UInt8] {
-        switch head.framing {
-        case .none: return []
+    /// The body, decoded. `100 Continue` goes out first when the client waits for it. A large one is not
+    /// read before there is room for it.
+    func readBody(of request: Request) async throws(ReadEnd) {
+        switch request.head.framing {
+        case .none: return
         case .length(let count):
             guard count <= limits.requestBody else { throw .refuse(.bodyTooLarge(limit: limits.requestBody)) }
-            if count > 0 { invite(head) }
-            return try await body(length: count)
+            if count > ServingLimits.smallBody { try await makeRoom(count, for: request) }
+            if count > 0 { invite(request.head) }
+            request.received(try await body(length: count))
         case .chunked:
-            invite(head)
-            return try await chunkedBody()
+            invite(request.head)
+            request.received(try await chunkedBody(of: request))
         }
     }
 
@@ -108,6 +136,23 @@ final class RequestReader {
         guard head.expectsContinue, !hasInput else { return }
         socket.queue { $0.append(contentsOf: ResponseHead.continueBytes) }
         socket.flush()
+    }
+
+    private func makeRoom(_ count: Int, for request: Request) async throws(ReadEnd) {
+        let share = room.share(count, signalling: wakeup)
+        request.share = share
+        let deadline = Loop.now.advanced(by: ServingLimits.roomWait)
+        while !share.isGranted {
+            if socket.isBroken { throw .silent }
+            if isStopped { throw .refuse(.stopping) }
+            if await wakeup.wait(until: deadline), !share.isGranted { throw .refuse(.noRoom) }
+        }
+    }
+
+    /// Waits for more of a body.
+    private func more(until deadline: Instant) async throws(ReadEnd) {
+        if await wakeup.wait(until: deadline) { throw .refuse(.timedOut("body")) }
+        if isStopped { throw .refuse(.stopping) }
     }
 
     private func body(length: Int) async throws(ReadEnd) -> [UInt8] {
@@ -119,9 +164,9 @@ final class RequestReader {
         let deadline = Loop.now.advanced(by: timeouts.body)
         while body.count < length {
             switch socket.receive(into: &body) {
-            case .bytes: continue
+            case .bytes: if Loop.isLate { await Loop.yield() }
             case .ended: throw .silent
-            case .nothing: if await wakeup.wait(until: deadline) { throw .refuse(.timedOut("body")) }
+            case .nothing: try await more(until: deadline)
             }
         }
         if body.count > length {
@@ -133,36 +178,89 @@ final class RequestReader {
         return body
     }
 
-    private func chunkedBody() async throws(ReadEnd) -> [UInt8] {
+    private func chunkedBody(of request: Request) async throws(ReadEnd) -> [UInt8] {
         var decoder = ChunkedDecoder(limit: limits.requestBody)
         var body: [UInt8] = []
         let deadline = Loop.now.advanced(by: timeouts.body)
         while true {
-            do throws(FramingFailure) {
-                take(try decoder.decode(input[start...], into: &body))
-            } catch {
-                throw .refuse(
-                    error == .bodyTooLarge ? .bodyTooLarge(limit: limits.requestBody) : ClientError(error))
+            try decode(&decoder, into: &body, limit: limits.requestBody)
+            if decoder.isDone { break }
+            // How large it will be is not known: there has to be room for the largest.
+            if body.count > ServingLimits.smallBody, request.share == nil {
+                try await makeRoom(limits.requestBody, for: request)
             }
-            if decoder.isDone { return body }
             switch socket.receive(into: &input) {
-            case .bytes: continue
+            case .bytes: if Loop.isLate { await Loop.yield() }
             case .ended: throw .silent
-            case .nothing: if await wakeup.wait(until: deadline) { throw .refuse(.timedOut("body")) }
+            case .nothing: try await more(until: deadline)
+            }
+        }
+        request.share?.shrink(to: body.count)
+        return body
+    }
+
+    private func decode(
+        _ decoder: inout ChunkedDecoder, into body: inout [UInt8], limit: Int
+    ) throws(ReadEnd) {
+        do throws(FramingFailure) {
+            take(try decoder.decode(input[start...], into: &body))
+        } catch {
+            throw .refuse(error == .bodyTooLarge ? .bodyTooLarge(limit: limit) : ClientError(error))
+        }
+    }
+
+    // MARK: Bodies that nobody reads
+
+    /// Reads over the body of a request that is answered by its head alone; nothing of it is kept. False =
+    /// better close: it is too long, or the client waits for our word before it sends it.
+    func discardBody(of head: RequestHead) async throws(ReadEnd) -> Bool {
+        let limit = ServingLimits.discardedBody
+        switch head.framing {
+        case .none: return true
+        case .length(let count):
+            guard count <= limit, !head.expectsContinue else { return false }
+            try await discard(count)
+            return true
+        case .chunked:
+            guard !head.expectsContinue else { return false }
+            return try await discardChunks(limit: limit)
+        }
+    }
+
+    private func discard(_ length: Int) async throws(ReadEnd) {
+        let deadline = Loop.now.advanced(by: timeouts.body)
+        var left = length
+        while true {
+            let here = min(left, input.count - start)
+            take(here)
+            left -= here
+            guard left > 0 else { return }
+            switch socket.receive(into: &input) {
+            case .bytes: break
+            case .ended: throw .silent
+            case .nothing: try await more(until: deadline)
             }
         }
     }
 
-    /// Reads over the body of a request that is refused by its head alone. False = better close: it is
-    /// too long, or the client waits for our word before it sends it.
-    func discardBody(of head: RequestHead) async throws(ReadEnd) -> Bool {
-        switch head.framing {
-        case .none: return true
-        case .length(let count):
-            guard count <= ServingLimits.discardedBody, !head.expectsContinue else { return false }
-            _ = try await body(length: count)
-            return true
-        case .chunked: return false
+    private func discardChunks(limit: Int) async throws(ReadEnd) -> Bool {
+        var decoder = ChunkedDecoder(limit: limit)
+        var dropped: [UInt8] = []
+        let deadline = Loop.now.advanced(by: timeouts.body)
+        while true {
+            do throws(FramingFailure) {
+                take(try decoder.decode(input[start...], into: &dropped))
+            } catch {
+                guard error == .bodyTooLarge else { throw .refuse(ClientError(error)) }
+                return false
+            }
+            if decoder.isDone { return true }
+            dropped.removeAll(keepingCapacity: true)
+            switch socket.receive(into: &input) {
+            case .bytes: if Loop.isLate { await Loop.yield() }
+            case .ended: throw .silent
+            case .nothing: try await more(until: deadline)
+            }
         }
     }
 }

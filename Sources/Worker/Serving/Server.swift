@@ -16,9 +16,12 @@ final class Server {
     let access: AccessRules
     let upstream: UpstreamClient
     let documents: DocumentReader
+    let bodyRoom: BodyRoom
     /// Signalled once, when drained: the process may end.
     let finished = Wakeup()
     private(set) var isDraining = false
+    /// What is left of the exchanges ends with an error, at once.
+    private(set) var isCut = false
     private(set) var control: Control?
     /// Nil until the supervisor has said welcome.
     private(set) var catalogue: Catalogue?
@@ -38,6 +41,7 @@ final class Server {
         backendKeys = start.secrets.backends
         access = AccessRules(hosts: start.configuration.hosts, keys: start.secrets.access)
         self.upstream = upstream
+        bodyRoom = BodyRoom(largest: start.configuration.limits.requestBody)
         documents = DocumentReader(program: TextProgram.find(), log: start.log)
     }
 
@@ -50,8 +54,24 @@ final class Server {
         self.control = control
         lobby = Lobby(
             verdict: { id, verdict in control.send(.peeked(id: id, verdict: verdict)) },
-            answer: { [unowned self] endpoint, head, door in probeAnswer(endpoint, head, door) })
+            answer: { [unowned self] endpoint, head, door, port in
+                probeAnswer(endpoint, head, door, port: port)
+            })
         try control.begin()
+        watchTurns()
+    }
+
+    /// At debug only, for it has its price: turns of the loop in which nobody else was served.
+    private func watchTurns() {
+        guard log.takes(.debug) else { return }
+        Loop.longTurns = { [log] turn in
+            log.debug(
+                .longTurn,
+                [
+                    "processor_us": LogValue(turn.processorTime.wholeNanoseconds / 1000),
+                    "duration_us": LogValue(turn.time.wholeNanoseconds / 1000),
+                ])
+        }
     }
 
     private func reportBackends() {
@@ -150,6 +170,15 @@ extension Server: ControlReceiver {
         leaveIfDrained()
     }
 
+    func cut() {
+        guard !isCut else { return }
+        isCut = true
+        if counters.exchanges > 0 { log.warning(.exchangesCut, ["count": LogValue(counters.exchanges)]) }
+        drain()
+        for connection in connections.values { connection.cut() }
+        leaveIfDrained()
+    }
+
     func figures() -> WorkerFigures {
         var figures = counters
         figures.connections = UInt32(clamping: connections.count)
@@ -160,4 +189,7 @@ extension Server: ControlReceiver {
 extension LogEvent {
     static let connectionLost = LogEvent(
         "connection could not be watched", id: "c0a5d2b7f14e4c83a94d6be21f7308ac")
+    static let exchangesCut = LogEvent(
+        "answers cut off: the time to stop is over", id: "8c1e5f9a37d24b60a5f2e7c49d10b683")
+    static let longTurn = LogEvent("long turn of the loop", id: "d04be9173c6f4f8ea2b1570c8d3e6f92")
 }

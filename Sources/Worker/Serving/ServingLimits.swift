@@ -15,13 +15,25 @@ enum ServingLimits {
     /// so that closing does not destroy the answer on its way (RFC 9112 section 9.6).
     static let lingerTime = Duration.seconds(10)
     static let lingerBytes = 64 << 20
-    /// A refused request's body up to this size is read over and the connection kept, in bytes.
+    /// A body that nobody reads (of a refused request, or of an endpoint that takes none) is read over up to
+    /// this size and the connection kept, in bytes.
     static let discardedBody = 256 << 10
     /// Bytes reserved for a body before any of it has come.
     static let reservedBody = 1 << 20
     /// A client whose answer said that the connection stays open may be writing its next request already:
-    /// for so long after an answer the connection is kept even when it has to leave.
+    /// for so long after an answer the connection is kept even when it has to leave. So is a new one that has
+    /// not said anything yet.
     static let reuseGrace = Duration.milliseconds(500)
+    /// Request bodies up to this size are read at once; larger ones only while there is room, in bytes.
+    static let smallBody = 1 << 20
+    /// The room for all larger ones of a worker together, from before they are read until the backend's answer
+    /// has begun; in bytes. A single body is read in any case. What is made of them takes about as much again.
+    static let largeBodies = 128 << 20
+    /// How long a large body may wait for room before the client is told to come again, and when, in seconds.
+    static let roomWait = Duration.seconds(60)
+    static let roomRetry = 5
+    /// Bodies beyond this size are dealt with in steps, with a turn for everybody else between them, in bytes.
+    static let stepwiseBody = 256 << 10
     /// Waiting connections looked at for `/health` and `/ready` at once.
     static let peekedConnections = 1024
     /// Bytes of a waiting connection that are looked at.

@@ -232,6 +232,8 @@ public enum UpstreamEnd: Sendable, Equatable {
     case misconfigured(detail: String)
     /// A limit of ours passed: connect, first byte, idle.
     case timedOut(limit: String)
+    /// The service is being stopped, and waits no longer.
+    case stopped
 }
 
 /// The one terminal outcome of an exchange.

@@ -100,6 +100,7 @@ enum UpstreamFailure {
             .backend(502, .api, sentence("cannot be used as configured", detail), shouldRetry: false)
         case .timedOut(let limit):
             .backend(504, .timeout, "did not answer in time (\(limit)).")
+        case .stopped: .stopping
         }
     }
 
@@ -221,7 +222,7 @@ extension UpstreamEnd {
     func outcome(_ error: ClientError, hadBytes: Bool) -> Outcome {
         switch self {
         case .timedOut: .timedOut(error)
-        case .unreachable, .misconfigured: .upstreamFailed(error)
+        case .unreachable, .misconfigured, .stopped: .upstreamFailed(error)
         case .broken where !hadBytes: .upstreamFailed(error)
         case .broken, .complete: .truncated
         }
@@ -233,4 +234,9 @@ extension ClientError {
     static func noModel(_ model: String, _ said: String) -> ClientError {
         ClientError(404, .notFound, "model: \(model) (\(Quoted.whole(said)))")
     }
+
+    /// The service ends before the answer does; another instance needs a moment to start.
+    public static let stopping = ClientError(
+        status: 529, kind: .overloaded, message: "The gateway is being stopped; try again.", retryAfter: 2,
+        shouldRetry: true)
 }
