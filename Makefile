@@ -66,19 +66,29 @@ install: ## into $(DESTDIR)$(PREFIX), units included (build first)
 	install -D -m 755 $(release)/dragoman $(DESTDIR)$(bindir)/dragoman
 	install -D -m 755 $(release)/dragoman-worker $(DESTDIR)$(libexecdir)/dragoman-worker
 	install -d $(DESTDIR)$(unitdir)
-	sed 's|/usr/local/bin/dragoman|$(bindir)/dragoman|g' deploy/dragoman.service > $(DESTDIR)$(unitdir)/dragoman.service
-	install -m 644 deploy/dragoman.socket $(DESTDIR)$(unitdir)/dragoman.socket
-	chmod 644 $(DESTDIR)$(unitdir)/dragoman.service
+	for unit in dragoman.service dragoman.socket; do \
+	  sed 's|/usr/local/|$(PREFIX)/|g' deploy/$$unit > $(DESTDIR)$(unitdir)/$$unit && \
+	  chmod 644 $(DESTDIR)$(unitdir)/$$unit || exit 1; done
 	install -D -m 644 deploy/dragoman.yaml $(DESTDIR)$(docdir)/dragoman.example.yaml
+	install -m 644 README.md $(DESTDIR)$(docdir)/README.md
 	@if [ -e $(DESTDIR)$(sysconfdir)/dragoman/dragoman.yaml ]; then \
 	  echo "kept $(DESTDIR)$(sysconfdir)/dragoman/dragoman.yaml"; \
 	else install -v -D -m 644 deploy/dragoman.yaml $(DESTDIR)$(sysconfdir)/dragoman/dragoman.yaml; fi
+	@[ -n "$(DESTDIR)" ] || { \
+	  case " /usr/local/lib/systemd/system /usr/lib/systemd/system /etc/systemd/system " in \
+	  *" $(unitdir) "*) ;; \
+	  *) echo "systemd does not look for units in $(unitdir): run 'systemctl link $(unitdir)/dragoman.s*'" ;; esac; \
+	  echo "next: systemctl daemon-reload && systemctl enable --now dragoman.socket"; \
+	  echo "      after an upgrade: systemctl daemon-reload && systemctl restart dragoman"; }
 
-uninstall: ## what install put there, but for the configuration
+uninstall: ## stop the service and remove what install created, except the configuration
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then \
+	  systemctl disable --now dragoman.socket dragoman.service 2>/dev/null || true; fi
 	rm -f $(DESTDIR)$(bindir)/dragoman $(DESTDIR)$(libexecdir)/dragoman-worker
 	rm -f $(DESTDIR)$(unitdir)/dragoman.service $(DESTDIR)$(unitdir)/dragoman.socket
-	rm -f $(DESTDIR)$(docdir)/dragoman.example.yaml
+	rm -f $(DESTDIR)$(docdir)/dragoman.example.yaml $(DESTDIR)$(docdir)/README.md
 	-rmdir $(DESTDIR)$(libexecdir) $(DESTDIR)$(docdir) 2>/dev/null
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 clean: ## remove what was built and the Python environment
 	rm -rf .build .venv

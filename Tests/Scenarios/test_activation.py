@@ -166,3 +166,12 @@ def test_it_works_under_systemd_socket_activate() -> None:
 def test_version_is_told() -> None:
     done = command("--version")
     assert done.returncode == 0 and done.stdout.startswith("dragoman ")
+
+
+def test_the_reason_of_a_refusal_comes_before_the_rest_that_keeps_systemd_from_a_loop() -> None:
+    """Somebody waits at a socket that `access` does not allow: the log says why while the daemon still rests."""
+    with listener(("0.0.0.0", 0)) as door, socket.create_connection(("127.0.0.1", door.getsockname()[1])):
+        with Daemon({}, sockets=[("api", door)], wait=False) as daemon:
+            daemon.log.wait("access: expected keys or open to serve on 0.0.0.0")
+            assert daemon.process.poll() is None, "told only at the end"
+            assert daemon.exit_status() == 78

@@ -128,7 +128,9 @@ def test_a_mistake_in_the_configuration_is_78_stays_failed_and_leaves_the_socket
         assert machine.run("systemctl", "start", SERVICE).returncode != 0
         machine.wait_show(SERVICE, "ActiveState", "failed")
         assert (machine.show(SERVICE, "ExecMainStatus"), machine.show(SERVICE, "NRestarts")) == ("78", "0")
-        assert any("wrokers" in one["MESSAGE"] for one in journal(machine, "-u", SERVICE))
+        # `journalctl -p warning` is where an administrator looks.
+        (told,) = [one for one in journal(machine, "-u", SERVICE) if "wrokers" in one["MESSAGE"]]
+        assert told["PRIORITY"] == "3" and told["MESSAGE"].startswith("/etc/dragoman/dragoman.yaml:1:")
         machine.systemctl("is-active", SOCKET)
         machine.write("/etc/dragoman/dragoman.yaml", "workers: 1\n")
         machine.systemctl("start", SERVICE)
@@ -198,4 +200,17 @@ def test_a_worker_that_dies_has_an_obituary_in_the_journal() -> None:
 def test_status_without_the_service_says_so() -> None:
     with dragoman() as (machine, _):
         done = machine.run("dragoman", "status")
-        assert done.returncode != 0 and done.stderr
+        assert done.returncode == 69 and "dragoman.socket is listening" in done.stderr
+        machine.systemctl("stop", SOCKET)
+        done = machine.run("dragoman", "status")
+        assert done.returncode == 69 and "start it with" in done.stderr
+
+
+def test_the_units_name_documents_that_are_there_and_the_start_says_what_runs() -> None:
+    with dragoman() as (machine, _):
+        assert ask(machine, "GET", "/health").status == 200
+        for unit in (SERVICE, SOCKET):
+            for document_ in machine.show(unit, "Documentation").split():
+                machine.run("test", "-f", document_.removeprefix("file:"), check=True)
+        (entry,) = [one for one in journal(machine, "SYSLOG_IDENTIFIER=dragoman") if one["MESSAGE"].startswith("starting ")]
+        assert entry["DRAGOMAN_VERSION"] and entry["DRAGOMAN_CONFIGURATION"] == "/etc/dragoman/dragoman.yaml"
