@@ -94,6 +94,16 @@ public enum StopReason: Sendable, Equatable {
     case refusal
     case contextWindowExceeded
 
+    /// A reason that only says that it is over does not replace one that says more.
+    func replacing(_ known: StopReason?) -> StopReason {
+        switch (known, self) {
+        case (.maxTokens, .endTurn), (.maxTokens, .toolUse), (.refusal, .endTurn), (.refusal, .toolUse),
+            (.contextWindowExceeded, .endTurn), (.contextWindowExceeded, .toolUse), (.stopSequence, .endTurn):
+            known ?? self
+        default: self
+        }
+    }
+
     var wireName: StaticString {
         switch self {
         case .endTurn: "end_turn"

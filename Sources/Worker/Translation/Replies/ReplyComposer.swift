@@ -105,18 +105,8 @@ struct ReplyComposer: Sendable {
             show(recovery.release())
             try guarded { (calls) throws(ToolCallBuffer.Overflow) in try calls.append(number, text) }
         case .usage(let usage): reported = usage
-        case .finished(let reason): stopped(reason)
+        case .finished(let reason): stop = reason.replacing(stop)
         case .failed(let error): throw error
-        }
-    }
-
-    /// A reason that only says that it is over does not replace one that says more.
-    private mutating func stopped(_ reason: StopReason) {
-        switch (stop, reason) {
-        case (.maxTokens, .endTurn), (.maxTokens, .toolUse), (.refusal, .endTurn), (.refusal, .toolUse),
-            (.contextWindowExceeded, .endTurn), (.contextWindowExceeded, .toolUse), (.stopSequence, .endTurn):
-            break
-        default: stop = reason
         }
     }
 
@@ -237,9 +227,7 @@ struct ReplyComposer: Sendable {
                 emit(joiner.join(JSONText(utf8: text[...])), .reasoning)
             case .call(let call, let repair):
                 note(repair)
-                var arguments: [UInt8] = []
-                arguments.appendJSONEscaped(call.arguments[...])
-                show(.init(number: -1, names: [call.name], arguments: arguments), isCut: false)
+                show(call.name, call.arguments)
             case .tokens: note("template-tokens")
             }
         }
@@ -378,6 +366,15 @@ struct ReplyComposer: Sendable {
             note("unreadable-arguments")
             input = Array("{}".utf8)
         }
+        show(name, input, id: call.id, isRepaired: isRepaired)
+    }
+
+    /// A call with a declared name and arguments that are one object.
+    private mutating func show(
+        _ name: String, _ input: [UInt8], id: String? = nil, isRepaired: Bool = false
+    ) {
+        if plan.disableParallelToolUse, callsShown > 0 { return note("parallel-call-dropped") }
+        var input = input
         if let healed = ArgumentHealing.healed(input, schema: plan.toolSchemas[name]) {
             input = healed.bytes
             for repair in healed.repairs { note(repair) }
@@ -386,7 +383,7 @@ struct ReplyComposer: Sendable {
         endChannel()
         gap.removeAll()
         pending = .none
-        let (id, isRepeated) = ids.next(call.id, number: callsShown)
+        let (id, isRepeated) = ids.next(id, number: callsShown)
         if isRepeated { note("repeated-call-id") }
         writer.toolUse(id: id, name: name, input: input)
         callsShown += 1

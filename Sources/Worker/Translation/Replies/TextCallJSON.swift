@@ -39,6 +39,10 @@ enum TextCallJSON {
             return isSure ? TextCall(name: declared, arguments: Array("{}".utf8)) : nil
         }
         var text: [UInt8] = []
+        if given.isObject, !given.hasLoneSurrogate {
+            text.append(raw: given)
+            return TextCall(name: declared, arguments: text)
+        }
         if given.isString { given.appendDecoded(to: &text) } else { text.append(raw: given) }
         return arguments(text).map { TextCall(name: declared, arguments: $0) }
     }

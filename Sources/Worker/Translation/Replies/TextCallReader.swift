@@ -311,9 +311,47 @@ struct TextCallReader {
     }
 
     mutating func value() -> [UInt8]? {
+        skipSpace()
+        if let end = strictEnd() {
+            let found = Array(text[at..<end])
+            if (try? JSONDocument(parsing: found)) != nil {
+                at = end
+                return found
+            }
+        }
         guard let found = LenientJSON.value(in: text[at...], mayClose: mayClose) else { return nil }
         at = found.end
         return found.bytes
+    }
+
+    /// Where the object or array here ends if it is JSON as it should be, told by brackets and quotes; nil at
+    /// the first byte that such JSON cannot have.
+    private func strictEnd() -> Int? {
+        let offset = at
+        return text[at...].withUnsafeBytes { text -> Int? in
+            var depth = 0
+            var at = 0
+            while at < text.count {
+                let byte = text[at]
+                at &+= 1
+                switch byte {
+                case UInt8(ascii: "{"), UInt8(ascii: "["): depth &+= 1
+                case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                    depth &-= 1
+                    if depth <= 0 { return depth == 0 ? at &+ offset : nil }
+                case UInt8(ascii: "\""):
+                    while at < text.count, text[at] != UInt8(ascii: "\"") {
+                        if text[at] < 0x20 { return nil }
+                        at &+= text[at] == UInt8(ascii: "\\") ? 2 : 1
+                    }
+                    at &+= 1
+                case UInt8(ascii: "'"), UInt8(ascii: "/"), UInt8(ascii: "<"), UInt8(ascii: "("), 0x80...:
+                    return nil
+                default: if depth == 0 { return nil }
+                }
+            }
+            return nil
+        }
     }
 
     static func unquoted(_ name: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
