@@ -46,6 +46,20 @@ struct RepliesHealingTests {
         "name":{"type":"string"}}}
         """#
 
+    static let bash = #"""
+        {"type":"object","properties":{"command":{"type":"string"},"timeout":{"type":"number"},"description":
+        {"type":"string"},"dangerouslyDisableSandbox":{"type":"boolean"},"dry_run":{"type":["boolean","null"]}},
+        "required":["command"],"additionalProperties":false}
+        """#
+    static let switches = #"""
+        {"properties":{"no_backup":{"type":"boolean"},"recursive":{"type":"boolean"}},"required":["no_backup",
+        "recursive"],"additionalProperties":false}
+        """#
+    static let units = #"""
+        {"properties":{"delay":{"type":"number"},"size":{"type":"number"},"label":{"type":"string"}},"required":
+        ["delay","size","label"],"additionalProperties":false}
+        """#
+
     static let rows = [
         // Untouched.
         Row("valid, odd spelling kept", read, #"{ "limit":1.0 , "file_path" : "a"}"#, nil),
@@ -89,8 +103,49 @@ struct RepliesHealingTests {
         Row("open schema: an option is not guessed", open, #"{"b_fil":"x"}"#, nil),
         Row("a type that cannot fit", read, #"{"path":{"a":1}}"#, nil),
         Row(
-            "name and type", read, #"{"path":"/a","max_lines":"3"}"#, #"{"file_path":"/a","limit":3}"#,
+            "name and type", read, #"{"path":"/a","max":"3"}"#, #"{"file_path":"/a","limit":3}"#,
             ["argument-name", "argument-type"]),
+        // What is never guessed: switches, negations, units.
+        Row("a switch", bash, #"{"command":"rm -rf x","sandbox":true}"#, nil),
+        Row(
+            "a switch's own name in another spelling", bash, #"{"command":"x","dryRun":true}"#,
+            #"{"command":"x","dry_run":true}"#, ["argument-name"]),
+        Row("a switch in part", bash, #"{"command":"x","run":true}"#, nil),
+        Row("a switch in words", bash, #"{"command":"x","run":"true"}"#, nil),
+        Row(
+            "a switch by another name", edit,
+            #"{"file_path":"/a","old_string":"a","new_string":"b","global":true}"#, nil),
+        Row("a required switch", switches, #"{"backup":true}"#, nil),
+        Row("a required switch, negated", switches, #"{"non_recursive":true}"#, nil),
+        Row("a sign that negates", switches, #"{"no_backup":true,"!recursive":true}"#, nil),
+        Row("truth for what is no switch", read, #"{"path":true}"#, nil),
+        Row("an empty text for a switch", bash, #"{"command":"x","dry_run":""}"#, nil),
+        Row("a unit", bash, #"{"command":"x","timeout_seconds":30}"#, nil),
+        Row("a unit of the same kind", bash, #"{"command":"x","timeoutMs":30}"#, nil),
+        Row("a unit of what is required", units, #"{"delay_seconds":3,"max_bytes":1}"#, nil),
+        Row("an option in part", bash, #"{"command":"x","descriptive":"y"}"#, nil),
+        Row("negated text", units, #"{"delay":1,"size":1,"no_label":"x"}"#, nil),
+        Row("lines are a unit", read, #"{"file_path":"/a","max_lines":3}"#, nil),
+        // What the schema takes.
+        Row(
+            "names by a pattern",
+            #"{"properties":{"path":{"type":"string"}},"patternProperties":{"^x_":{}},"additionalProperties":false}"#,
+            #"{"x_path":"keep"}"#, nil),
+        Row(
+            "names by a pattern, one missing",
+            #"{"properties":{"path":{}},"required":["path"],"patternProperties":{"^x_":{}}}"#,
+            #"{"x_path":"keep"}"#, nil),
+        Row(
+            "an empty text in a format that has such",
+            #"{"properties":{"id":{"type":"string"},"body":{"type":"string","format":"markdown"}},"required":["id"]}"#,
+            #"{"id":"1","body":""}"#, nil),
+        Row(
+            "an empty text that is no date",
+            #"{"properties":{"id":{"type":"string"},"day":{"type":"string","format":"date"}},"required":["id"]}"#,
+            #"{"id":"1","day":""}"#, #"{"id":"1"}"#, ["empty-argument"]),
+        Row(
+            "pages of another tool", #"{"properties":{"id":{"type":"string"},"pages":{"type":"string"}}}"#,
+            #"{"id":"1","pages":""}"#, nil),
         Row(
             "too short to be part of a name", #"{"properties":{"name":{}},"required":["name"]}"#,
             #"{"na":"x"}"#, nil),

@@ -23,15 +23,24 @@ struct ToolSchema: Sendable {
         let items: Types
         /// An empty string is as wrong as a wrong type.
         let refusesEmpty: Bool
+        /// True, false, and perhaps null.
+        var isSwitch: Bool { types.subtracting(.null) == .boolean }
     }
 
     let properties: [Property]
     let required: Set<String>
     /// Names beside the properties are wrong.
     let isClosed: Bool
+    /// Any name that is no property's is none that the schema means otherwise.
+    let takesNames: Bool
+    private let byName: [String: Int]
 
-    /// Optional texts that clients refuse when empty although their schemas do not say so.
-    private static let refusedWhenEmpty: Set<String> = ["pages"]
+    /// Formats that no empty text has.
+    private static let formatsWithText: Set<String> = [
+        "date", "date-time", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4",
+        "ipv6",
+        "uri", "iri", "url", "uuid",
+    ]
     /// Alternatives inside alternatives.
     private static let depthLimit = 8
 
@@ -40,17 +49,27 @@ struct ToolSchema: Sendable {
         guard let root = (try? JSONDocument(parsing: schema))?.root, let properties = root["properties"],
             properties.isObject, !properties.isEmpty
         else { return nil }
-        self.properties = properties.members.compactMap { member in
-            member.name.string.map { Self.property($0, member.value) }
+        let isReading = properties["file_path"] != nil && properties["limit"] != nil
+        let known = properties.members.compactMap { member in
+            member.name.string.map { name in
+                // Claude Code refuses this one of its own tool when it is empty, and its schema does not say so.
+                Self.property(name, member.value, refusesEmpty: isReading && name == "pages")
+            }
         }
-        let known = Set(self.properties.map(\.name))
-        required = Set(root["required"]?.elements.compactMap(\.string) ?? []).intersection(known)
+        byName = Dictionary(
+            known.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.properties = known
+        required = Set(root["required"]?.elements.compactMap(\.string) ?? []).intersection(byName.keys)
+        let patterns = root["patternProperties"]
+        takesNames = patterns == nil || patterns?.isEmpty == true
         // Alternatives at the top may bring properties of their own.
-        let isPlain = root["anyOf"] == nil && root["oneOf"] == nil && root["allOf"] == nil
-        isClosed = isPlain && root["additionalProperties"]?.bool == false
+        let isPlain =
+            root["anyOf"] == nil && root["oneOf"] == nil && root["allOf"] == nil && root["$ref"] == nil
+            && root["if"] == nil && root["dependentSchemas"] == nil && root["dependencies"] == nil
+        isClosed = isPlain && takesNames && root["additionalProperties"]?.bool == false
     }
 
-    subscript(name: String) -> Property? { properties.first { $0.name == name } }
+    subscript(name: String) -> Property? { byName[name].map { properties[$0] } }
 
     func accepts(_ arguments: JSONNode) -> Bool {
         var missing = required
@@ -76,14 +95,14 @@ struct ToolSchema: Sendable {
 
     // MARK: reading
 
-    private static func property(_ name: String, _ schema: JSONNode) -> Property {
+    private static func property(_ name: String, _ schema: JSONNode, refusesEmpty: Bool) -> Property {
         let isEnumerated = schema["enum"].map { values in
             !values.elements.contains { $0.isString && $0.stringRange.isEmpty }
         }
         return Property(
             name: name, types: types(schema, 0), items: schema["items"].map { types($0, 0) } ?? .any,
             refusesEmpty: isEnumerated == true || schema["minLength"]?.int ?? 0 > 0
-                || schema["format"] != nil || refusedWhenEmpty.contains(name))
+                || refusesEmpty || schema["format"]?.string.map(formatsWithText.contains) ?? false)
     }
 
     private static func types(_ schema: JSONNode, _ depth: Int) -> Types {
