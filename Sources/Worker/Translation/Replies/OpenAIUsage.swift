@@ -16,9 +16,15 @@ enum OpenAIUsage {
         let completion = integer(usage["completion_tokens"]) ?? integer(usage["output_tokens"])
         guard prompt != nil || completion != nil else { return nil }
         let details = usage["prompt_tokens_details"] ?? usage["input_tokens_details"]
-        let hit = integer(details?["cached_tokens"]) ?? integer(usage["prompt_cache_hit_tokens"])
+        let hit =
+            integer(details?["cached_tokens"]) ?? integer(usage["prompt_cache_hit_tokens"])
+            ?? integer(usage["cache_read_input_tokens"])
         let cached = hit ?? integer(timings?["cache_n"]) ?? 0
-        let written = integer(details?["cache_write_tokens"]) ?? 0
+        // OpenRouter, vLLM, LiteLLM.
+        let write =
+            integer(details?["cache_write_tokens"]) ?? integer(details?["created_cache_tokens"])
+            ?? integer(details?["cache_creation_tokens"]) ?? integer(usage["cache_creation_input_tokens"])
+        let written = min(write ?? 0, max(0, (prompt ?? 0) &- cached))
         let thinking =
             (usage["completion_tokens_details"] ?? usage["output_tokens_details"])?["reasoning_tokens"]
         var result = Usage()
