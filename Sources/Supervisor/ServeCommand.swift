@@ -84,7 +84,8 @@ enum ServeCommand {
             let openFiles = OpenFiles.raise(slots: configuration.workerSlots)
             if let warning = openFiles.warning { log.warning(.openFilesShort, ["note": LogValue(warning)]) }
             let plan = WorkerPlan(
-                executable: executable, source: source, overrides: overrides, secrets: secrets)
+                executable: executable, source: source, overrides: overrides, secrets: secrets,
+                slots: openFiles.slots)
             let settings = ServeSettings(
                 configuration: configuration, plan: plan, workers: workers, slots: openFiles.slots,
                 lobby: openFiles.lobby, isService: isService, isTold: isTold)

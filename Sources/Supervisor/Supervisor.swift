@@ -44,6 +44,8 @@ final class Supervisor {
     /// The workers' reports of the backends, JSON arrays, by life. The oldest worker's is shown: one that has
     /// just started has not asked them yet.
     private var reports: [UInt32: String] = [:]
+    /// What the dead whose burial is under way had in hand, by worker.
+    private var lost: [Int: [InHand.Entry]] = [:]
     private(set) var backends = "[]"
     private(set) var backendsLine = ""
 
@@ -248,6 +250,7 @@ final class Supervisor {
         poller.remove(process.exitHandle)
         processes[process.number] = nil
         reported(nil, by: process.life)
+        lost[process.number] = process.lost
         perform(pool.ended(worker: process.number, ending, at: now), at: now)
         settle(at: now)
     }
@@ -263,7 +266,7 @@ final class Supervisor {
             case .open(let number): opened(number, at: now)
             case .close(let number): intake.closed(worker: number)
             case .bury(let obituary):
-                obituary.write(to: log)
+                obituary.write(to: log, lost: lost.removeValue(forKey: obituary.worker) ?? [], at: now)
                 intake.lost(worker: obituary.worker)
                 grants(permits.reclaim(worker: obituary.worker), at: now)
             }

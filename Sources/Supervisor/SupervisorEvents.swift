@@ -12,6 +12,7 @@ extension LogEvent {
     static let workerReady = LogEvent("worker ready", id: "66e8af81f7664b24a3cb54a1534392e3")
     static let workerEnded = LogEvent("worker ended", id: "289069c4ca524183a4f717d283c111c5")
     static let workerDied = LogEvent("worker died", id: "794dfed7c3374f6c8c7327d2c7ca59c6")
+    static let exchangeLost = LogEvent("exchange lost", id: "6a1d0f7c92e84b3fb5c8d72e4190af36")
     static let workerNotStarted = LogEvent(
         "worker could not be started", id: "b24300f23377407db1bdb3b1654f14d5")
     static let workerKilled = LogEvent("worker killed", id: "3ec09e50a63c4a0596d67c8bd5634ac0")
@@ -32,8 +33,12 @@ extension LogEvent {
 }
 
 extension Obituary {
-    /// Death is a warning, for we recover; a worker that cannot start is for somebody to act on.
-    func write(to log: Log) {
+    /// Lost exchanges that have an entry each; the number of all is in the obituary.
+    private static let mostTold = 1000
+
+    /// Death is a warning, for we recover; a worker that cannot start is for somebody to act on. What the
+    /// worker had in hand can have no entry of its own any more, and gets it here.
+    func write(to log: Log, lost: [InHand.Entry], at now: Moment) {
         var fields: LogFields = ["worker": LogValue(worker)]
         if pid > 0 { fields.append("object_pid", pid) }
         fields.append("age_seconds", age.wholeSeconds)
@@ -49,11 +54,29 @@ extension Obituary {
         }
         if let killedFor { fields.append("killed_for", killedFor.text) }
         fields.append("connections_lost", connections)
+        fields.append("exchanges_lost", lost.count)
         fields.append("restart", restartText)
         if case .neverStarted = ending {
             log.error(.workerNotStarted, fields)
         } else {
             log.warning(.workerDied, fields)
         }
+        for entry in lost.prefix(Self.mostTold) {
+            log.warning(.exchangeLost, Self.fields(of: entry, worker: worker, at: now))
+        }
+    }
+
+    /// Named as those of the worker's own entries.
+    static func fields(of entry: InHand.Entry, worker: Int, at now: Moment) -> LogFields {
+        var fields: LogFields = ["request_id": LogValue(entry.requestID), "peer": LogValue(entry.peer)]
+        if !entry.client.isEmpty { fields.append("client", entry.client) }
+        if !entry.backend.isEmpty { fields.append("backend", entry.backend) }
+        fields.append("requested_model", entry.requestedModel)
+        fields.append("outcome", "lost")
+        let duration = now.since(Moment(nanoseconds: entry.begun))
+        fields.append("duration_us", duration.wholeNanoseconds / 1000)
+        fields.append("error", "the worker died")
+        fields.append("worker", worker)
+        return fields
     }
 }

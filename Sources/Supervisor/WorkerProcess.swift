@@ -14,13 +14,16 @@ struct WorkerPlan: Sendable {
     /// The configuration's text and the generation's secrets, as they are handed over.
     let text: [UInt8]
     let secrets: [UInt8]
+    /// Connections that a worker holds at once.
+    let slots: Int
     /// `NAME=value`, without the worker's own number.
     let environment: [String]
 
     init(
         executable: String, source: ConfigurationSource, overrides: ConfigurationOverrides,
-        secrets: HeldSecrets
+        secrets: HeldSecrets, slots: Int
     ) {
+        self.slots = slots
         self.executable = executable
         text = source.text
         self.secrets = secrets.lines
@@ -56,12 +59,15 @@ final class WorkerProcess {
     let pid: Int32
     let channel: SupervisorChannel
     private let handle: Descriptor
+    private let inHand: Descriptor
     /// What the poller watches the channel for; nil once it has been taken out.
     var watched: Interest?
 
     private init(
-        number: Int, life: UInt32, pid: Int32, handle: consuming Descriptor, channel: SupervisorChannel
+        number: Int, life: UInt32, pid: Int32, handle: consuming Descriptor, inHand: consuming Descriptor,
+        channel: SupervisorChannel
     ) {
+        self.inHand = inHand
         self.number = number
         self.life = life
         self.pid = pid
@@ -76,8 +82,10 @@ final class WorkerProcess {
         let pair = try ControlPair.make()
         let configuration = try sealed("dragoman-configuration", plan.text)
         let secrets = try sealed("dragoman-secrets", plan.secrets)
+        let shared = cs_shared_file("dragoman-in-hand", InHand.bytes(places: plan.slots))
+        guard let inHand = Descriptor(adopting: shared) else { throw SystemFailure("memfd_create", errno) }
         var handle: Int32 = -1
-        let inherited = [pair.workerEnd.raw, configuration.raw, secrets.raw]
+        let inherited = [pair.workerEnd.raw, configuration.raw, secrets.raw, inHand.raw]
         let variables = plan.environment + ["\(Inherited.workerVariable)=\(number)"]
         let pid = withStrings(["dragoman-worker"]) { arguments in
             withStrings(variables) { environment in
@@ -97,7 +105,7 @@ final class WorkerProcess {
             throw SystemFailure(plan.executable, errno)
         }
         return WorkerProcess(
-            number: number, life: life, pid: pid, handle: owned,
+            number: number, life: life, pid: pid, handle: owned, inHand: inHand,
             channel: SupervisorChannel(adopting: pair.keepSupervisorEnd()))
     }
 
@@ -109,6 +117,9 @@ final class WorkerProcess {
     }
 
     func kill() { _ = cs_pidfd_signal(handle.raw, SIGKILL) }
+
+    /// The requests that it was answering, when it has ended.
+    var lost: [InHand.Entry] { InHand.entries(of: inHand) }
 
     var isStopped: Bool { cs_is_stopped(pid) == 1 }
 

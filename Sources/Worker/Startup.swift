@@ -53,7 +53,7 @@ struct Inheritance {
                     WorkerStart(
                         number: Self.variable(Inherited.workerVariable).flatMap { Int($0) } ?? 0,
                         configuration: configuration, secrets: held, log: Self.log(configuration),
-                        channel: channel))
+                        channel: channel, inHand: inHand))
             }
         } catch {
             return bad("cannot be read: \(error.reason)")
@@ -109,6 +109,8 @@ struct WorkerStart: Sendable {
     let secrets: HeldSecrets
     let log: Log
     let channel: ChannelEnd
+    /// Where it notes what it has in hand; nil = nowhere.
+    var inHand: HeldDescriptor?
 
     /// Serves until drained; then the process ends with 0.
     @Loop

@@ -18,6 +18,7 @@ from harness.client import Closed, Stream, message
 from harness.daemon import PROGRAM, Daemon, backend_config
 from harness.events import check_grammar
 from harness.load import Loop, dial, one_message
+from harness.log import fields
 
 SUPERVISION = {"heartbeat": "100ms", "hung_after": "600ms"}
 
@@ -59,6 +60,35 @@ def test_a_worker_killed_under_load_costs_its_own_streams_only(number: signal.Si
         assert str(workers[0]) in obituary
         status = daemon.status()
         assert sum(worker["restarts"] for worker in status["workers"]) == 1
+
+
+def test_every_request_that_a_dead_worker_had_in_hand_has_its_entry() -> None:
+    """The worker cannot write it any more; the supervisor does, and only for those."""
+    with Backend(held) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+        done = daemon.client.message()
+        streams = [daemon.client.stream(model="claude-x") for _ in range(3)]
+        for stream in streams:
+            stream.until("content_block_delta")
+        # One whose body is still on its way, and a probe, which is nobody's request.
+        uploading = daemon.client.connect()
+        uploading.send(b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1000\r\n\r\n{")
+        (worker,) = daemon.workers()
+        processes.wait("the worker holds all of them", lambda: daemon.status()["workers"][0]["connections"] == 4)
+        assert daemon.client.get("/health").status == 200
+        os.kill(worker, signal.SIGKILL)
+        obituary = fields(daemon.log.wait("worker died.*signal=SIGKILL"))
+        assert obituary["exchanges_lost"] == "4", obituary
+        for stream in streams:
+            told = fields(daemon.log.wait(f"exchange lost.*{stream.head.headers['request-id']}"))
+            assert (told["outcome"], told["backend"], told["requested_model"]) == ("lost", "gpu1", "claude-x"), told
+            assert told["peer"].startswith("127.0.0.1:") and 0 < int(told["duration_us"]) < 60_000_000, told
+            assert told["worker"] == "0" and "died" in told["error"], told
+        daemon.log.wait("exchange lost", 4)
+        assert not daemon.log.find(f"exchange lost.*{done.headers['request-id']}")
+        daemon.wait_workers(1, without=[worker])
+        uploading.close()
+        for turn in backend.turns:
+            turn.go("end")
 
 
 def whole(stream: Stream) -> bool:

@@ -119,6 +119,21 @@ int cs_sealed_file(const char *name, const void *bytes, size_t count) {
     return fd;
 }
 
+int cs_shared_file(const char *name, size_t count) {
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0) return -1;
+    if (ftruncate(fd, (off_t)count) < 0 ||
+        fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW) < 0) {
+        int saved = errno;
+        close(fd);
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+void cs_publish(void *place, uint32_t value) { __atomic_store_n((uint32_t *)place, value, __ATOMIC_RELEASE); }
+
 /* Runs in the child between fork and exec: only async-signal-safe calls. Returns only on failure, with
  * errno; *report is where to say so, moved out of the way of the numbers that are given out. */
 static void become(const struct cs_spawn *plan, pid_t parent, int *report) {

@@ -79,6 +79,7 @@ final class Exchange {
             let message = try ClientRequest(
                 parsing: request.body, at: answer.door, head: MessagesHead(request.head))
             record.requestedModel = message.model
+            connection.note(requestedModel: message.model)
             record.streaming = message.stream
             self.message = message
             return nil
@@ -177,6 +178,7 @@ final class Exchange {
         -> Attempt
     {
         record.backend = destination.name
+        connection.note(backend: destination.name)
         record.model = destination.model
         secret = destination.target(for: answer.door).backend.secret
         var call = try message.converted(for: destination.target(for: answer.door))

@@ -20,6 +20,14 @@ enum Endpoint: Sendable, Equatable {
     case ready
     /// Telemetry that clients send on their own: taken and dropped.
     case telemetry
+
+    /// Not what monitoring and clients ask all day by themselves.
+    var isNoted: Bool {
+        switch self {
+        case .messages, .chat, .countTokens, .models, .model: true
+        case .hello, .greeting, .health, .ready, .telemetry: false
+        }
+    }
 }
 
 /// Whose model list the client expects.

@@ -61,6 +61,8 @@ final class Connection {
     private var mustLeave = false
     /// The one being given.
     private var answer: Answer?
+    /// Where the request being answered is noted.
+    private var place: InHandTable.Place?
     /// Whose errors the client of the last request read.
     private var frontDoor = FrontDoor.messages
 
@@ -130,6 +132,8 @@ final class Connection {
             server.refused(head, error, answer, self, since: begun)
             answer.send(error)
         case .endpoint(let endpoint):
+            if endpoint.isNoted { beginNote(head, answer) }
+            defer { endNote() }
             let request = Request(head: head)
             defer { request.giveUpBody() }
             do throws(ReadEnd) {
@@ -150,6 +154,26 @@ final class Connection {
         guard await finishWriting(), !socket.isGone else { return false }
         if answer.closes { await linger(requestWasRead: requestWasRead) }
         return !answer.closes
+    }
+
+    private func beginNote(_ head: RequestHead, _ answer: Answer) {
+        guard let table = server.inHand else { return }
+        place = table.begin(answer.requestID, peer: peer, at: Loop.now.nanoseconds)
+        if let place, let client = server.access.clientName(head) { table.note(client: client, at: place) }
+    }
+
+    /// What has been found out of the request in hand, for an obituary.
+    func note(requestedModel: String) {
+        if let place { server.inHand?.note(requestedModel: requestedModel, at: place) }
+    }
+
+    func note(backend: String) {
+        if let place { server.inHand?.note(backend: backend, at: place) }
+    }
+
+    private func endNote() {
+        if let place { server.inHand?.end(place) }
+        place = nil
     }
 
     private func nextHead(first: Bool) async throws(ReadEnd) -> RequestHead {

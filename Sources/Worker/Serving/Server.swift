@@ -17,6 +17,8 @@ final class Server {
     let upstream: UpstreamClient
     let documents: DocumentReader
     let bodyRoom: BodyRoom
+    /// What the supervisor will find when this worker dies.
+    let inHand: InHandTable?
     /// Signalled once, when drained: the process may end.
     let finished = Wakeup()
     private(set) var isDraining = false
@@ -42,6 +44,7 @@ final class Server {
         access = AccessRules(hosts: start.configuration.hosts, keys: start.secrets.access)
         self.upstream = upstream
         bodyRoom = BodyRoom(largest: start.configuration.limits.requestBody)
+        inHand = start.inHand.flatMap { InHandTable(mapping: $0) }
         documents = DocumentReader(program: TextProgram.find(), log: start.log)
     }
 

@@ -18,8 +18,12 @@ class Log:
 
     def __init__(self, stream: IO[bytes]):
         self.lines: list[str] = []
-        # A worker that was still starting when the service ended has nothing to finish.
-        self._expected: list[str] = ['worker died .*served=0 .*killed_for="the service ends at once" connections_lost=0 ']
+        self._expected: list[str] = [
+            # A worker that was still starting when the service ended has nothing to finish.
+            'worker died .*served=0 .*killed_for="the service ends at once" connections_lost=0 exchanges_lost=0 ',
+            # Whoever expects a death expects what was lost with it.
+            "warning exchange lost ",
+        ]
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._read, args=(stream,), name="log", daemon=True)
         self._thread.start()

@@ -25,6 +25,11 @@ ssize_t cs_receive_packet(int channel, void *bytes, size_t capacity, int *fd);
 /* An anonymous file holding `bytes`, sealed against every change, offset 0, close-on-exec. */
 int cs_sealed_file(const char *name, const void *bytes, size_t count);
 
+/* An anonymous file of `count` zero bytes that may be written but never change its size, close-on-exec. */
+int cs_shared_file(const char *name, size_t count);
+/* Stores `value`, aligned to four bytes, after all that was stored before. */
+void cs_publish(void *place, uint32_t value);
+
 /* A child that is to be started with nothing inherited but what is listed here. */
 struct cs_spawn {
     const char *path;          /* executable, absolute */
