@@ -195,7 +195,7 @@ func fuzzArguments(_ bytes: [UInt8], _ random: inout SeededRandom) {
     let schema = parts.count > 1 ? Array(parts[0]) : known.randomElement(using: &random)
     let last = text.suffix(Int.random(in: 0...text.count, using: &random))
     for isCut in [false, true] {
-        switch ToolArguments.read(text, isCut: isCut, schema: schema, lastPiece: Array(last)) {
+        switch ToolArguments.read(text, isCut: isCut, schema: schema, restated: Array(last)) {
         case .exact(let object):
             expectObject(object)
             heal(object, schema)

@@ -13,17 +13,29 @@ struct LenientJSON {
     private var out: [UInt8] = []
     private let mayClose: Bool
     private var wasClosed = false
+    /// Where the last number ended: at the end of the text, digits may be missing.
+    private var numberEnd = -1
+
+    struct Found {
+        var bytes: [UInt8]
+        var wasClosed: Bool
+        /// Empty objects stood before it.
+        var isBehindEmpty: Bool
+        /// What follows begins here.
+        var end: Int
+    }
 
     /// The first object in `text`; of an empty one with others behind it, the first that is not empty.
-    /// - Parameter mayClose: brackets missing at the end may be added. An open string is never closed: half
-    ///   a file must not be written.
-    static func object(in text: ArraySlice<UInt8>, mayClose: Bool) -> (bytes: [UInt8], wasClosed: Bool)? {
-        var found: (bytes: [UInt8], wasClosed: Bool)?
+    /// - Parameter mayClose: brackets missing at the end may be added, right behind a whole value. An open string is
+    ///   never closed, nor is anything that more was to follow: half a file must not be written.
+    static func object(in text: ArraySlice<UInt8>, mayClose: Bool) -> Found? {
+        var found: Found?
         var rest = text
         while let start = rest.firstIndex(of: UInt8(ascii: "{")) {
             var reader = LenientJSON(text: rest, at: start, mayClose: mayClose)
-            guard reader.value(depth: 0), let valid = ToolArguments.exact(reader.out) else { break }
-            found = (valid, reader.wasClosed)
+            guard reader.value(depth: 0), let valid = ToolArguments.exact(reader.out) else { return nil }
+            found = Found(
+                bytes: valid, wasClosed: reader.wasClosed, isBehindEmpty: found != nil, end: reader.at)
             guard valid.count == 2 else { break }
             rest = rest[reader.at...]
         }
@@ -81,12 +93,14 @@ struct LenientJSON {
         var isFirst = true
         while true {
             skipSpace()
+            var isComplete = !isFirst && numberEnd != text.endIndex
             while current == UInt8(ascii: ",") {
+                isComplete = false
                 at += 1
                 skipSpace()
             }
             guard let byte = current else {
-                guard mayClose else { return false }
+                guard mayClose, isComplete else { return false }
                 wasClosed = true
                 out.append(close)
                 return true
@@ -182,6 +196,7 @@ struct LenientJSON {
                 return false
             }
             out.append(contentsOf: word)
+            numberEnd = at
         }
         return true
     }

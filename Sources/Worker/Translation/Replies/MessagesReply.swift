@@ -380,7 +380,7 @@ public struct MessagesReply: Sendable {
 
     private mutating func finish() {
         if let cut = promptCut { composer.note("prompt-cut(\(cut.estimated)>\(cut.evaluated))") }
-        composer.finish()
+        do { try composer.finish() } catch { return fail(error) }
         phase = .ended(.completed)
     }
 

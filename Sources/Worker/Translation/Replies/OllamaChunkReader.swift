@@ -72,7 +72,8 @@ struct OllamaChunkReader: Sendable {
         if let text = message["thinking"] { append(text, as: Delta.reasoning, into: &deltas) }
         if let text = message["content"] { append(text, as: Delta.text, into: &deltas) }
         guard let elements = message["tool_calls"]?.elements else { return }
-        for element in elements where calls < ToolCallBuffer.callLimit { read(call: element, into: &deltas) }
+        // One more than there may be, for the buffer to refuse.
+        for element in elements where calls <= ToolCallBuffer.callLimit { read(call: element, into: &deltas) }
     }
 
     /// A call comes whole.

@@ -23,6 +23,8 @@ struct OpenAIChunkReader: Sendable {
     private var hasRefused = false
     /// What the last failure says that the backend could not read.
     private(set) var unparsedCalls: JSONText?
+    /// A `function_call` beside `tool_calls` is the same call in the words of before.
+    private var hasToolCalls = false
 
     init(plan: ReplyPlan) {
         calls = OpenAIToolCalls(declared: plan.toolNames)
@@ -117,14 +119,16 @@ struct OpenAIChunkReader: Sendable {
             append(refusal, as: Delta.text, into: &deltas)
             hasRefused = true
         }
-        if let found = message["tool_calls"] {
+        calls.beginMessage()
+        if let found = message["tool_calls"], !found.isEmpty {
+            hasToolCalls = true
             if found.isObject { calls.read(found, isLast: isLast, into: &deltas) }
             for element in found.elements {
                 if isWhole { calls.endCall() }
                 calls.read(element, isLast: isLast, into: &deltas)
             }
         }
-        if let legacy = message["function_call"], legacy.isObject {
+        if !hasToolCalls, let legacy = message["function_call"], legacy.isObject {
             calls.read(legacy, isLast: isLast, into: &deltas)
         }
     }

@@ -1,5 +1,7 @@
-// Which call a piece of `tool_calls` belongs to. Servers leave out indexes and ids, begin at 1, use one index for
-// all calls, repeat names, change ids: all of that ends here, and calls have plain numbers 0, 1, 2 … from here on.
+// Which call a piece of `tool_calls` belongs to. Servers leave out indexes and ids, begin at 1, use one index or one id
+// for all calls, repeat names, change ids: all of that ends here, and calls have plain numbers 0, 1, 2 … from here on.
+// Holds: no call is merged with another or split. Where the pieces do not tell, they stay in one call, whose
+// arguments are then more than one object, and the answer ends in an error.
 
 import JSON
 
@@ -11,8 +13,7 @@ struct OpenAIToolCalls: Sendable {
         var name: String?
         var arguments: JSONText?
         var hasArguments: Bool { !(arguments?.isEmpty ?? true) }
-        /// The arguments are one whole object by themselves.
-        var isWhole: Bool { arguments.map { ArgumentsShape($0).isWhole } ?? false }
+        var shape: ArgumentsShape { arguments.map { ArgumentsShape($0) } ?? ArgumentsShape() }
     }
 
     private struct Known {
@@ -22,15 +23,32 @@ struct OpenAIToolCalls: Sendable {
         var shape = ArgumentsShape()
         /// The arguments came in one piece with the name.
         var cameWhole = false
+        /// The message that brought the name last.
+        var namedIn = 0
+        /// The name came again behind whole arguments: what follows may be another call of the same tool.
+        var isNamedAgain = false
         var hasArguments: Bool { shape.isBegun }
+    }
+
+    private enum Relation {
+        /// The piece goes on with the call.
+        case part
+        /// It begins another one.
+        case new
+        /// It begins another one, whose name has come before it.
+        case newOfSameName
     }
 
     private let declared: Set<String>
     private var calls: [Known] = []
     /// Calls that nothing goes on with.
     private var ended = 0
+    private var message = 0
 
     init(declared: [String]) { self.declared = Set(declared) }
+
+    /// What comes next is of another message than what came before.
+    mutating func beginMessage() { message &+= 1 }
 
     /// What comes next belongs to a call of its own, whatever its id and index.
     mutating func endCall() { ended = calls.count }
@@ -53,15 +71,25 @@ struct OpenAIToolCalls: Sendable {
     }
 
     private mutating func read(_ piece: Piece, isLast: Bool, into deltas: inout [Delta]) {
+        var piece = piece
         guard piece.id != nil || piece.name != nil || piece.hasArguments || piece.index != nil else { return }
         let number: Int
-        if let owner = owner(of: piece, isLast: isLast), owner >= ended {
-            number = owner
+        let at = candidate(for: piece).flatMap { $0 >= ended ? $0 : nil }
+        let relation = at.map { self.relation(of: piece, to: calls[$0], isLast) } ?? .new
+        if let at, relation == .part {
+            number = at
         } else {
-            guard calls.count < ToolCallBuffer.callLimit else { return }
+            // One more than there may be, for the buffer to refuse.
+            guard calls.count <= ToolCallBuffer.callLimit else { return }
+            if let at, relation == .newOfSameName {
+                piece.name = calls[at].name
+                piece.id = piece.id ?? calls[at].id
+                piece.index = piece.index ?? calls[at].index
+                calls[at].isNamedAgain = false
+            }
             number = calls.count
             calls.append(Known(index: piece.index))
-            calls[number].cameWhole = piece.isWhole
+            calls[number].cameWhole = piece.shape.isWhole
             deltas.append(.toolCall(number, id: piece.id, name: nil))
             calls[number].id = piece.id
         }
@@ -71,6 +99,8 @@ struct OpenAIToolCalls: Sendable {
         }
         if let name = piece.name {
             if calls[number].name == nil { calls[number].name = name }
+            calls[number].namedIn = message
+            calls[number].isNamedAgain = calls[number].shape.isWhole && !piece.shape.opensObject
             deltas.append(.toolCall(number, id: nil, name: name))
         }
         if let arguments = piece.arguments, !arguments.isEmpty {
@@ -79,38 +109,67 @@ struct OpenAIToolCalls: Sendable {
         }
     }
 
-    /// The call that the piece goes on with; nil if it begins a new one.
-    private mutating func owner(of piece: Piece, isLast: Bool) -> Int? {
-        guard let id = piece.id else { return ownerWithoutID(of: piece, isLast: isLast) }
-        let same = calls.lastIndex {
-            $0.id == id && ($0.index == nil || piece.index == nil || $0.index == piece.index)
+    /// The call that index and id of the piece point at.
+    private func candidate(for piece: Piece) -> Int? {
+        if let id = piece.id,
+            let same = calls.lastIndex(where: {
+                $0.id == id && ($0.index == nil || piece.index == nil || $0.index == piece.index)
+            })
+        {
+            return same
         }
-        if let same { return same }
-        let at = piece.index.map { index in calls.lastIndex { $0.index == index } } ?? calls.indices.last
-        guard let at else { return nil }
-        if calls[at].id == nil {
-            // Its id comes late, unless the call was complete without one.
-            let isNew = calls[at].shape.isWhole && piece.name != nil
-            return isNew || piece.index == nil && piece.name != nil && calls[at].name != nil ? nil : at
-        }
-        // An id made up anew for each piece: nothing but arguments goes on with the call before.
-        return piece.index != nil && piece.name == nil && piece.hasArguments ? at : nil
+        guard let index = piece.index else { return calls.indices.last }
+        return calls.lastIndex { $0.index == index }
     }
 
-    private func ownerWithoutID(of piece: Piece, isLast: Bool) -> Int? {
-        let at = piece.index.map { index in calls.lastIndex { $0.index == index } } ?? calls.indices.last
-        guard let at else { return nil }
-        let known = calls[at]
-        guard let name = piece.name, let before = known.name else { return at }
-        guard name != before else {
-            // The name again: with arguments behind a whole call it may be the whole call again (then it
-            // came in pieces first, or ends the stream) or a second call of the same tool.
-            guard known.shape.isWhole, piece.hasArguments else { return at }
-            return isLast || !known.cameWhole && piece.isWhole ? at : nil
+    private func relation(of piece: Piece, to known: Known, _ isLast: Bool) -> Relation {
+        if let id = piece.id, id != known.id {
+            guard known.id == nil else {
+                // An id made up anew for each piece: nothing but arguments goes on with the call before.
+                return piece.index != nil && piece.name == nil && piece.hasArguments ? .part : .new
+            }
+            // Its id comes late, unless the call was complete without one.
+            if piece.name != nil, known.shape.isWhole || piece.index == nil && known.name != nil {
+                return .new
+            }
         }
-        // Another name: the rest of a name in pieces, or another call.
-        guard !known.hasArguments else { return nil }
-        return declared.contains(before) ? nil : at
+        guard let name = piece.name, let before = known.name else {
+            guard known.isNamedAgain, known.shape.isWhole, piece.shape.opensObject else { return .part }
+            if known.shape.isEmptyObject, piece.id != nil { return .part }
+            return isRepeat(piece, of: known, isLast) ? .part : .newOfSameName
+        }
+        return name == before ? relation(ofNamesake: piece, to: known, isLast) : relation(of: name, to: known)
+    }
+
+    /// Another name: the rest of a name in pieces, or another call.
+    private func relation(of name: String, to known: Known) -> Relation {
+        guard !known.hasArguments, let before = known.name else { return .new }
+        if declared.contains(before + name), !declared.contains(name) { return .part }
+        return declared.contains(before) ? .new : .part
+    }
+
+    /// The name again: some servers say it with every piece, some say the whole call again at its end, and some call
+    /// the same tool again under the same index and id.
+    private func relation(ofNamesake piece: Piece, to known: Known, _ isLast: Bool) -> Relation {
+        if known.hasArguments, !known.shape.isWhole { return .part }
+        // Two elements of one list that both have the name are two calls.
+        let isNeighbour = known.namedIn == message
+        guard known.hasArguments else {
+            guard isNeighbour else { return .part }
+            return piece.index != nil && known.index != nil && piece.hasArguments ? .part : .new
+        }
+        if isNeighbour { return .new }
+        // Nothing new, or what trails behind an object.
+        guard piece.shape.opensObject else { return .part }
+        if known.shape.isEmptyObject, piece.id != nil { return .part }
+        return isRepeat(piece, of: known, isLast) ? .part : .new
+    }
+
+    /// Whether a whole call comes a second time.
+    private func isRepeat(_ piece: Piece, of known: Known, _ isLast: Bool) -> Bool {
+        let shape = piece.shape
+        guard shape.isWhole, shape.digest == known.shape.digest else { return false }
+        return piece.id != nil || isLast || !known.cameWhole
     }
 
     private static func id(_ node: JSONNode?) -> String? {
@@ -125,58 +184,6 @@ struct OpenAIToolCalls: Sendable {
         case .string: JSONText(escaped: node.stringRaw, hasLoneSurrogate: node.hasLoneSurrogate)
         case .null: nil
         default: JSONText(utf8: node.raw)
-        }
-    }
-}
-
-/// Follows the brackets of arguments as they come, to know where their object ends.
-private struct ArgumentsShape: Sendable {
-    private var depth = 0
-    private var inString = false
-    private var isEscaped = false
-    private(set) var isBegun = false
-    /// One object, closed, and nothing behind it.
-    private(set) var isWhole = false
-
-    init() {}
-
-    init(_ text: JSONText) { read(text) }
-
-    mutating func read(_ text: JSONText) {
-        // One level of escapes lies over the JSON text of the arguments.
-        var isOuterEscape = false
-        for byte in text.bytes {
-            if isOuterEscape {
-                isOuterEscape = false
-                // Line ends and the like are space; a `\u` counts as an ordinary character.
-                read(byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") ? byte : 0x20)
-            } else if byte == UInt8(ascii: "\\") {
-                isOuterEscape = true
-            } else {
-                read(byte)
-            }
-        }
-    }
-
-    private mutating func read(_ byte: UInt8) {
-        if byte != 0x20 { (isBegun, isWhole) = (true, false) }
-        if inString {
-            if isEscaped {
-                isEscaped = false
-            } else if byte == UInt8(ascii: "\\") {
-                isEscaped = true
-            } else if byte == UInt8(ascii: "\"") {
-                inString = false
-            }
-            return
-        }
-        switch byte {
-        case UInt8(ascii: "\""): inString = true
-        case UInt8(ascii: "{"), UInt8(ascii: "["): depth &+= 1
-        case UInt8(ascii: "}"), UInt8(ascii: "]"):
-            depth = max(0, depth &- 1)
-            isWhole = depth == 0 && byte == UInt8(ascii: "}")
-        default: break
         }
     }
 }

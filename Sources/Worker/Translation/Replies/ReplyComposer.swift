@@ -14,7 +14,6 @@ struct ReplyComposer: Sendable {
 
     private(set) var writer: ReplyWriter
     private let plan: ReplyPlan
-    private let names: ToolNames
     private let inputEstimate: Int
 
     private var splitter: ReasoningTagSplitter
@@ -26,9 +25,7 @@ struct ReplyComposer: Sendable {
     private var open = Channel.none
     private var echo: PrefillEcho
     private var recovery: TextCallRecovery
-    private var calls = ToolCallBuffer()
-    private var callsShown = 0
-    private var ids: ToolCallIDs
+    private var calls: ReplyCalls
 
     private var hidden = HiddenReasoning(), hasText = false
 
@@ -45,7 +42,6 @@ struct ReplyComposer: Sendable {
     ) {
         self.plan = plan
         self.inputEstimate = max(inputEstimate, 1)
-        names = ToolNames(plan)
         splitter = ReasoningTagSplitter(plan.thinkTags)
         echo = PrefillEcho(plan.prefill, plan.prefillEcho)
         recovery = TextCallRecovery(plan)
@@ -55,8 +51,7 @@ struct ReplyComposer: Sendable {
                 messageID: messageID, model: model, omitsThinking: plan.thinkingDisplayOmitted,
                 carriesThinking: plan.thinkingDisplayOmitted && plan.reasoningEcho != .none))
         writer = ReplyWriter(messages, chat: chat)
-        ids = ToolCallIDs(
-            messageID: messageID, prefix: chat == nil ? "toolu_" : "call_", known: plan.knownCallIDs)
+        calls = ReplyCalls(plan, messageID: messageID, idPrefix: chat == nil ? "toolu_" : "call_")
         // Nothing of the one message leaves before its end, and its counts stand at the end: it may begin.
         if form == .message { writer.start(Usage()) }
     }
@@ -97,43 +92,43 @@ struct ReplyComposer: Sendable {
         case .toolCall(let number, let id, let name):
             endTags()
             show(recovery.release())
-            try guarded { (calls) throws(ToolCallBuffer.Overflow) in
-                try calls.describe(number, id: id, name: name)
-            }
+            try calls.describe(number, id: id, name: name)
+            if calls.hasSeveral { showCompleteCalls(keeping: 1) }
         case .toolArguments(let number, let text):
             endTags()
             show(recovery.release())
-            try guarded { (calls) throws(ToolCallBuffer.Overflow) in try calls.append(number, text) }
+            try calls.append(number, text)
+            if calls.hasSeveral { showCompleteCalls(keeping: 1) }
         case .usage(let usage): reported = usage
         case .finished(let reason): stop = reason.replacing(stop)
         case .failed(let error): throw error
         }
     }
 
-    /// Whether what the answer ends with may be half of what the model meant.
+    /// Whether what the answer ends with may be half of what the model meant. Servers that parse calls say
+    /// `tool_calls` also when the limit of tokens ended the last one.
     private var isCut: Bool {
         switch stop {
         case nil, .maxTokens, .contextWindowExceeded, .refusal: true
-        case .endTurn, .stopSequence, .toolUse: false
+        case .endTurn, .toolUse: plan.maxTokens > 0 && reported?.output ?? 0 >= plan.maxTokens
+        case .stopSequence: false
         }
     }
 
     /// Whether the last call so far has arguments that do not end.
-    var endsInsideCall: Bool {
-        guard let last = calls.waiting.last, !last.arguments.isEmpty else { return false }
-        let text = JSONText(escaped: last.arguments[...]).plain
-        return ToolArguments.read(text, isCut: true, schema: nil) == .unreadable
-    }
+    var endsInsideCall: Bool { calls.endsInside }
 
     /// The end of a reply that is complete.
-    mutating func finish() {
+    /// - Throws: when one of its calls cannot be read; none of those that were waiting is shown then.
+    mutating func finish() throws(ClientError) {
         let opening = splitter.unclosed
         endTags()
         show(recovery.finish(isCut: isCut))
         showCallsOfReasoning()
         showHidden(behind: isCut ? [] : opening)
         endChannel()
-        while let call = calls.next() { show(call, isCut: isCut && calls.isEmpty) }
+        defer { noteRepairs() }
+        for call in try calls.takeAll(isCut: isCut, hasReason: stop != nil) { show(call) }
         writer.finish(reason(), usage)
     }
 
@@ -158,7 +153,8 @@ struct ReplyComposer: Sendable {
     private func reason() -> StopReason {
         switch stop {
         case nil, .endTurn, .stopSequence, .toolUse:
-            if callsShown > 0 { return .toolUse }
+            if calls.hasCut { return .maxTokens }
+            if calls.shown > 0 { return .toolUse }
             // The server saw a call but lost it on the way: to the client this is an ordinary end.
             if stop == .toolUse { return .endTurn }
             return stop ?? .endTurn
@@ -199,7 +195,7 @@ struct ReplyComposer: Sendable {
 
     /// What a text with calls consists of; nil if there are none in it.
     func calls(in text: JSONText) -> [TextCallRecovery.Piece]? {
-        guard calls.isEmpty, callsShown == 0, stop == nil, plan.recoversRefusedCalls else { return nil }
+        guard calls.isEmpty, calls.shown == 0, stop == nil, plan.recoversRefusedCalls else { return nil }
         var plan = plan
         plan.recoversTextCalls = true
         var recovery = TextCallRecovery(plan)
@@ -227,7 +223,8 @@ struct ReplyComposer: Sendable {
                 emit(joiner.join(JSONText(utf8: text[...])), .reasoning)
             case .call(let call, let repair):
                 note(repair)
-                show(call.name, call.arguments)
+                if let call = calls.take(call) { show(call) }
+                noteRepairs()
             case .tokens: note("template-tokens")
             }
         }
@@ -260,7 +257,7 @@ struct ReplyComposer: Sendable {
 
     private var keepsReasoning: Bool {
         guard plan.showsThinking else { return true }
-        return !hasText && callsShown == 0 && (mayCallWhileThinking || splitter.isUnclosed)
+        return !hasText && calls.shown == 0 && (mayCallWhileThinking || splitter.isUnclosed)
     }
 
     private var mayCallWhileThinking: Bool { plan.recoversTextCalls && !plan.toolNames.isEmpty }
@@ -268,7 +265,7 @@ struct ReplyComposer: Sendable {
     /// Servers that wait for the end of the reasoning give an answer without that as reasoning, its call too. A call
     /// with nothing behind it, neither reasoning nor text, is the answer; any other is a thought.
     private mutating func showCallsOfReasoning() {
-        guard !isCut, !hasText, callsShown == 0, calls.isEmpty, mayCallWhileThinking else { return }
+        guard !isCut, !hasText, calls.shown == 0, calls.isEmpty, mayCallWhileThinking else { return }
         var recovery = TextCallRecovery(plan)
         let pieces = recovery.read(JSONText(escaped: hidden.all).plain) + recovery.finish(isCut: true)
         let calls = pieces.filter { if case .call = $0 { true } else { false } }
@@ -328,65 +325,19 @@ struct ReplyComposer: Sendable {
 
     // MARK: tool calls
 
-    private mutating func guarded(
-        _ change: (inout ToolCallBuffer) throws(ToolCallBuffer.Overflow) -> Void
-    ) throws(ClientError) {
-        do {
-            try change(&calls)
-        } catch {
-            throw .backend(
-                502, .api, "sent tool calls larger than this gateway holds.", shouldRetry: false)
-        }
-        // A later call has begun: what is complete before it may leave.
-        if calls.waiting.count > 1 { showCompleteCalls(keeping: 1) }
-    }
-
+    /// - Parameter kept: the last of them may still go on.
     private mutating func showCompleteCalls(keeping kept: Int = 0) {
-        while calls.waiting.count > kept, calls.isNextComplete(), let call = calls.next() {
-            show(call, isCut: false)
-        }
+        for call in calls.takeWhole(keeping: kept) { show(call) }
+        noteRepairs()
     }
 
-    private mutating func show(_ call: ToolCallBuffer.Call, isCut: Bool) {
-        if plan.disableParallelToolUse, callsShown > 0 { return note("parallel-call-dropped") }
-        guard let (name, isRepaired) = names.resolve(call.names) else { return note("nameless-call-dropped") }
-        // Without a word about the end, a call without arguments may be whole.
-        let isCut = isCut && (stop != nil || !call.arguments.isEmpty)
-        var input: [UInt8]
-        switch ToolArguments.read(
-            JSONText(escaped: call.arguments[...]).plain, isCut: isCut, schema: plan.toolSchemas[name],
-            lastPiece: call.lastPiece > 0 ? JSONText(escaped: call.arguments[call.lastPiece...]).plain : [])
-        {
-        case .exact(let text): input = text
-        case .repaired(let text, let repair):
-            note(repair)
-            input = text
-        case .unreadable:
-            if isCut { return note("cut-call-dropped") }
-            note("unreadable-arguments")
-            input = Array("{}".utf8)
-        }
-        show(name, input, id: call.id, isRepaired: isRepaired)
-    }
+    private mutating func noteRepairs() { for repair in calls.takeNotes() { note(repair) } }
 
-    /// A call with a declared name and arguments that are one object.
-    private mutating func show(
-        _ name: String, _ input: [UInt8], id: String? = nil, isRepaired: Bool = false
-    ) {
-        if plan.disableParallelToolUse, callsShown > 0 { return note("parallel-call-dropped") }
-        var input = input
-        if let healed = ArgumentHealing.healed(input, schema: plan.toolSchemas[name]) {
-            input = healed.bytes
-            for repair in healed.repairs { note(repair) }
-        }
-        if isRepaired { note("tool-name") }
+    private mutating func show(_ call: ReplyCalls.Ready) {
         endChannel()
         gap.removeAll()
         pending = .none
-        let (id, isRepeated) = ids.next(id, number: callsShown)
-        if isRepeated { note("repeated-call-id") }
-        writer.toolUse(id: id, name: name, input: input)
-        callsShown += 1
-        outputBytes &+= input.count + name.utf8.count
+        writer.toolUse(id: call.id, name: call.name, input: call.input)
+        outputBytes &+= call.input.count + call.name.utf8.count
     }
 }

@@ -1,5 +1,5 @@
 // Arguments of a tool call: valid ones pass byte for byte, others are put right where it is plain what was
-// meant. Nothing is ever invented: what cannot be read becomes `{}`, and the model hears of it from the tool.
+// meant. Nothing is ever invented: a call whose arguments cannot be read is none, and the answer ends in an error.
 
 import JSON
 
@@ -30,21 +30,36 @@ enum ToolArguments {
     /// - Parameters:
     ///   - isCut: the reply was cut off in this call, so that nothing missing may be added.
     ///   - schema: the tool's input schema, for values that are no object.
-    ///   - lastPiece: what the last delta brought, if not the first: some servers say everything again.
+    ///   - restated: the last of pieces that each said everything before it again.
     static func read(
-        _ text: [UInt8], isCut: Bool, schema: [UInt8]?, lastPiece: @autoclosure () -> [UInt8] = []
+        _ text: [UInt8], isCut: Bool, schema: [UInt8]?, restated: @autoclosure () -> [UInt8] = []
     ) -> Reading {
         if let text = exact(text) { return .exact(text) }
         let trimmed = trimmed(text[...])
         if trimmed.isEmpty || trimmed.elementsEqual("null".utf8) {
             return isCut ? .unreadable : .exact(Array("{}".utf8))
         }
-        if let last = exact(lastPiece()), last.count > 2 { return .repaired(last, "repeated-arguments") }
-        if let found = unwrapped(Array(trimmed), isCut: isCut, schema: schema) { return found }
-        guard let found = LenientJSON.object(in: unfenced(trimmed), mayClose: !isCut) else {
-            return .unreadable
+        if !isCut, let last = exact(restated()), last.count > 2 {
+            return .repaired(last, "repeated-arguments")
         }
-        return .repaired(found.bytes, found.wasClosed ? "unclosed-arguments" : "malformed-arguments")
+        if let found = unwrapped(Array(trimmed), isCut: isCut, schema: schema) { return found }
+        return only(in: unfenced(trimmed), mayClose: !isCut)
+    }
+
+    /// The object that `text` is, or has something around it. Several that differ are several calls, or one that
+    /// cannot be told from the others.
+    private static func only(in text: ArraySlice<UInt8>, mayClose: Bool) -> Reading {
+        guard let found = LenientJSON.object(in: text, mayClose: mayClose) else { return .unreadable }
+        var isRepeated = found.isBehindEmpty
+        var rest = text[found.end...]
+        while rest.contains(UInt8(ascii: "{")) {
+            guard let next = LenientJSON.object(in: rest, mayClose: false) else { return .unreadable }
+            guard next.bytes.count == 2 || next.bytes == found.bytes else { return .unreadable }
+            isRepeated = true
+            rest = rest[next.end...]
+        }
+        if found.wasClosed { return .repaired(found.bytes, "unclosed-arguments") }
+        return .repaired(found.bytes, isRepeated ? "repeated-arguments" : "malformed-arguments")
     }
 
     /// Values that are JSON but no object: a string with the object in it, or the one argument of a tool
@@ -61,8 +76,8 @@ enum ToolArguments {
             root.appendDecoded(to: &inner)
             if let object = exact(inner) { return .repaired(object, "double-encoded-arguments") }
             guard (try? JSONDocument(parsing: inner)) != nil else {
-                if let object = LenientJSON.object(in: inner[...], mayClose: !isCut) {
-                    return .repaired(object.bytes, "double-encoded-arguments")
+                if case .repaired(let object, _) = only(in: inner[...], mayClose: !isCut) {
+                    return .repaired(object, "double-encoded-arguments")
                 }
                 return wrapped(root, schema).map { .repaired($0, "bare-argument") }
             }

@@ -17,7 +17,21 @@ struct ToolCallBuffer: Sendable {
         /// Escaped as they came.
         var arguments: [UInt8] = []
         /// Where the last piece of the arguments begins.
-        var lastPiece = 0
+        fileprivate var lastPiece = 0
+        /// Each piece begins with all of the one before it, so far.
+        fileprivate var isRestated = true
+        fileprivate var shape = ArgumentsShape()
+        /// Bytes of the arguments whose shape is known.
+        fileprivate var shaped = 0
+        /// The brackets are closed around what is no object.
+        fileprivate var isOdd = false
+
+        init(_ number: Int) { self.number = number }
+
+        /// All of the arguments, where each piece said everything again.
+        var restated: [UInt8] {
+            isRestated && lastPiece > 0 ? JSONText(escaped: arguments[lastPiece...]).plain : []
+        }
     }
 
     enum Overflow: Error { case overflow }
@@ -25,8 +39,6 @@ struct ToolCallBuffer: Sendable {
     private var calls: [Call] = []
     private var leaving = 0
     private var bytes = 0
-    /// Length at which the oldest waiting call was last found incomplete.
-    private var incompleteAt: Int?
 
     /// Calls that have not left.
     var waiting: ArraySlice<Call> { calls[leaving...] }
@@ -44,6 +56,10 @@ struct ToolCallBuffer: Sendable {
         guard let at = try place(of: number), !text.isEmpty else { return }
         guard text.bytes.count <= Self.argumentsLimit - bytes else { throw .overflow }
         bytes += text.bytes.count
+        if calls[at].isRestated {
+            let before = calls[at].arguments[calls[at].lastPiece...]
+            calls[at].isRestated = text.bytes.count > before.count && text.bytes.starts(with: before)
+        }
         calls[at].lastPiece = calls[at].arguments.count
         calls[at].arguments.append(contentsOf: text.bytes)
     }
@@ -51,7 +67,6 @@ struct ToolCallBuffer: Sendable {
     /// Takes the oldest waiting call.
     mutating func next() -> Call? {
         guard leaving < calls.count else { return nil }
-        incompleteAt = nil
         defer {
             bytes -= calls[leaving].arguments.count
             calls[leaving].arguments = []
@@ -61,13 +76,16 @@ struct ToolCallBuffer: Sendable {
     }
 
     /// Whether the oldest waiting call has a name and arguments that are one whole object. `{}` alone does
-    /// not count: some servers open with it.
+    /// not count: some servers open with it. Asked with every piece, so each byte is looked at once, and
+    /// arguments are parsed once, when their brackets have closed.
     mutating func isNextComplete() -> Bool {
-        guard let call = waiting.first, !call.names.isEmpty, call.arguments.count > 2,
-            call.arguments.last == UInt8(ascii: "}"), call.arguments.count != incompleteAt
-        else { return false }
-        if ToolArguments.exact(JSONText(escaped: call.arguments[...]).plain) != nil { return true }
-        incompleteAt = call.arguments.count
+        guard !isEmpty, !calls[leaving].names.isEmpty, !calls[leaving].isOdd else { return false }
+        let known = calls[leaving].shaped
+        calls[leaving].shape.read(calls[leaving].arguments[known...])
+        calls[leaving].shaped = calls[leaving].arguments.count
+        guard calls[leaving].shape.isWhole, !calls[leaving].shape.isEmptyObject else { return false }
+        if ToolArguments.exact(JSONText(escaped: calls[leaving].arguments[...]).plain) != nil { return true }
+        calls[leaving].isOdd = true
         return false
     }
 
@@ -77,7 +95,7 @@ struct ToolCallBuffer: Sendable {
             return found < leaving ? nil : found
         }
         guard calls.count < Self.callLimit else { throw .overflow }
-        calls.append(Call(number: number))
+        calls.append(Call(number))
         return calls.count - 1
     }
 }
