@@ -76,6 +76,14 @@ public enum Delta: Sendable, Equatable {
     /// Rare, and much larger than the others: every delta would be as large.
     indirect case failed(ClientError)
 
+    /// Whether it is part of what the model says.
+    var isContent: Bool {
+        switch self {
+        case .text, .reasoning, .toolCall, .toolArguments: true
+        case .usage, .finished, .failed: false
+        }
+    }
+
     /// Whether the reply is one, from here on.
     var decides: Bool {
         switch self {

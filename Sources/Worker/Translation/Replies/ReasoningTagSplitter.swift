@@ -264,6 +264,13 @@ struct ReasoningTagSplitter: Sendable {
         return at - text.startIndex
     }
 
+    /// Bytes of the lines at the start that have nothing but space.
+    static func blankLines(_ text: ArraySlice<UInt8>) -> Int {
+        let space = text.prefix(leadingSpace(text))
+        guard let end = space.lastIndex(of: UInt8(ascii: "n")) else { return 0 }
+        return end + 1 - text.startIndex
+    }
+
     private static func isSpace(_ first: UInt8, _ second: UInt8) -> Bool {
         switch (first, second) {
         case (UInt8(ascii: "\\"), UInt8(ascii: "n")), (UInt8(ascii: "\\"), UInt8(ascii: "r")),

@@ -11,6 +11,8 @@ struct ReplyComposer: Sendable {
     private static let gapLimit = 4096
     /// A token is about this many bytes, when a backend does not count.
     private static let bytesPerToken = 4
+    /// Tokens that a full window may be short of, as servers count.
+    private static let windowSlack = 8
 
     private(set) var writer: ReplyWriter
     private let plan: ReplyPlan
@@ -28,6 +30,11 @@ struct ReplyComposer: Sendable {
     private var calls: ReplyCalls
 
     private var hidden = HiddenReasoning(), hasText = false
+    /// Nothing but reasoning came since the answer began or a call was shown.
+    private var isBehindReasoning = false
+    private var stopWords: StopWords
+    /// A stop sequence stood in the text: what follows it is no part of the answer.
+    private var isCutOff = false
 
     private(set) var stop: StopReason?
     private var reported: Usage?
@@ -42,6 +49,7 @@ struct ReplyComposer: Sendable {
     ) {
         self.plan = plan
         self.inputEstimate = max(inputEstimate, 1)
+        stopWords = StopWords(plan.dialect == .anthropic ? [] : plan.stopSequences)
         splitter = ReasoningTagSplitter(plan.thinkTags)
         echo = PrefillEcho(plan.prefill, plan.prefillEcho)
         recovery = TextCallRecovery(plan)
@@ -82,6 +90,7 @@ struct ReplyComposer: Sendable {
 
     /// `failed` is not for here: how a reply ends is decided by its owner.
     mutating func receive(_ delta: Delta) throws(ClientError) {
+        if isCutOff, delta.isContent { return }
         switch delta {
         case .text(let text): receive(text: text)
         case .reasoning(let text):
@@ -100,6 +109,7 @@ struct ReplyComposer: Sendable {
             try calls.append(number, text)
             if calls.hasSeveral { showCompleteCalls(keeping: 1) }
         case .usage(let usage): reported = usage
+        case .finished where isCutOff: break
         case .finished(let reason): stop = reason.replacing(stop)
         case .failed(let error): throw error
         }
@@ -115,6 +125,15 @@ struct ReplyComposer: Sendable {
         }
     }
 
+    /// Whether the answer ended before it was as long as it might have been, where prompt and answer fill the window.
+    private var isWindowFull: Bool {
+        guard let reported, let prompt = reported.wholeInput,
+            plan.maxTokens == 0 || reported.output < plan.maxTokens,
+            let window = plan.contextWindow ?? plan.loadedWindow
+        else { return false }
+        return prompt + reported.output >= window - Self.windowSlack
+    }
+
     /// Whether the last call so far has arguments that do not end.
     var endsInsideCall: Bool { calls.endsInside }
 
@@ -126,6 +145,7 @@ struct ReplyComposer: Sendable {
         show(recovery.finish(isCut: isCut))
         showCallsOfReasoning()
         showHidden(behind: isCut ? [] : opening)
+        endStopWords()
         endChannel()
         defer { noteRepairs() }
         for call in try calls.takeAll(isCut: isCut, hasReason: stop != nil) { show(call) }
@@ -137,6 +157,7 @@ struct ReplyComposer: Sendable {
         if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
         if !rest.text.isEmpty { show(text: rest.text) }
         show(recovery.release())
+        endStopWords()
         writer.fail(error, requestID: requestID)
     }
 
@@ -158,6 +179,7 @@ struct ReplyComposer: Sendable {
             // The server saw a call but lost it on the way: to the client this is an ordinary end.
             if stop == .toolUse { return .endTurn }
             return stop ?? .endTurn
+        case .maxTokens where isWindowFull: return .contextWindowExceeded
         case .maxTokens, .refusal, .contextWindowExceeded: return stop ?? .endTurn
         }
     }
@@ -221,6 +243,7 @@ struct ReplyComposer: Sendable {
             case .reasoning(let text):
                 var joiner = TextJoiner()
                 emit(joiner.join(JSONText(utf8: text[...])), .reasoning)
+            case .call where isCutOff: break
             case .call(let call, let repair):
                 note(repair)
                 if let call = calls.take(call) { show(call) }
@@ -245,9 +268,34 @@ struct ReplyComposer: Sendable {
 
     @inline(__always)
     private mutating func emit(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
+        stopWords.isEmpty ? write(bytes, channel) : writeUpToStopWord(bytes, channel)
+    }
+
+    private mutating func writeUpToStopWord(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
+        guard !isCutOff else { return }
+        guard channel == .text else {
+            endStopWords()
+            return write(bytes, channel)
+        }
+        let (text, word) = stopWords.read(bytes)
+        write(text, .text)
+        guard let word else { return }
+        note("stop-sequence")
+        stop = .stopSequence(word)
+        isCutOff = true
+    }
+
+    /// Something else follows the text.
+    private mutating func endStopWords() {
+        if stopWords.isHolding { write(stopWords.flush(), .text) }
+    }
+
+    @inline(__always)
+    private mutating func write(_ bytes: ArraySlice<UInt8>, _ channel: Channel) {
         guard !bytes.isEmpty else { return }
         outputBytes &+= bytes.count
         if channel == .reasoning {
+            isBehindReasoning = true
             if keepsReasoning { hidden.hold(bytes) }
             guard plan.showsThinking else { return }
         }
@@ -278,7 +326,7 @@ struct ReplyComposer: Sendable {
     /// Reasoning that was all of the answer.
     /// - Parameter tag: what opened it and was never closed: then the answer speaks of that tag.
     private mutating func showHidden(behind tag: [UInt8]) {
-        guard !plan.showsThinking || !tag.isEmpty && !hasText && callsShown == 0 else { return }
+        guard !plan.showsThinking || !tag.isEmpty && !hasText && calls.shown == 0 else { return }
         let answer = hidden.takeAnswer(stop)
         guard !answer.isEmpty, plan.showsThinking || writer.hasSaidNothing, calls.isEmpty else { return }
         note("reasoning-as-answer")
@@ -296,8 +344,12 @@ struct ReplyComposer: Sendable {
         }
         endChannel()
         open = channel
-        if channel == .text { hasText = true }
-        let whole = gap.isEmpty ? bytes : (gap + bytes)[...]
+        var whole = gap.isEmpty ? bytes : (gap + bytes)[...]
+        // What parsers leave of the lines around the reasoning.
+        if channel == .reasoning || isBehindReasoning {
+            whole = whole.dropFirst(ReasoningTagSplitter.blankLines(whole))
+        }
+        if channel == .text { (hasText, isBehindReasoning) = (true, false) }
         gap.removeAll()
         pending = .none
         channel == .text ? writer.text(whole) : writer.thinking(whole)
@@ -334,9 +386,11 @@ struct ReplyComposer: Sendable {
     private mutating func noteRepairs() { for repair in calls.takeNotes() { note(repair) } }
 
     private mutating func show(_ call: ReplyCalls.Ready) {
+        endStopWords()
         endChannel()
         gap.removeAll()
         pending = .none
+        isBehindReasoning = false
         writer.toolUse(id: call.id, name: call.name, input: call.input)
         outputBytes &+= call.input.count + call.name.utf8.count
     }
