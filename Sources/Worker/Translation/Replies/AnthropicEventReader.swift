@@ -19,11 +19,29 @@ struct AnthropicEventReader: Sendable {
     /// Reads one event's data. The deltas hold slices of `frame` and of this reader's memory: they have to be
     /// gone before the next event is read, or memory is allocated anew.
     mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> OpenAIChunkReader.Reading {
-        guard let root = try? parser.parse(frame) else {
-            return frame.allSatisfy(Ascii.isSpace) ? .read : .malformed
-        }
+        guard let root = try? parser.parse(frame) else { return readOdd(frame, into: &deltas) }
+        return read(event: root, frame, into: &deltas)
+    }
+
+    private mutating func readOdd(
+        _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
+    ) -> OpenAIChunkReader.Reading {
+        let text = frame.drop(while: Ascii.isSpace)
+        if text.isEmpty { return .read }
+        let mended = Mending.mended(text)
+        if let root = try? parser.parse(mended[...]) { return read(event: root, mended[...], into: &deltas) }
+        // The word with which other APIs end a stream.
+        return text.starts(with: "[DONE]".utf8) || OpenAIChunkReader.isWord(text) ? .foreign : .broken
+    }
+
+    @inline(__always)
+    private mutating func read(
+        event root: JSONNode, _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
+    ) -> OpenAIChunkReader.Reading {
         guard let type = root["type"], type.isString else {
-            guard let failure = RelayedFailure.inside(root, door: .messages) else { return .malformed }
+            guard let failure = RelayedFailure.inside(root, door: .messages) else {
+                return root["delta"] == nil && root["content_block"] == nil ? .foreign : .broken
+            }
             deltas.append(.failed(Self.told(failure)))
             return .read
         }

@@ -55,7 +55,7 @@ public struct MessagesReply: Sendable {
     private var ollama: OllamaLines?
     /// In place of `reader` where the backend speaks the Messages API.
     private var anthropic: AnthropicEventReader?
-    private var composer: ReplyComposer
+    private(set) var composer: ReplyComposer
     private var deltas: [Delta] = []
     private var hadChunk = false
 
@@ -144,7 +144,7 @@ public struct MessagesReply: Sendable {
         guard wantsMore else { return }
         switch body {
         case .events:
-            while wantsMore, let frame = decoder.last() { read(frame) }
+            while wantsMore, let frame = decoder.last() { read(frame, isWhole: false) }
         case .lines:
             readOllama(atEnd: true)
             if case .document = body, end == .complete { readDocument() }
@@ -194,21 +194,8 @@ public struct MessagesReply: Sendable {
         return !composer.writer.isEmpty
     }
 
-    public var usage: Usage { composer.usage }
-    /// Tokens of the prompt as the backend itself counted them; nil where it did not.
-    public var reportedInput: Int? { composer.reportedInput }
-
     /// The backend did not read the whole prompt.
     public var promptCut: PromptCut? { ollama?.reader.promptCut }
-
-    /// What was put right in this reply, by name.
-    public var repairs: [String] { composer.repairs }
-
-    /// Something of an answer has come.
-    public var hasBegun: Bool { !composer.isBlank }
-
-    /// The model has stopped; only counts and the end of the framing can still come.
-    public var hasStopped: Bool { wantsMore && composer.stop != nil }
 
     /// False once the reply has ended: the transfer may be ended too.
     public var wantsMore: Bool { if case .ended = phase { false } else { true } }
@@ -236,7 +223,8 @@ public struct MessagesReply: Sendable {
         bytes.withUnsafeBufferPointer { document.append(contentsOf: $0) }
     }
 
-    private mutating func read(_ frame: SSEDecoder.Frame) {
+    /// - Parameter isWhole: false for what the end of the body left.
+    private mutating func read(_ frame: SSEDecoder.Frame, isWhole: Bool = true) {
         let bytes = frame.isJoined ? decoder.joined[frame.range] : decoder.buffer[frame.range]
         switch frame.kind {
         case .tooLarge: return fail(.answerTooLarge)
@@ -246,9 +234,10 @@ public struct MessagesReply: Sendable {
         }
         let reading =
             anthropic == nil
-            ? reader.read(bytes, into: &deltas) : anthropic?.read(bytes, into: &deltas) ?? .malformed
+            ? reader.read(bytes, into: &deltas) : anthropic?.read(bytes, into: &deltas) ?? .foreign
         switch reading {
-        case .malformed: composer.note("malformed-chunk")
+        case .foreign: composer.note("malformed-chunk")
+        case .broken: broken(isWhole: isWhole)
         case .done: done()
         case .read:
             guard !bytes.isEmpty else { return }
@@ -263,7 +252,8 @@ public struct MessagesReply: Sendable {
             switch step {
             case .waiting: return
             case .tooLarge: return fail(.answerTooLarge)
-            case .malformed: composer.note("malformed-chunk")
+            case .foreign: composer.note("malformed-chunk")
+            case .broken: broken(isWhole: !atEnd)
             case .document(let beginning):
                 body = .document
                 return collect(beginning.span, limit: Self.documentLimit)
@@ -274,6 +264,13 @@ public struct MessagesReply: Sendable {
             }
             deltas.removeAll(keepingCapacity: true)
         }
+    }
+
+    /// Something came that was meant to be part of the answer. Without it the answer would look whole and not be;
+    /// after the model has stopped it can only be counts.
+    private mutating func broken(isWhole: Bool) {
+        composer.note("malformed-chunk")
+        if isWhole, composer.stop == nil { fail(.eventUnreadable) }
     }
 
     private mutating func applyDeltas() {

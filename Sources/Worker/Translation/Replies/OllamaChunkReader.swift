@@ -22,17 +22,17 @@ struct OllamaChunkReader: Sendable {
         self.model = model
     }
 
-    /// Reads one line; false if it is none of this dialect. The deltas hold slices of this reader's memory: they
-    /// have to be gone before the next line is read, or memory is allocated anew.
-    mutating func read(_ line: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Bool {
-        if let node = try? parser.parse(line) { return read(node, into: &deltas) }
+    /// Reads one line. The deltas hold slices of this reader's memory: they have to be gone before the next line
+    /// is read, or memory is allocated anew.
+    mutating func read(_ line: ArraySlice<UInt8>, into deltas: inout [Delta]) -> OpenAIChunkReader.Reading {
+        if let node = try? parser.parse(line) { return read(node, into: &deltas) ? .read : .foreign }
         // Some gateways in between make server-sent events of it.
         let text = line.starts(with: "data:".utf8) ? line.dropFirst(5).drop(while: Ascii.isSpace) : line
-        guard text.first == UInt8(ascii: "{") else { return Self.isEventField(line) }
         guard let node = (try? parser.parse(text)) ?? (try? parser.parse(Mending.mended(text)[...])) else {
-            return false
+            if Self.isEventField(line) { return .read }
+            return OpenAIChunkReader.isWord(text) ? .foreign : .broken
         }
-        return read(node, into: &deltas)
+        return read(node, into: &deltas) ? .read : .foreign
     }
 
     /// What an answer with an error status means.

@@ -7,8 +7,10 @@ struct OllamaLines: Sendable {
     enum Step {
         /// The deltas of one line are there.
         case read
-        /// A line that is none of this dialect.
-        case malformed
+        /// A line that says nothing of an answer.
+        case foreign
+        /// A line that was to be part of the answer and cannot be read.
+        case broken
         /// No line is complete.
         case waiting
         /// A line is larger than is read.
@@ -37,7 +39,11 @@ struct OllamaLines: Sendable {
             return .document(Array(decoder.buffer[range.lowerBound...]))
         }
         isFirst = false
-        return reader.read(decoder.buffer[range], into: &deltas) ? .read : .malformed
+        return switch reader.read(decoder.buffer[range], into: &deltas) {
+        case .read, .done: .read
+        case .foreign: .foreign
+        case .broken: .broken
+        }
     }
 
     /// Reads a whole reply; false if it is none.

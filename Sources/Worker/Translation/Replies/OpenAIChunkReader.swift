@@ -8,8 +8,10 @@ struct OpenAIChunkReader: Sendable {
         case read
         /// `[DONE]`.
         case done
-        /// Not JSON, or no object.
-        case malformed
+        /// Nothing of an answer, such as a sign of life.
+        case foreign
+        /// What was to be a chunk, or more than one, and cannot be read.
+        case broken
     }
 
     private static let limits = JSONLimits(depth: 256, bytes: 64 << 20, nodes: 2_000_000)
@@ -21,10 +23,10 @@ struct OpenAIChunkReader: Sendable {
     /// Some servers end a stream with the whole message; it counts only if nothing came before it.
     private var hasSeenDelta = false
     private var hasRefused = false
-    /// What the last failure says that the backend could not read.
-    private(set) var unparsedCalls: JSONText?
     /// A `function_call` beside `tool_calls` is the same call in the words of before.
     private var hasToolCalls = false
+    /// What the last failure says that the backend could not read.
+    private(set) var unparsedCalls: JSONText?
 
     init(plan: ReplyPlan) {
         calls = OpenAIToolCalls(declared: plan.toolNames)
@@ -41,7 +43,7 @@ struct OpenAIChunkReader: Sendable {
         }
         if let node = try? parser.parse(frame) {
             let before = deltas.count
-            guard read(node, into: &deltas) else { return .malformed }
+            guard read(node, into: &deltas) else { return Self.unread(node) }
             repeated.learn(frame, deltas[before...])
             return .read
         }
@@ -71,7 +73,7 @@ struct OpenAIChunkReader: Sendable {
         if text.isEmpty { return .read }
         if text.starts(with: "[DONE]".utf8) { return .done }
         if let node = try? parser.parse(Mending.mended(text)[...]) {
-            return read(node, into: &deltas) ? .read : .malformed
+            return read(node, into: &deltas) ? .read : Self.unread(node)
         }
         return readSeveral(text, into: &deltas)
     }
@@ -79,15 +81,38 @@ struct OpenAIChunkReader: Sendable {
     /// Several chunks on one line, one behind the other.
     private mutating func readSeveral(_ text: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Reading {
         var rest = text
-        var reading = Reading.malformed
-        while let first = rest.first, first == UInt8(ascii: "{"), let end = JSONText.objectEnd(rest),
+        var hasRead = false
+        while rest.first == UInt8(ascii: "{"), let end = JSONText.objectEnd(rest),
             let node = try? parser.parse(rest[..<end])
         {
-            guard read(node, into: &deltas) else { return reading }
-            reading = .read
+            guard read(node, into: &deltas) else { return .broken }
+            hasRead = true
             rest = rest[end...].drop(while: Ascii.isSpace)
         }
-        return reading
+        if hasRead, rest.isEmpty || rest.starts(with: "[DONE]".utf8) { return .read }
+        guard Self.isWord(rest) else { return .broken }
+        return hasRead ? .read : .foreign
+    }
+
+    /// JSON that is no chunk: null, numbers and empty lists are signs of life, a list of chunks is an answer.
+    private static func unread(_ node: JSONNode) -> Reading {
+        node.elements.contains { $0.isObject } ? .broken : .foreign
+    }
+
+    /// Bytes of a word that is no part of a chunk.
+    private static let wordLimit = 64
+
+    /// Whether a line that is no JSON cannot be what is left of a chunk: `ping`, `keep-alive`.
+    static func isWord(_ text: ArraySlice<UInt8>) -> Bool {
+        text.count <= wordLimit
+            && !text.contains { byte in
+                switch byte {
+                case UInt8(ascii: "{"), UInt8(ascii: "}"), UInt8(ascii: "["), UInt8(ascii: "]"),
+                    UInt8(ascii: "\""), UInt8(ascii: "\\"):
+                    true
+                default: false
+                }
+            }
     }
 
     private mutating func read(choice: JSONNode, _ root: JSONNode, into deltas: inout [Delta]) {

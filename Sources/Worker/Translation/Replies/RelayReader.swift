@@ -27,6 +27,8 @@ struct RelayReader: Sendable {
     private(set) var openText: Int?
     /// The backend said why it stopped: what is missing after that is no content.
     private(set) var hasStopped = false
+    /// Of chat completions: something of an answer came; a call began; a choice has ended.
+    private var (hasBegun, hasCalls, hasFinished) = (false, false, false)
     private var parser = JSONParser()
 
     init(door: FrontDoor, model: String) {
@@ -49,14 +51,15 @@ struct RelayReader: Sendable {
         let bytes = frame.isJoined ? frames.joined : frames.buffer
         let name = frames.buffer[frame.event]
         // Nearly all frames of a Messages stream: nothing in them concerns the exchange.
-        if door == .messages, isWhole, name.elementsEqual(Self.delta) { return .part }
+        if door == .messages, isWhole, name.elementsEqual(Self.delta), Self.looksWhole(bytes[frame.data]) {
+            return .part
+        }
         if name.elementsEqual(Self.error) {
             return .failed(RelayedFailure.named(data: bytes[frame.data], door: door))
         }
         guard let root = try? parser.parse(bytes, range: frame.data) else {
-            if isDone(bytes[frame.data]) { return door == .chat ? .end : .foreign }
-            // The client may make more of it.
-            return isWhole ? .part : .foreign
+            if isDone(bytes[frame.data]) { return door == .chat ? endOfChat() : .foreign }
+            return isWhole ? odd(bytes[frame.data]) : .foreign
         }
         if let error = RelayedFailure.inside(root, door: door) { return .failed(error) }
         switch door {
@@ -68,6 +71,26 @@ struct RelayReader: Sendable {
     private static let delta = Array("content_block_delta".utf8)
     private static let error = Array("error".utf8)
     private static let done = Array("[DONE]".utf8)
+
+    /// Enough for events that are not read: only one that lacks an end is looked at.
+    private static func looksWhole(_ data: ArraySlice<UInt8>) -> Bool {
+        data.first == UInt8(ascii: "{") && data.last == UInt8(ascii: "}")
+    }
+
+    /// What is no JSON passes if nothing of the answer is lost with it: words, what comes after the model has stopped,
+    /// and raw bytes in a text that clients make something of.
+    private mutating func odd(_ data: ArraySlice<UInt8>) -> Meaning {
+        let text = data.drop(while: Ascii.isSpace)
+        if hasStopped || OpenAIChunkReader.isWord(text) { return .part }
+        return (try? parser.parse(Mending.mended(text)[...])) == nil ? .failed(.eventUnreadable) : .part
+    }
+
+    /// The end, without a word before it that the model has stopped: as in a translated answer, a text may be whole,
+    /// a call may not.
+    private func endOfChat() -> Meaning {
+        hasFinished || hasBegun && !hasCalls
+            ? .end : .failed(UpstreamFailure.transport(.complete, hadBytes: true))
+    }
 
     private func isDone(_ data: ArraySlice<UInt8>) -> Bool {
         data.drop(while: Ascii.isSpace).starts(with: Self.done)
@@ -91,7 +114,7 @@ struct RelayReader: Sendable {
             usage.update(root["usage"])
             if root["delta"]?["stop_reason"]?.isString == true { hasStopped = true }
         } else if type.stringEquals("message_stop") {
-            return .end
+            return hasStopped ? .end : .failed(UpstreamFailure.transport(.complete, hadBytes: true))
         }
         return .part
     }
@@ -104,6 +127,17 @@ struct RelayReader: Sendable {
             choices.elements.allSatisfy({ $0["finish_reason"]?.isString == true })
         {
             hasStopped = true
+        }
+        if let choices = root["choices"] {
+            for choice in choices.elements {
+                hasBegun = true
+                if choice["finish_reason"]?.isString == true { hasFinished = true }
+                if !hasCalls, let delta = choice["delta"] {
+                    hasCalls =
+                        delta["tool_calls"].map { !$0.isEmpty } ?? false
+                        || delta["function_call"]?.isObject == true
+                }
+            }
         }
         return name(root["model"], offset)
     }

@@ -11,8 +11,6 @@ struct ReplyComposer: Sendable {
     private static let gapLimit = 4096
     /// A token is about this many bytes, when a backend does not count.
     private static let bytesPerToken = 4
-    /// Tokens that a full window may be short of, as servers count.
-    private static let windowSlack = 8
 
     private(set) var writer: ReplyWriter
     private let plan: ReplyPlan
@@ -125,15 +123,6 @@ struct ReplyComposer: Sendable {
         }
     }
 
-    /// Whether the answer ended before it was as long as it might have been, where prompt and answer fill the window.
-    private var isWindowFull: Bool {
-        guard let reported, let prompt = reported.wholeInput,
-            plan.maxTokens == 0 || reported.output < plan.maxTokens,
-            let window = plan.contextWindow ?? plan.loadedWindow
-        else { return false }
-        return prompt + reported.output >= window - Self.windowSlack
-    }
-
     /// Whether the last call so far has arguments that do not end.
     var endsInsideCall: Bool { calls.endsInside }
 
@@ -179,7 +168,7 @@ struct ReplyComposer: Sendable {
             // The server saw a call but lost it on the way: to the client this is an ordinary end.
             if stop == .toolUse { return .endTurn }
             return stop ?? .endTurn
-        case .maxTokens where isWindowFull: return .contextWindowExceeded
+        case .maxTokens where reported?.fillsWindow(of: plan) == true: return .contextWindowExceeded
         case .maxTokens, .refusal, .contextWindowExceeded: return stop ?? .endTurn
         }
     }
