@@ -52,12 +52,13 @@ final class Exchange {
     // What is large lives in functions that do not suspend: the frames of this one and of `run` stay small
     // for as long as the stream lasts, thousands at a time.
     private func journey() async -> ExchangeRecord.Ending {
-        await request.yieldIfLarge()
-        if let ending = parse() { return ending }
+        if let ending = request.isLarge ? await parseInSteps() : parse(RequestBody(request.body)) {
+            return ending
+        }
         if let ending = await findRoutes() { return ending }
         if hasDocumentsToRead { await readDocuments() }
         while true {
-            await request.yieldIfLarge()
+            if request.isLarge { await Loop.yield() }
             // Who left while waiting for a slot or for room costs no backend anything.
             if connection.socket.hasLeft { return .ended(.cancelled) }
             if server.isCut { return refuse(.stopping) }
@@ -73,11 +74,18 @@ final class Exchange {
 
     // MARK: Steps
 
-    /// Bytes to a typed request.
-    private func parse() -> ExchangeRecord.Ending? {
+    private func parseInSteps() async -> ExchangeRecord.Ending? {
+        await Loop.yield()
+        let body = RequestBody(request.body)
+        await Loop.yield()
+        return parse(body)
+    }
+
+    /// JSON to a typed request.
+    private func parse(_ body: RequestBody) -> ExchangeRecord.Ending? {
         do throws(ClientError) {
             let message = try ClientRequest(
-                parsing: request.body, at: answer.door, head: MessagesHead(request.head))
+                reading: body, at: answer.door, head: MessagesHead(request.head))
             record.requestedModel = message.model
             connection.note(requestedModel: message.model)
             record.streaming = message.stream

@@ -23,12 +23,14 @@ enum CountLimits {
 extension Server {
     func countTokens(_ request: Request, _ answer: Answer, on connection: Connection) async {
         var entry = RequestEntry()
-        await request.yieldIfLarge()
+        if request.isLarge { await Loop.yield() }
+        let body = RequestBody(request.body)
+        if request.isLarge { await Loop.yield() }
         do throws(ClientError) {
-            var message = try MessagesRequest(parsingCount: request.body)
+            var message = try MessagesRequest(readingCount: body)
             message.head = MessagesHead(request.head)
             entry.requestedModel = message.model
-            await request.yieldIfLarge()
+            if request.isLarge { await Loop.yield() }
             let count = await count(message, answer, &entry)
             entry.inputTokens = count
             answer.send(200, body: CountTokensReply.body(inputTokens: count))

@@ -27,10 +27,8 @@ final class Request {
         receivedAt = Loop.now
     }
 
-    /// Before a step that takes time in proportion to the body: when it is large, everybody else goes first.
-    func yieldIfLarge() async {
-        if body.count > ServingLimits.stepwiseBody { await Loop.yield() }
-    }
+    /// Before each step that takes time in proportion to the body, everybody else goes first.
+    var isLarge: Bool { body.count > ServingLimits.stepwiseBody }
 
     /// The body is not needed any more.
     func giveUpBody() {

@@ -10,12 +10,17 @@ public enum ClientRequest: Sendable {
     /// - Parameter head: what of the request's head belongs to the Messages API.
     /// - Throws: 400 in the words of the door's API, with the place of what is wrong.
     public init(parsing body: [UInt8], at door: FrontDoor, head: MessagesHead) throws(ClientError) {
+        try self.init(reading: RequestBody(body), at: door, head: head)
+    }
+
+    /// As `parsing`, of what is JSON already.
+    public init(reading body: RequestBody, at door: FrontDoor, head: MessagesHead) throws(ClientError) {
         switch door {
         case .messages:
-            var request = try MessagesRequest(parsing: body)
+            var request = try MessagesRequest(reading: body)
             request.head = head
             self = .messages(request)
-        case .chat: self = .chat(try ChatRequest(parsing: body))
+        case .chat: self = .chat(try ChatRequest(reading: body))
         }
     }
 

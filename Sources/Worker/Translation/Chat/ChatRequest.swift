@@ -27,8 +27,10 @@ public struct ChatRequest: Sendable {
     private static let unnamedModel = "auto"
 
     /// - Throws: 400 `invalid_request_error` in OpenAI's words.
-    public init(parsing body: [UInt8]) throws(ClientError) {
-        do { root = try JSONDocument(parsing: body).root } catch {
+    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
+
+    public init(reading body: RequestBody) throws(ClientError) {
+        do { root = try body.document.get().root } catch {
             throw .chat(
                 "We could not parse the JSON body of your request: \(error.reason.rawValue) at byte "
                     + "\(error.offset).")

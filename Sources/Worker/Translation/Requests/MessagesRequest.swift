@@ -55,18 +55,20 @@ public struct MessagesRequest: Sendable {
     var tally = PromptTally()
 
     /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
-    public init(parsing body: [UInt8]) throws(ClientError) {
-        try self.init(body, isCount: false)
-    }
+    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
+
+    public init(reading body: RequestBody) throws(ClientError) { try self.init(body, isCount: false) }
 
     /// A `count_tokens` body: as a request, without what only generating needs.
     public init(parsingCount body: [UInt8]) throws(ClientError) {
-        try self.init(body, isCount: true)
+        try self.init(readingCount: RequestBody(body))
     }
 
-    private init(_ body: [UInt8], isCount: Bool) throws(ClientError) {
+    public init(readingCount body: RequestBody) throws(ClientError) { try self.init(body, isCount: true) }
+
+    private init(_ body: RequestBody, isCount: Bool) throws(ClientError) {
         let root: JSONNode
-        do { root = try JSONDocument(parsing: body).root } catch { throw ClientError(error) }
+        do { root = try body.document.get().root } catch { throw ClientError(error) }
         guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
         self.root = root
         receivedBytes = body.count
