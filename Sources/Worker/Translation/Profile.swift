@@ -218,6 +218,8 @@ public struct SchemaRules: Sendable, Equatable {
     public var nullableTypes = false
     /// `const` becomes `enum`, `oneOf` becomes `anyOf`.
     public var plainUnions = false
+    /// `allOf` becomes one schema that says what all of its parts say.
+    public var mergedParts = false
     /// `exclusiveMinimum` and `exclusiveMaximum` of integers become inclusive.
     public var inclusiveBounds = false
     /// Larger `maxLength`, `minLength`, `maxItems`, `minItems` are left out.

@@ -62,6 +62,7 @@ extension Profile {
         $0.schema.inlineReferences = true
         $0.schema.recursiveReferences = true
         $0.schema.noBooleanSchemas = true
+        $0.schema.mergedParts = true
         $0.schema.maxCount = 1000
     }
 
@@ -97,6 +98,7 @@ extension Profile {
         // What its parser of schemas does not know, it drops.
         $0.schema.inlineReferences = true
         $0.schema.plainUnions = true
+        $0.schema.mergedParts = true
         $0.schema.plainTop = true
         $0.schema.noEmptySchemas = true
     }
@@ -217,6 +219,7 @@ extension Profile {
         $0.schema.inlineReferences = true
         $0.schema.nullableTypes = true
         $0.schema.plainUnions = true
+        $0.schema.mergedParts = true
         $0.schema.inclusiveBounds = true
         $0.schema.noEmptySchemas = true
         $0.schema.plainTop = true

@@ -75,6 +75,7 @@ extension SchemaRules {
         rules.inlineReferences = true
         rules.nullableTypes = true
         rules.plainUnions = true
+        rules.mergedParts = true
         rules.noEmptySchemas = true
         rules.plainTop = true
         return rules

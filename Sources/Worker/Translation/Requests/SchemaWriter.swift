@@ -63,7 +63,8 @@ struct SchemaWriter {
         if isIdentityInside, isComplete, unions.isEmpty { return writer.raw(schema) }
         guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
         var context = context(schema, writer)
-        let top = top(schema, &context)
+        var top = top(schema, &context)
+        if rules.mergedParts { for _ in 0..<Self.maxReferences { top = merged(top, context) ?? top } }
         writer.beginObject()
         if !isString(top["type"]) {
             writer.name("type")
@@ -77,14 +78,19 @@ struct SchemaWriter {
             write(member, of: top, context, 0, &writer)
         }
         if top["properties"] == nil { writeMerged(unions, context, &writer) }
-        if context.keepsReferences, context.references > 0 {
-            // The top is what was referred to; what it refers to itself stays behind it.
-            for member in schema.members where Self.definitions.contains(member.name.string ?? "") {
-                write(member, of: schema, context, 0, &writer)
-            }
-        }
+        // The top is what was referred to; what it refers to itself stays behind it.
+        if context.references > 0 { writeDefinitions(of: schema, context, &writer) }
         writer.endObject()
         written(schema, context, writer)
+    }
+
+    private mutating func writeDefinitions(
+        of schema: JSONNode, _ context: Context, _ writer: inout JSONWriter
+    ) {
+        guard context.keepsReferences else { return }
+        for member in schema.members where Self.definitions.contains(member.name.string ?? "") {
+            write(member, of: schema, context, 0, &writer)
+        }
     }
 
     private mutating func context(_ root: JSONNode, _ writer: JSONWriter) -> Context {
@@ -123,7 +129,15 @@ struct SchemaWriter {
         guard schema.rawRange.count <= Self.maxBytes else { return writer.raw(schema) }
         isIdentityInside = isIdentity(for: schema)
         let context = context(schema, writer)
-        writeSchema(schema, context, 0, &writer)
+        if context.keepsReferences, let reference = schema["$ref"] {
+            writer.beginObject()
+            writer.name("$ref")
+            writer.raw(reference)
+            writeDefinitions(of: schema, context, &writer)
+            writer.endObject()
+        } else {
+            writeSchema(schema, context, 0, &writer)
+        }
         written(schema, context, writer)
     }
 
@@ -189,7 +203,7 @@ struct SchemaWriter {
             inner.references += 1
             return writeSchema(target, inner, depth + 1, &writer)
         }
-        if rules.plainUnions, let merged = merged(node, context) {
+        if rules.mergedParts, let merged = merged(node, context) {
             return writeSchema(merged, context, depth + 1, &writer)
         }
         writer.beginObject()
