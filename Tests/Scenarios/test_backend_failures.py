@@ -21,7 +21,7 @@ VLLM_OVERFLOW = (
 LLAMA_OVERFLOW = {
     "error": {
         "code": 400,
-        "message": "the request exceeds the available context size, try increasing it",
+        "message": "request (5000 tokens) exceeds the available context size (4096 tokens), try increasing it",
         "type": "exceed_context_size_error",
         "n_prompt_tokens": 5000,
         "n_ctx": 4096,

@@ -80,7 +80,7 @@ def test_llama_cpp_makes_the_prompt_and_then_its_tokens() -> None:
         await turn.reply(200, {"prompt": prompt})
 
     async def tokens(turn: Turn) -> None:
-        await turn.reply(200, {"tokens": [{"id": 1, "piece": "a"}, 2, 3, 4, 5]})
+        await turn.reply(200, {"tokens": [71, 114, 195, 188, 2613]})
 
     with Backend(by_path(apply_template=template, tokenize=tokens)) as backend, Daemon(config(backend, "llamacpp")) as daemon:
         answer = daemon.client.post(COUNT, conversation(tools=[TOOL]))

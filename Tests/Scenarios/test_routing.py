@@ -207,7 +207,7 @@ def test_what_answers_on_a_usual_port_is_asked_who_it_is() -> None:
     """A web server on 8080 is no model; the llama.cpp on 8000 is one, whatever port is usual for it."""
 
     async def props(turn: Turn) -> None:
-        await turn.reply(200, {"default_generation_settings": {"n_ctx": 4096}, "model_path": "/m.gguf"})
+        await turn.reply(200, {"default_generation_settings": {"params": {}, "n_ctx": 4096}, "total_slots": 1, "model_path": "/m.gguf"})
 
     async def page(turn: Turn) -> None:
         await turn.reply(200, b"<html><title>It works</title></html>", "text/html")
