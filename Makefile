@@ -16,7 +16,7 @@ SWIFT ?= $(firstword $(shell command -v swift 2>/dev/null) \
 
 release      = .build/release
 build_needs  = pkg-config libsystemd-dev libcurl4-openssl-dev libyaml-dev
-test_needs   = systemd python3-venv iproute2 util-linux procps poppler-utils
+test_needs   = systemd python3-venv iproute2 util-linux procps poppler-utils libgomp1
 bench_needs  = nginx-light
 check_needs  = systemd
 

@@ -26,29 +26,33 @@ class ClaudeCode:
         folder: Path,
         url: str,
         prompt: str,
-        model: str = "claude-sonnet-4-5",
+        model: str | None = "claude-sonnet-4-5",
         files: dict[str, bytes] | None = None,
+        environment: dict[str, str] | None = None,
     ):
+        """Without a `model` the one of the `environment` holds, which is added to the CLI's own."""
         self.work = folder / "work"
         for name in ("work", "home", "tmp"):
             (folder / name).mkdir()
         for name, content in (files or {}).items():
             (self.work / name).write_bytes(content)
         environment = {
+            **({} if environment and "ANTHROPIC_AUTH_TOKEN" in environment else {"ANTHROPIC_API_KEY": "made-up-key-for-tests"}),
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
             "CLAUDE_CODE_TMPDIR": str(folder / "tmp"),
             "PATH": os.environ["PATH"],
             "ANTHROPIC_BASE_URL": url,
-            "ANTHROPIC_API_KEY": "made-up-key-for-tests",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
             "DISABLE_TELEMETRY": "1",
             "IS_SANDBOX": "1",
+            **(environment or {}),
         }
         assert loopback_only(), "never outside a private network"
         self._process = subprocess.Popen(
             [
-                *(str(PROGRAM), "-p", prompt, "--model", model, "--dangerously-skip-permissions"),
+                *(str(PROGRAM), "-p", prompt, "--dangerously-skip-permissions"),
+                *(("--model", model) if model else ()),
                 *("--output-format", "stream-json", "--verbose"),
             ],
             cwd=self.work,

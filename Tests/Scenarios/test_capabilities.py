@@ -14,7 +14,7 @@ from harness.events import check_grammar
 from harness.log import fields
 
 TOOL = {"name": "Read", "description": "Reads.", "input_schema": {"type": "object", "properties": {"p": {"type": "string", "pattern": "^\\w+$"}}}}
-IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
+IMAGE: Json = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}}
 LOOK = [{"role": "user", "content": [{"type": "text", "text": "look"}, IMAGE]}]
 SCHEMA = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
 

@@ -1,0 +1,54 @@
+"""A real server that loads its model: it listens, and says 503 until it can answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from asking import WAYS, ask, config
+from harness import processes
+from harness.client import Client
+from harness.daemon import Daemon
+from llama import LlamaServer
+from scripted.network import write
+from scripted.scripts import SCRIPTS
+
+# Read instead of mapped, a model takes as long to load as it takes to copy.
+PARAMETERS: dict[str, Any] = {"window": 2048, "slots": 1, "load_mode": "LLAMA_LOAD_MODE_NONE"}
+
+
+@pytest.fixture(scope="module")
+def heavy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that loads for about a second."""
+    path = tmp_path_factory.mktemp("heavy") / "heavy.gguf"
+    write(path, ballast=120_000)
+    return path
+
+
+def seen_while_loading(client: Client, server: LlamaServer) -> int:
+    """Asks until it is answered; how many times it was told to come back."""
+    refused = 0
+    while True:
+        response = client.message("[[lines]]", max_tokens=50)
+        if response.status == 200:
+            assert response.json["content"][0]["text"] == SCRIPTS["lines"]
+            return refused
+        assert (response.status, response.error()[1]) == (529, "overloaded_error"), response.body
+        assert 1 <= int(response.headers["retry-after"]) <= 60
+        refused += 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_loading_is_not_down(heavy: Path, tmp_path: Path, way: str) -> None:
+    server = LlamaServer(heavy, log=tmp_path / "log", **PARAMETERS)
+    try:
+        with Daemon(config(server.url, way)) as daemon:
+            daemon.log.allow("exchange|backend")
+            server.start()
+            server.wait_status(503)
+            assert seen_while_loading(daemon.client, server) > 0
+            assert server.ask("GET", "/health")[0] == 200
+    finally:
+        server.kill()
