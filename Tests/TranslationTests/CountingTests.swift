@@ -119,6 +119,10 @@ import Testing
         doubtful.countedPrompt = window + 1
         let refused = #expect(throws: ClientError.self) { try request.converted(for: doubtful) }
         #expect(refused?.message == "prompt is too long: \(window + 1) tokens > \(window) maximum")
+        // A ratio learnt from other texts makes no prompt lie far beyond.
+        let learnt = Self.target(window: estimate / 2, perThousand: 2500)
+        #expect(request.isDoubtful(for: learnt))
+        #expect(throws: Never.self) { try request.converted(for: learnt) }
         let beyond = Self.target(window: estimate / 3 - 1)
         #expect(!request.isDoubtful(for: beyond))
         #expect(throws: ClientError.self) { try request.converted(for: beyond) }

@@ -17,6 +17,9 @@ public struct PromptEstimate: Sendable, Equatable {
 
     public var tokens: Int { ratio.applied(to: text) &+ pictures }
 
+    /// As few as they may well be: what a ratio adds was learnt from other texts.
+    public var fewest: Int { min(ratio.applied(to: text), text) &+ pictures }
+
     /// What a backend's count of the whole prompt says of the text; nil when it says nothing.
     /// - Parameter contextWindow: some servers cut what does not fit and count the rest.
     public func countOfText(in reported: Int, contextWindow: Int?) -> Int? {

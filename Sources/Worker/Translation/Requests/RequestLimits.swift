@@ -34,17 +34,19 @@ struct Length {
 }
 
 extension MessagesRequest {
-    /// The estimate is at most 2.8 times a count (`Tests/Tokens`): what lies beyond this many windows cannot fit.
-    static let farBeyond = 3
+    /// The estimate without a ratio is at most 2.8 times a count (`Tests/Tokens`): what lies beyond this many windows
+    /// cannot fit.
+    fileprivate static let farBeyond = 3
 
     /// The prompt's tokens: the backend's own count, else the estimate.
     /// - Throws: 400 when it overflows the target's window by that count, or the estimate lies far beyond it. What
     ///   is in doubt the backend decides, in words of its own.
     func fitting(_ target: UpstreamTarget) throws(ClientError) -> Int {
-        let input = target.countedPrompt ?? estimate(for: target).tokens
+        let estimate = estimate(for: target)
+        let input = target.countedPrompt ?? estimate.tokens
         guard let window = target.contextWindow, window > 0 else { return input }
-        let windows = target.countedPrompt == nil ? Self.farBeyond : 1
-        guard (input - 1) / windows < window else {
+        let isTooLong = target.countedPrompt.map { $0 > window } ?? estimate.isFarBeyond(window)
+        guard !isTooLong else {
             throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")
         }
         return input
@@ -54,9 +56,13 @@ extension MessagesRequest {
     public func isDoubtful(for target: UpstreamTarget) -> Bool {
         guard target.countedPrompt == nil, let window = target.contextWindow, window > 0 else { return false }
         // Nine tenths, since the estimate errs to the high side.
-        let input = estimate(for: target).tokens
-        return input / 10 * 9 > window && (input - 1) / Self.farBeyond < window
+        let estimate = estimate(for: target)
+        return estimate.tokens / 10 * 9 > window && !estimate.isFarBeyond(window)
     }
+}
+
+extension PromptEstimate {
+    fileprivate func isFarBeyond(_ window: Int) -> Bool { (fewest - 1) / MessagesRequest.farBeyond >= window }
 }
 
 /// The conversation, with the assistant's last words apart when they are to be continued.
