@@ -23,7 +23,7 @@ check_needs  = systemd
 export SWIFT
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check format fuzz bench install uninstall clean packages swift venv
+.PHONY: help build run test check format endurance fuzz bench install uninstall clean packages swift venv
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ check: build ## formatting, warnings, forbidden words, the units and their sandb
 
 format: swift ## rewrite the sources in the house format
 	@$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+
+endurance: build venv ## an hour and a half of fuzzing, kills and crowds (ARGS=SECONDS to fuzz for another time)
+	@Tests/tools/endurance $(ARGS)
 
 fuzz: packages swift ## every fuzzer in turn, ten minutes in all (ARGS=SECONDS for another time)
 	@Tests/Fuzz/run $(ARGS)
