@@ -89,6 +89,12 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
         #"{"data":[{"id":"m","object":"model","owned_by":"\#(owner)"}]}"#
     }
 
+    @Test("each type has its row in the table of profiles", arguments: Configuration.BackendType.allCases)
+    func profiles(type: Configuration.BackendType) {
+        // What has none is spoken to as an unknown server is.
+        #expect(Profile.named(type.rawValue)?.name == (type == .auto ? nil : type.rawValue))
+    }
+
     @Test(
         "who answers is found out by what only this kind of server says",
         arguments: [
