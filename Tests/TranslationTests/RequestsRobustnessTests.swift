@@ -26,6 +26,31 @@ private struct Seeded: RandomNumberGenerator {
         "\"toolu_enc_\"", "\"assistant\"", "\"system\"", "\"tool_result\"", "{\"\":{}}",
     ]
 
+    @Test("Lists that would keep the worker too long are refused by their length", arguments: [4096, 4097])
+    func stopSequences(count: Int) throws {
+        let stops = Array(repeating: "\"s\"", count: count).joined(separator: ",")
+        let text =
+            #"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"stop_sequences":["#
+            + stops + "]}"
+        if count <= 4096 {
+            _ = try MessagesRequest(parsing: Array(text.utf8))
+        } else {
+            #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(text.utf8)) }
+        }
+    }
+
+    @Test("As many messages as the API takes, and not one more", arguments: [100_000, 100_001])
+    func messages(count: Int) throws {
+        let messages = Array(repeating: #"{"role":"user","content":"x"}"#, count: count).joined(
+            separator: ",")
+        let text = #"{"model":"m","max_tokens":1,"messages":["# + messages + "]}"
+        if count <= 100_000 {
+            _ = try MessagesRequest(parsing: Array(text.utf8))
+        } else {
+            #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(text.utf8)) }
+        }
+    }
+
     /// One value of the text, picked by chance, replaced; or its bytes changed.
     private func changed(_ text: [UInt8], _ random: inout Seeded) -> [UInt8] {
         var text = text

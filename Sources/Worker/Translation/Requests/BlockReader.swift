@@ -16,6 +16,10 @@ struct BlockReader {
     /// Messages and blocks together; each costs some hundred bytes of memory. The API takes 100,000 messages.
     private static let limit = 200_000
 
+    /// Messages of one request, as in the API (docs: Messages, "Create a message", `messages`). A request of more small
+    /// ones would hold the worker for longer than a large body may.
+    private static let messageLimit = 100_000
+
     private mutating func countOne() throws(ClientError) {
         count += 1
         guard count <= Self.limit else {
@@ -29,6 +33,9 @@ struct BlockReader {
         var transient: [Int] = []
         for (index, element) in array.elements.enumerated() {
             let path = { Path("messages") / index }
+            guard index < Self.messageLimit else {
+                throw .invalid("messages: at most \(Self.messageLimit) messages are allowed")
+            }
             try countOne()
             var fields = try EnvelopeFields(element, at: path)
             var role = try role(try fields.requiredString("role"), index)

@@ -100,11 +100,18 @@ struct RequestReader {
     /// Omissions of one kind that are named one by one.
     private static let namedOmissions = 16
 
+    /// Stop sequences of one request. The API names no limit, and no backend takes nearly as many; each is searched
+    /// for in every piece of the answer.
+    static let stopSequenceLimit = 4096
+
     private mutating func readStopSequences(into request: inout MessagesRequest) throws(ClientError) {
         guard let stops = try fields.array("stop_sequences") else { return }
         var blank = 0
         var text: [UInt8] = []
         for (index, stop) in stops.elements.enumerated() {
+            guard index < Self.stopSequenceLimit else {
+                throw .invalid("stop_sequences: at most \(Self.stopSequenceLimit) are allowed")
+            }
             guard stop.isString else {
                 throw .invalid("stop_sequences.\(index): Input should be a valid string")
             }
