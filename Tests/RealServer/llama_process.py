@@ -6,6 +6,7 @@ The PyPI wheel xllamacpp holds llama.cpp's own C++ server with all its routes, r
 
 from __future__ import annotations
 
+import ctypes
 import json
 import signal
 import sys
@@ -13,9 +14,13 @@ from typing import Any
 
 import xllamacpp
 
+PR_SET_PDEATHSIG = 1
+
 
 def main() -> None:
     """Serves until a signal."""
+    # It does not outlive the tests, however these end.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Not Python's handler: it would run only when the C++ code comes back.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parameters: Any = xllamacpp.CommonParams()

@@ -25,7 +25,7 @@ from harness.events import check_grammar
 from llama import LlamaServer
 from scripted.network import write
 from scripted.scripts import SCRIPTS
-from test_llamacpp_loading import PARAMETERS, seen_while_loading
+from test_llamacpp_loading import PARAMETERS, refusals_until_loaded
 
 pytestmark = [pytest.mark.endurance, pytest.mark.parametrize("way", WAYS)]
 
@@ -175,7 +175,7 @@ def test_a_model_that_loads_for_long(tmp_path: Path, way: str) -> None:
             began = time.monotonic()
             server.start()
             server.wait_status(503)
-            refused = seen_while_loading(daemon.client, server)
+            refused = refusals_until_loaded(daemon.client, 300)
             say(f"{way}: loaded after {time.monotonic() - began:.1f} s, {refused} requests told to wait")
             assert refused > 3
     finally:
