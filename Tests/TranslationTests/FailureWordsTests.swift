@@ -153,6 +153,19 @@ struct FailureWordsTests {
         }
     }
 
+    @Test(
+        "text is told as such behind a status that was sent early, too",
+        arguments: [FrontDoor.messages, .chat])
+    func pagesBehindPings(door: FrontDoor) {
+        var reply = RelayedReply(door: door, streaming: true, requestID: "req_1", requestedModel: "m")
+        reply.commitEarly()
+        reply.receive(head: UpstreamHead(status: 200, contentType: "text/plain"))
+        reply.receive(Array("Ollama is running".utf8))
+        reply.end(.complete)
+        let output = String(decoding: reply.takeOutput(), as: UTF8.self)
+        #expect(output.contains("text (Ollama is running) instead of JSON"))
+    }
+
     @Test("events that are said to be text are events all the same")
     func eventsAsText() {
         let chunk = #"data: {"choices":[{"delta":{"content":"hi"},"finish_reason":"stop"}]}"#

@@ -38,6 +38,8 @@ public struct RelayedReply: Sendable {
     private var head = UpstreamHead(status: 200, contentType: "")
     private var body = Body.unknown
     private var hadBytes = false
+    /// An event of the backend's was passed on; a ping of ours is none.
+    private var hasPassed = false
     private var opening = AnswerOpening()
     private var frames = RelayFrames()
     private var reader: RelayReader
@@ -113,7 +115,7 @@ public struct RelayedReply: Sendable {
         case .events:
             // A stream that nobody asked for.
             guard streaming || opening.isKept else { return fail(Self.unreadable) }
-            opening.keep(bytes, isStream: phase != .undecided)
+            opening.keep(bytes, isStream: hasPassed)
             guard streaming else { return }
             frames.append(bytes)
             output.reserveCapacity(output.count + bytes.count)
@@ -148,7 +150,7 @@ public struct RelayedReply: Sendable {
         if door == .chat, reader.hasStopped { return finishChat() }
         if end == .complete {
             if case .unknown = body { saidNothing = true }
-            if phase == .undecided, let error = opening.failure(at: backend.place) { return fail(error) }
+            if !hasPassed, let error = opening.failure(at: backend.place) { return fail(error) }
             // A stream that nobody asked for.
             if !streaming, opening.isKept { return fail(Self.unreadable) }
         }
@@ -209,6 +211,7 @@ public struct RelayedReply: Sendable {
                 act(meaning, frame)
                 continue
             }
+            hasPassed = true
             run = run.isEmpty ? frame.whole : run.lowerBound..<frame.whole.upperBound
         }
         output.append(contentsOf: frames.buffer[run])
@@ -225,15 +228,20 @@ public struct RelayedReply: Sendable {
         case .idle:
             if phase == .streaming || output.count < Self.idleLimit { append(frame) }
         case .part:
-            phase = .streaming
+            begin()
             append(frame)
         case .named(let range):
-            phase = .streaming
+            begin()
             append(frame, naming: range)
         case .end:
             append(frame)
             phase = .ended(.completed)
         }
+    }
+
+    private mutating func begin() {
+        phase = .streaming
+        hasPassed = true
     }
 
     private mutating func append(_ frame: RelayFrames.Frame) {
