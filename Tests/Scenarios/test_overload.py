@@ -163,6 +163,8 @@ def test_a_client_that_pipelines_without_reading_the_clock_disturbs_nobody() -> 
                 pass
 
     with Backend(steady) as backend, Daemon(measured(backend.url)) as daemon:
+        # At debug each probe has its entry: more than this machine may be able to read.
+        daemon.log.allow("log entries lost")
         with daemon.client.connect() as flooding:
             # A large body first: the kernel's buffer for this connection grows.
             flooding.request("POST", "/v1/messages/count_tokens", message("x" * (8 << 20)))

@@ -169,10 +169,12 @@ def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly_and_status_s
     config = {"workers": 1, "supervision": {"restart_delay_max": "1s"}, "backends": [{"name": "a", "url": "http://127.0.0.1:9"}]}
     with Daemon(config, program=program, wait=False) as daemon:
         processes.wait("five starts", lambda: starts.exists() and len(starts.read_text().split()) >= 5)
-        times = [float(line) for line in starts.read_text().split()]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
-        assert all(after > before * 1.5 for before, after in zip(gaps, gaps[1:], strict=False) if after < 0.9), gaps
-        assert gaps[-1] > 0.2, gaps
+        # What it says it waits: how long a start itself takes is the machine's affair.
+        daemon.log.wait('worker died.*restart="in 800ms"')
+        waits = [fields(line)["restart"] for line in daemon.log.find("worker died")]
+        assert waits[:4] == ["in 100ms", "in 200ms", "in 400ms", "in 800ms"]
+        starting = [float(line) for line in starts.read_text().split()]
+        assert starting[4] - starting[0] >= 0.1 + 0.2 + 0.4 + 0.8
         daemon.ear.wait("why it is not ready", lambda notice: "0/1 workers" in notice.pairs.get("STATUS", ""))
         assert not [notice for notice in daemon.ear.notices if "READY" in notice.pairs]
         daemon.log.wait("worker died.*exit_status=3")
