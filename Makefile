@@ -1,5 +1,5 @@
-# Dragoman: every task of a developer or an administrator. `make help` lists them.
-# Each target puts in place what it needs (Debian packages, the Python environment) and only when missing.
+# Dragoman: all tasks for developers and administrators. `make help` lists them.
+# Each target installs what it needs (Debian packages, the Python environment), and only if it is missing.
 
 PREFIX      ?= /usr/local
 DESTDIR     ?=
@@ -25,7 +25,7 @@ export SWIFT
 .DEFAULT_GOAL := build
 .PHONY: help build run test check format endurance fuzz bench install uninstall clean packages swift venv
 
-help: ## this list
+help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 packages:
@@ -34,29 +34,29 @@ packages:
 swift:
 	@Tests/tools/toolchain
 
-build: swift packages ## the release executables, in .build/release
+build: swift packages ## build the release executables in .build/release
 	@Tests/tools/build
 
-run: build ## build, then serve in the foreground (ARGS="--listen …" to add options)
+run: build ## build, then serve in the foreground (ARGS="--listen …" adds options)
 	@exec $(release)/dragoman serve $(ARGS)
 
-test: build venv ## everything: check, unit, golden, scenario, system and client tests
+test: build venv ## run everything: check, unit, golden, scenario, system and client tests
 	@Tests/tools/test-all
 
-check: build ## formatting, warnings, forbidden words, the units and their sandbox
+check: build ## check formatting, warnings, forbidden words, the units and their sandbox
 	@Tests/tools/packages $(check_needs)
 	@Tests/tools/check
 
-format: swift ## rewrite the sources in the house format
+format: swift ## reformat the sources in place
 	@$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
 
-endurance: build venv ## an hour and a half of fuzzing, kills and crowds (ARGS=SECONDS to fuzz for another time)
+endurance: build venv ## run an hour and a half of fuzzing, kills and heavy load (ARGS=SECONDS sets the fuzzing time)
 	@Tests/tools/endurance $(ARGS)
 
-fuzz: packages swift ## every fuzzer in turn, ten minutes in all (ARGS=SECONDS for another time)
+fuzz: packages swift ## run every fuzzer in turn, ten minutes in total (ARGS=SECONDS sets another time)
 	@Tests/Fuzz/run $(ARGS)
 
-bench: build ## load tests beside nginx and the bare backend: a table of ratios
+bench: build ## run load tests against nginx and the bare backend; prints a table of ratios
 	@Tests/tools/packages $(bench_needs)
 	@$(release)/dragoman-bench $(ARGS)
 
@@ -64,8 +64,8 @@ venv:
 	@Tests/tools/packages $(test_needs)
 	@Tests/tools/venv
 
-install: ## into $(DESTDIR)$(PREFIX), units included (build first)
-	@test -x $(release)/dragoman || { echo "nothing is built yet: run 'make build' first" >&2; exit 1; }
+install: ## install into $(DESTDIR)$(PREFIX), including the units (build first)
+	@test -x $(release)/dragoman || { echo "nothing has been built yet: run 'make build' first" >&2; exit 1; }
 	install -D -m 755 $(release)/dragoman $(DESTDIR)$(bindir)/dragoman
 	install -D -m 755 $(release)/dragoman-worker $(DESTDIR)$(libexecdir)/dragoman-worker
 	install -d $(DESTDIR)$(unitdir)
@@ -93,5 +93,5 @@ uninstall: ## stop the service and remove what install created, except the confi
 	-rmdir $(DESTDIR)$(libexecdir) $(DESTDIR)$(docdir) 2>/dev/null
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
-clean: ## remove what was built and the Python environment
+clean: ## remove the build and the Python environment
 	rm -rf .build .venv
