@@ -273,7 +273,8 @@ struct CallFeaturesTests {
     {
         var target = UpstreamTarget(model: "m", profile: profile)
         target.lacking = lacking
-        return try MessagesRequest(parsing: Array(body.utf8)).converted(for: target).plan.features
+        let call = try MessagesRequest(parsing: Array(body.utf8)).converted(for: target)
+        return RefusablePlan(call.plan).allFeatures
     }
 
     private let everything = """

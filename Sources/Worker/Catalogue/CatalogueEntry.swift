@@ -211,8 +211,8 @@ extension CatalogueEntry {
         let place = Lesson.Place(backend: name, model: route.model)
         let facts = models?.first { $0.id == route.model }
         target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
-        target.outputLimit = [lessons.outputLimit(place, at: now), facts?.outputLimit].compactMap(\.self)
-            .min()
+        target.outputLimit = lessons.outputLimit(place, at: now)
+        if let listed = facts?.outputLimit { target.outputLimit = min(listed, target.outputLimit ?? listed) }
         target.keepAlive = keepAlive
         target.loadedWindow = facts?.loadedWindow
         target.promptCut = promptCuts[route.model]

@@ -188,8 +188,9 @@ final class Exchange {
         record.backend = destination.name
         connection.note(backend: destination.name)
         record.model = destination.model
-        secret = destination.target(for: answer.door).backend.secret
-        var call = try message.converted(for: destination.target(for: answer.door))
+        let target = destination.target(for: answer.door)
+        secret = target.backend.secret
+        var call = try message.converted(for: target)
         record.isStreamed = call.plan.streamRequested
         record.omissions = call.omissions.map(\.path)
         record.historyRepairs = call.repairs

@@ -59,6 +59,7 @@ struct FeatureRetry {
 
     /// The target as the present backend is to be asked.
     func amend(_ target: inout UpstreamTarget) {
+        guard isAmended else { return }
         target.lacking.formUnion(verdicts.withheld)
         let limits = [target.outputLimit, verdicts.outputLimit, outputRoom].compactMap(\.self)
         target.outputLimit = limits.min()

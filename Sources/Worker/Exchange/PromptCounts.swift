@@ -18,7 +18,7 @@ struct PromptCounts {
     /// Whether to ask this backend before it gets the request.
     func shouldAsk(_ message: ClientRequest, _ access: BackendAccess, _ catalogue: Catalogue?) -> Bool {
         guard answers[access.index] == nil, case .messages(let request) = message,
-            request.isDoubtful(for: access.target), CountQuestion.canBeAsked(of: access.target)
+            CountQuestion.canBeAsked(of: access.target), request.isDoubtful(for: access.target)
         else { return false }
         return catalogue?.counts(access.index) == true
     }

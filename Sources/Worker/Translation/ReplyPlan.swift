@@ -48,6 +48,8 @@ public struct ReplyPlan: Sendable {
     public var promptEstimate = 0
     /// What the call asks of the backend that a model may not take; a refusal is about one of these.
     public var features: Set<Feature> = []
+    /// The name that the length has in the call, one of two. Apart from `features`, for every call has it.
+    public var lengthName: Feature?
     /// What is left to try when it misses the reasoning of earlier turns, the best first.
     public var reasoningRemedies: [ReasoningRemedy] = []
     /// For errors.

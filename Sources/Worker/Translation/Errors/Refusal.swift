@@ -26,7 +26,7 @@ public enum Refusal: Sendable, Equatable {
             self = .reasoningMissing(remedy)
         } else if let limit = OutputLimit.tokens(text, status: status, asked: plan.maxTokens) {
             self = .outputLimit(limit)
-        } else if let found = FeatureRefusal.feature(text, status: status, in: plan.features) {
+        } else if let found = FeatureRefusal.feature(text, status: status, in: plan.allFeatures) {
             self = .feature(found.feature, isPlain: found.isPlain)
         } else {
             return nil
@@ -48,18 +48,24 @@ public enum Refusal: Sendable, Equatable {
 
 /// What of a request decides how its refusal is read.
 struct RefusablePlan: Sendable {
-    let features: Set<Feature>
+    private let features: Set<Feature>
+    private let lengthName: Feature?
     let maxTokens: Int
     let reasoningRemedies: [ReasoningRemedy]
 
+    /// Put together only for a refusal: a set costs more than all else here.
+    var allFeatures: Set<Feature> { lengthName.map { features.union([$0]) } ?? features }
+
     init(features: Set<Feature>, maxTokens: Int = 0, reasoningRemedies: [ReasoningRemedy] = []) {
         self.features = features
+        lengthName = nil
         self.maxTokens = maxTokens
         self.reasoningRemedies = reasoningRemedies
     }
 
     init(_ plan: ReplyPlan) {
         features = plan.features
+        lengthName = plan.lengthName
         maxTokens = plan.maxTokens
         reasoningRemedies = plan.reasoningRemedies
     }

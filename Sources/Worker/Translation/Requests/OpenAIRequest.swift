@@ -16,6 +16,7 @@ struct OpenAIRequest {
     private(set) var reasoningFiller: StaticString?
     /// What was written that a model may not take.
     var features: Set<Feature> = []
+    private var lengthName: Feature?
 
     init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
         self.request = request
@@ -61,6 +62,7 @@ struct OpenAIRequest {
         writeEnd(hasPrefill: prefill.prefill != nil)
         writer.endObject()
         var plan = ReplyPlan(request, target, tools, names, length, prefill, features)
+        plan.lengthName = lengthName
         plan.reasoningRemedies = thinking.remedies(isFilled: reasoningFiller != nil)
         return UpstreamCall(
             path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions, plan: plan)
@@ -72,10 +74,10 @@ struct OpenAIRequest {
         switch profile.maxTokens {
         case .maxTokens:
             writer.name("max_tokens")
-            features.insert(.maxTokens)
+            lengthName = .maxTokens
         case .maxCompletionTokens:
             writer.name("max_completion_tokens")
-            features.insert(.maxCompletionTokens)
+            lengthName = .maxCompletionTokens
         }
         writer.value(maxTokens)
     }
