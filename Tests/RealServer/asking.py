@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from harness.client import Client, message
+from harness.client import Client, Stream, message
 from harness.daemon import backend_config
 from harness.events import Event, check_grammar
 from llama import MODEL
@@ -39,6 +39,14 @@ def config(url: str, way: str = TRANSLATED, **more: Any) -> Json:
     if way == PASSED:
         whole["backends"][0]["dialect"] = "anthropic"
     return whole
+
+
+def check_broken_off(stream: Stream, way: str) -> None:
+    """What follows in a stream whose server is gone: an error, and nothing that looks like an end."""
+    events = stream.rest()
+    assert events[-1].name == "error" and "message_stop" not in {event.name for event in events}
+    if way == TRANSLATED:
+        check_grammar(events, ends_in_error=True)
 
 
 @dataclass

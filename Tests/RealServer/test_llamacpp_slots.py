@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from asking import PASSED, TRANSLATED, WAYS, ask, config, folded
+from asking import PASSED, WAYS, ask, check_broken_off, config, folded
 from harness import processes
 from harness.client import Connection, message
 from harness.daemon import Daemon
-from harness.events import check_grammar
 from llama import LlamaServer
 from scripted.scripts import SCRIPTS
 
@@ -97,10 +96,7 @@ def test_a_server_killed_in_mid_stream_and_started_again(tmp_path: Path, slow_mo
         waiting = begin(daemon, streamed=False)
         server.kill()
         for stream in streams:
-            events = stream.rest()
-            assert events[-1].name == "error" and "message_stop" not in {event.name for event in events}
-            if way == TRANSLATED:
-                check_grammar(events, ends_in_error=True)
+            check_broken_off(stream, way)
         assert waiting.response().status >= 500
         response = daemon.client.message("Hello")
         assert (response.status, response.error()[1]) == (529, "overloaded_error")
