@@ -342,7 +342,7 @@ final class Exchange {
         server.counters.inputTokens &+= UInt64(clamping: record.usage.input)
         server.counters.outputTokens &+= UInt64(clamping: record.usage.output)
         guard server.log.takes(ending.level) else { return }
-        record.client = server.access.clientName(request.head)
+        record.client = connection.client
         let fields = record.fields(
             ending, status: answer.status, firstByteAt: answer.firstByteAt, now: .now)
         if ending.level == .warning {

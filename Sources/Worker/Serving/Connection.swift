@@ -59,6 +59,8 @@ final class Connection {
     private var mustLeave = false
     /// The one being given.
     private var answer: Answer?
+    /// The name of the key that came with the request being answered; all keys are compared for it, so it is kept.
+    private(set) var client: String?
     /// Where the request being answered is noted.
     private var place: InHandTable.Place?
     /// Whose errors the client of the last request read.
@@ -130,7 +132,10 @@ final class Connection {
             server.refused(head, error, answer, self, since: begun)
             answer.send(error)
         case .endpoint(let endpoint):
-            if endpoint.isNoted { beginNote(head, answer) }
+            if endpoint.isNoted {
+                client = server.access.clientName(head)
+                beginNote(answer)
+            }
             defer { endNote() }
             let request = Request(head: head)
             defer { request.giveUpBody() }
@@ -154,10 +159,10 @@ final class Connection {
         return !answer.closes
     }
 
-    private func beginNote(_ head: RequestHead, _ answer: Answer) {
+    private func beginNote(_ answer: Answer) {
         guard let table = server.inHand else { return }
         place = table.begin(answer.requestID, peer: peer, at: Loop.now.nanoseconds)
-        if let place, let client = server.access.clientName(head) { table.note(client: client, at: place) }
+        if let place, let client { table.note(client: client, at: place) }
     }
 
     /// What has been found out of the request in hand, for an obituary.
