@@ -210,6 +210,7 @@ class Backend:
         try:
             while (turn := await connection.request()) is not None:
                 self.paths.append(f"{turn.method} {turn.path}")
+                self.notice()
                 if turn.path in self.posts:
                     await self.posts[turn.path](turn)
                 elif turn.method == "POST":
