@@ -2,8 +2,8 @@
 
 import JSON
 
-/// A parsed request of a client.
-public enum ClientRequest: Sendable {
+/// A parsed request of a client. Indirect: it is handed on often, and is large.
+public indirect enum ClientRequest: Sendable {
     case messages(MessagesRequest)
     case chat(ChatRequest)
 

@@ -83,21 +83,35 @@ public enum MaxTokensField: Sendable {
 
 /// Models by parts of their names, in lower case.
 public struct ModelPattern: Sendable {
-    public var prefixes: [String] = []
-    public var parts: [String] = []
+    /// Beginnings of what follows the last slash.
+    private let prefixes: [[UInt8]]
+    private let parts: [[UInt8]]
+    private let takesAll: Bool
 
     public static let none = ModelPattern()
     public static let every = ModelPattern(parts: [""])
 
     public init(prefixes: [String] = [], parts: [String] = []) {
-        self.prefixes = prefixes
-        self.parts = parts
+        self.prefixes = prefixes.map { Array($0.utf8) }
+        self.parts = parts.map { Array($0.utf8) }
+        takesAll = parts.contains("")
     }
 
+    /// By bytes: it is asked several times for each request, and searching in characters costs more than
+    /// all of a small request's translation.
     public func matches(_ model: String) -> Bool {
-        let model = model.lowercased()
-        let name = model.split(separator: "/").last ?? ""
-        return prefixes.contains { name.hasPrefix($0) } || parts.contains { $0.isEmpty || model.contains($0) }
+        if takesAll { return true }
+        if prefixes.isEmpty, parts.isEmpty { return false }
+        let model = model.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
+        let name = model[(model.lastIndex(of: UInt8(ascii: "/")).map { $0 + 1 } ?? 0)...]
+        return prefixes.contains { name.starts(with: $0) } || parts.contains { Self.occurs($0, in: model) }
+    }
+
+    private static func occurs(_ part: [UInt8], in model: [UInt8]) -> Bool {
+        guard let first = part.first, part.count <= model.count else { return part.isEmpty }
+        return (0...(model.count - part.count)).contains {
+            model[$0] == first && model[$0...].starts(with: part)
+        }
     }
 }
 

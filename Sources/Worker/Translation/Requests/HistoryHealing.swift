@@ -138,7 +138,7 @@ extension MessagesRequest {
     }
 
     private mutating func note(_ repair: String, _ count: Int) {
-        if count > 0 { historyRepairs.append("\(repair):\(count)") }
+        if count > 0 { self.historyRepairs.append("\(repair):\(count)") }
     }
 }
 

@@ -15,6 +15,13 @@ extension UpstreamTarget {
     }
 }
 
+extension UpstreamTarget {
+    /// Whether earlier reasoning goes along, as the usable profile says.
+    var echoesReasoning: Bool {
+        !lacking.contains(.thinking) && (reasoningRemedy == .filled || profile.reasoningEcho != .none)
+    }
+}
+
 extension Profile {
     func without(_ features: Set<Feature>) -> Profile {
         var profile = self
@@ -84,20 +91,22 @@ extension SchemaRules {
 
 extension MessagesRequest {
     /// What a client has to know of features left out for this model, beside what their own converters name.
-    func omissions(lacking features: Set<Feature>) -> [Omission] {
+    func omitted(lacking features: Set<Feature>) -> [Omission] {
         var omissions: [Omission] = []
         func omit(_ path: String, _ reason: String) {
             omissions.append(Omission(path: path, reason: reason))
         }
-        if features.contains(.thinking), thinking.isOn { omit("thinking", "the model does not take it") }
-        if features.contains(.tools), !tools.isEmpty { omit("tools", "the model does not take tools") }
-        if features.contains(.parallelToolCalls), disableParallelToolUse {
+        if features.contains(.thinking), self.thinking.isOn { omit("thinking", "the model does not take it") }
+        if features.contains(.tools), !self.tools.isEmpty { omit("tools", "the model does not take tools") }
+        if features.contains(.parallelToolCalls), self.disableParallelToolUse {
             omit("tool_choice.disable_parallel_tool_use", "the backend does not take it; carried out here")
         }
         if features.contains(.streamOptions), stream {
             omit("stream_options", "the backend does not count what it streams; usage is an estimate")
         }
-        if features.contains(.schemaKeywords), outputSchema != nil || tools.contains(where: \.hasOwnSchema) {
+        if features.contains(.schemaKeywords),
+            self.outputSchema != nil || self.tools.contains(where: \.hasOwnSchema)
+        {
             omit("tools.input_schema", "simplified: the backend does not take all of JSON Schema")
         }
         return omissions

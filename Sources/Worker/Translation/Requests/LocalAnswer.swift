@@ -16,14 +16,16 @@ public enum LocalAnswer: Sendable, Equatable {
 extension MessagesRequest {
     /// nil = a backend has to answer.
     public var localAnswer: LocalAnswer? {
-        if maxTokens == 0 { return .nothing }
+        if self.maxTokens == 0 { return .nothing }
         // In mid-conversation the model has more to say than what a search would bring.
-        let isFirstTurn = !messages.contains { $0.role == .assistant }
-        guard isFirstTurn, !tools.isEmpty, tools.allSatisfy(\.isWebSearch), toolChoice != .never else {
+        let isFirstTurn = !self.messages.contains { $0.role == .assistant }
+        guard isFirstTurn, !self.tools.isEmpty, self.tools.allSatisfy(\.isWebSearch),
+            self.toolChoice != .never
+        else {
             return nil
         }
         var query = ""
-        for block in messages.last(where: { $0.role == .user })?.blocks ?? [] {
+        for block in self.messages.last(where: { $0.role == .user })?.blocks ?? [] {
             if case .text(let node) = block { query = node.string ?? "" }
         }
         return .webSearchUnavailable(query: String(query.prefix(400)))

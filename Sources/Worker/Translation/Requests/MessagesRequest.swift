@@ -3,25 +3,79 @@
 
 import JSON
 
-/// A parsed `POST /v1/messages`, or the body of `count_tokens`.
+/// A parsed `POST /v1/messages`, or the body of `count_tokens`. A value that is copied when it is changed, not
+/// when it is handed on: converters look at it from many places.
+@dynamicMemberLookup
 public struct MessagesRequest: Sendable {
-    /// As requested.
-    public internal(set) var model = ""
-    public internal(set) var stream = false
-    /// What was not understood and is left out for every backend.
-    public internal(set) var omissions: [Omission] = []
+    private final class Storage: @unchecked Sendable {
+        // Changed only while one value alone holds it.
+        @exclusivity(unchecked) var content: MessagesContent
 
+        init(_ content: MessagesContent) { self.content = content }
+    }
+
+    private var storage: Storage
+
+    /// What it says; for this module alone.
+    public subscript<Value>(dynamicMember path: WritableKeyPath<MessagesContent, Value>) -> Value {
+        @inline(__always) get { storage.content[keyPath: path] }
+        @inline(__always) _modify {
+            if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.content) }
+            yield &storage.content[keyPath: path]
+        }
+    }
+
+    /// As requested.
+    public var model: String { storage.content.model }
+    public var stream: Bool { storage.content.stream }
+
+    /// What of the request's head concerns a backend of this API.
+    public var head: MessagesHead {
+        get { self[dynamicMember: \.head] }
+        set { self[dynamicMember: \.head] = newValue }
+    }
+
+    /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
+    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
+
+    public init(reading body: RequestBody) throws(ClientError) { try self.init(body, isCount: false) }
+
+    /// A `count_tokens` body: as a request, without what only generating needs.
+    public init(parsingCount body: [UInt8]) throws(ClientError) {
+        try self.init(readingCount: RequestBody(body))
+    }
+
+    public init(readingCount body: RequestBody) throws(ClientError) { try self.init(body, isCount: true) }
+
+    private init(_ body: RequestBody, isCount: Bool) throws(ClientError) {
+        let root: JSONNode
+        do { root = try body.document.get().root } catch { throw ClientError(error) }
+        guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
+        var content = MessagesContent()
+        content.root = root
+        content.receivedBytes = body.count
+        var reader = try RequestReader(root)
+        try reader.read(into: &content, isCount: isCount)
+        content.tally = PromptTally(content)
+        storage = Storage(content)
+    }
+}
+
+/// What a request says.
+public struct MessagesContent: Sendable {
     /// What the client gets when it does not say; the API itself wants it said.
     static let defaultMaxTokens = 4096
 
-    /// What of the request's head concerns a backend of this API.
-    public var head = MessagesHead()
-
+    var model = ""
+    var stream = false
+    /// What was not understood and is left out for every backend.
+    var omissions: [Omission] = []
+    var head = MessagesHead()
     /// The body as received, for backends of this API; nil until it is parsed.
     var root: JSONNode?
     /// Size of the body, for buffers.
     var receivedBytes = 0
-    var maxTokens = MessagesRequest.defaultMaxTokens
+    var maxTokens = MessagesContent.defaultMaxTokens
     /// String nodes, the attribution line already cut off.
     var system: [TextSlice] = []
     var messages: [Message] = []
@@ -53,29 +107,6 @@ public struct MessagesRequest: Sendable {
     /// What was read of them, by where they stand in the body.
     var pdfReadings: [Int: PDFReading] = [:]
     var tally = PromptTally()
-
-    /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
-    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
-
-    public init(reading body: RequestBody) throws(ClientError) { try self.init(body, isCount: false) }
-
-    /// A `count_tokens` body: as a request, without what only generating needs.
-    public init(parsingCount body: [UInt8]) throws(ClientError) {
-        try self.init(readingCount: RequestBody(body))
-    }
-
-    public init(readingCount body: RequestBody) throws(ClientError) { try self.init(body, isCount: true) }
-
-    private init(_ body: RequestBody, isCount: Bool) throws(ClientError) {
-        let root: JSONNode
-        do { root = try body.document.get().root } catch { throw ClientError(error) }
-        guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
-        self.root = root
-        receivedBytes = body.count
-        var reader = try RequestReader(root)
-        try reader.read(into: &self, isCount: isCount)
-        tally = PromptTally(self)
-    }
 }
 
 /// Sampling that is called the same in OpenAI's API and among Ollama's options.

@@ -27,7 +27,7 @@ struct OpenAIRequest {
         tools = try SentTools(request, profile)
         names = UpstreamToolNames(profile.toolNames)
         ids = TurnIDs(profile.toolIDs)
-        omissions = request.omissions + request.omissions(lacking: target.lacking)
+        omissions = request.omissions + request.omitted(lacking: target.lacking)
         writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
     }
 

@@ -115,11 +115,11 @@ public enum PDFReading: Sendable, Equatable {
 
 extension MessagesRequest {
     /// In their order.
-    public var pdfs: [PDFSource] { pdfData.map(PDFSource.init) }
+    public var pdfs: [PDFSource] { self.pdfData.map(PDFSource.init) }
 
     /// Gives a PDF its words, for backends that do not take it as it is.
     public mutating func read(_ pdf: PDFSource, as reading: PDFReading) {
-        let known = pdfReadings.updateValue(reading, forKey: pdf.data.rawRange.lowerBound)
-        if known == nil, case .text(let text, _) = reading { tally.replace(pdf.data, by: text) }
+        let known = self.pdfReadings.updateValue(reading, forKey: pdf.data.rawRange.lowerBound)
+        if known == nil, case .text(let text, _) = reading { self.tally.replace(pdf.data, by: text) }
     }
 }

@@ -49,11 +49,13 @@ struct PromptTally: Sendable {
 
     init() {}
 
-    init(_ request: MessagesRequest) {
+    init(_ request: MessagesContent) {
         text = 8
         for slice in request.system { text += TextTokens.estimate(slice.bytes) + 2 }
         let before = text
-        for tool in ToolAvailability(request).offered(request.tools) { add(tool) }
+        for tool in ToolAvailability(events: request.toolEvents, of: request.tools).offered(request.tools) {
+            add(tool)
+        }
         tools = text - before
         for message in request.messages {
             text += Self.perMessage
@@ -131,19 +133,20 @@ struct PromptTally: Sendable {
 
 extension MessagesRequest {
     /// What counting by hand gives, whoever gets the request; rather too many than too few.
-    public var estimatedInputTokens: Int { tally.text + tally.pictures }
+    public var estimatedInputTokens: Int { self.tally.text + self.tally.pictures }
 
     /// How many tokens the prompt probably has for this backend and model.
     public func estimate(for target: UpstreamTarget) -> PromptEstimate {
         var estimate = PromptEstimate()
-        let profile = target.usableProfile
-        let thinking = profile.reasoningEcho == .none ? 0 : tally.thinking
-        estimate.text = tally.text - (profile.tools ? 0 : tally.tools) + thinking
-        estimate.pictures = tally.pictures - (profile.vision ? 0 : tally.images)
+        let thinking = target.echoesReasoning ? self.tally.thinking : 0
+        let tools = target.profile.tools && !target.lacking.contains(.tools)
+        let vision = target.profile.vision && !target.lacking.contains(.images)
+        estimate.text = self.tally.text - (tools ? 0 : self.tally.tools) + thinking
+        estimate.pictures = self.tally.pictures - (vision ? 0 : self.tally.images)
         estimate.ratio = target.tokenRatio
         // Templates may drop earlier reasoning, edits leave results out, pictures count differently everywhere.
         estimate.isTelling =
-            contextEdits.isEmpty && tally.pictures == 0 && thinking < tally.text / 10
+            self.contextEdits.isEmpty && self.tally.pictures == 0 && thinking < self.tally.text / 10
             // Simplified schemas are shorter than those that were counted.
             && !target.lacking.contains(.schemaKeywords)
         return estimate

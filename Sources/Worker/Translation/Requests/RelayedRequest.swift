@@ -56,12 +56,12 @@ extension MessagesRequest {
 
     private func call(_ path: String, _ target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
         // What was parsed has a root; a request made by hand has none.
-        guard let root else { throw .invalid("the request cannot be handed on") }
+        guard let root = self.root else { throw .invalid("the request cannot be handed on") }
         var plan = ReplyPlan()
         plan.isRelayed = true
         plan.dialect = .anthropic
         plan.streamRequested = stream && !target.asksWhole
-        plan.maxTokens = maxTokens
+        plan.maxTokens = self.maxTokens
         plan.contextWindow = target.contextWindow
         return UpstreamCall(
             path: path,

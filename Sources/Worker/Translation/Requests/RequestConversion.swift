@@ -23,7 +23,7 @@ extension MessagesRequest {
 
     /// The schema of the answer in the prompt, for backends that only know "some object".
     func schemaWords(for profile: Profile) -> Text? {
-        guard let outputSchema else { return nil }
+        guard let outputSchema = self.outputSchema else { return nil }
         if case .schema = profile.structuredOutput { return nil }
         return Text([
             .words("Answer with one JSON object and nothing else. It must follow this JSON Schema:\n"),

@@ -26,7 +26,7 @@ struct RequestReader {
     /// More than anybody reads.
     private static let maxOmissions = 200
 
-    mutating func read(into request: inout MessagesRequest, isCount: Bool) throws(ClientError) {
+    mutating func read(into request: inout MessagesContent, isCount: Bool) throws(ClientError) {
         let model = try fields.requiredString("model").string ?? ""
         guard !model.isEmpty else { throw .missing(Path("model")) }
         request.model = model
@@ -59,12 +59,12 @@ struct RequestReader {
         }
     }
 
-    private mutating func readLength(into request: inout MessagesRequest, isCount: Bool) throws(ClientError) {
+    private mutating func readLength(into request: inout MessagesContent, isCount: Bool) throws(ClientError) {
         guard !isCount else { return fields.ignore("max_tokens") }
-        request.maxTokens = try fields.int("max_tokens", atLeast: 0) ?? MessagesRequest.defaultMaxTokens
+        request.maxTokens = try fields.int("max_tokens", atLeast: 0) ?? MessagesContent.defaultMaxTokens
     }
 
-    private mutating func readSystem(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readSystem(into request: inout MessagesContent) throws(ClientError) {
         guard let system = fields.take("system") else { return }
         var slices: [TextSlice] = []
         if system.isString {
@@ -83,7 +83,7 @@ struct RequestReader {
         request.system = slices.map(Attribution.stripped).filter { !$0.isEmpty }
     }
 
-    private mutating func readSampling(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readSampling(into request: inout MessagesContent) throws(ClientError) {
         request.temperature = try fields.number("temperature")
         request.topP = try fields.number("top_p")
         if let topK = try fields.number("top_k") {
@@ -104,7 +104,7 @@ struct RequestReader {
     /// for in every piece of the answer.
     static let stopSequenceLimit = 4096
 
-    private mutating func readStopSequences(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readStopSequences(into request: inout MessagesContent) throws(ClientError) {
         guard let stops = try fields.array("stop_sequences") else { return }
         var blank = 0
         var text: [UInt8] = []
@@ -135,7 +135,7 @@ struct RequestReader {
         return String(decoding: text, as: UTF8.self).allSatisfy(\.isWhitespace)
     }
 
-    private mutating func readThinking(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readThinking(into request: inout MessagesContent) throws(ClientError) {
         guard let thinking = try fields.object("thinking") else { return }
         var inner = try EnvelopeFields(thinking) { Path("thinking") }
         let type = try inner.requiredString("type").string ?? ""
@@ -151,7 +151,7 @@ struct RequestReader {
         request.thinkingDisplayOmitted = inner.take("display")?.stringEquals("omitted") == true
     }
 
-    private mutating func readOutput(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readOutput(into request: inout MessagesContent) throws(ClientError) {
         // The older form wins where both are given.
         let legacy = try fields.object("output_format")
         var format: (node: JSONNode, path: Path)?
@@ -181,7 +181,7 @@ struct RequestReader {
         request.outputSchema = schema
     }
 
-    private mutating func readContext(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readContext(into request: inout MessagesContent) throws(ClientError) {
         if let thread = fields.take("thread"), thread["type"]?.stringEquals("continue") == true {
             var error = ClientError.invalid("thread: the earlier messages are not kept here; send them all")
             error.code = "thread_unsupported_request"
@@ -208,7 +208,7 @@ struct RequestReader {
         }
     }
 
-    private mutating func readRest(into request: inout MessagesRequest) throws(ClientError) {
+    private mutating func readRest(into request: inout MessagesContent) throws(ClientError) {
         if let servers = fields.take("mcp_servers"), servers.isArray, !servers.isEmpty {
             request.omissions.append(Omission(path: "mcp_servers", reason: "not supported"))
         }

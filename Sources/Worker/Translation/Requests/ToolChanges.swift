@@ -29,9 +29,9 @@ struct ToolAvailability {
     /// The client brings deferred tools in by itself: those that it did not are not offered yet.
     private var bringsTools = false
 
-    init(_ request: MessagesRequest) {
-        let deferred = Set(request.tools.lazy.filter(\.isDeferred).map(\.name))
-        for (index, event) in request.toolEvents.enumerated() {
+    init(events: [ToolEvent], of tools: [Tool]) {
+        let deferred = Set(tools.lazy.filter(\.isDeferred).map(\.name))
+        for (index, event) in events.enumerated() {
             switch event {
             case .loaded(let name):
                 if deferred.contains(name), arrivals[name] == nil { arrivals[name] = index }

@@ -53,7 +53,7 @@ struct SentTools {
             case .auto, .never, nil: return
             }
         }
-        tools = ToolAvailability(request).offered(request.tools)
+        tools = ToolAvailability(events: request.toolEvents, of: request.tools).offered(request.tools)
         choice = request.toolChoice
         if case .tool(let name)? = choice, !tools.contains(where: { $0.name == name }) {
             throw .invalid("tool_choice: Tool '\(Quoted.shown(name))' is not available here")
