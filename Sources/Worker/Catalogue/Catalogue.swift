@@ -106,10 +106,15 @@ final class Catalogue {
         waiters.removeAll { $0 === waiter }
     }
 
-    /// Where a request for this model may go, in order; never empty.
+    /// Where a request for this model may go, in order, after the first look; never empty.
     func routes(for model: String) async throws(RoutingFailure) -> [Route] {
         await settle()
-        return try map.routes(for: model, in: picture)
+        return try settledRoutes(for: model)
+    }
+
+    /// The same, for those that have waited for the first look.
+    func settledRoutes(for model: String) throws(RoutingFailure) -> [Route] {
+        try map.routes(for: model, in: picture)
     }
 
     /// What a route's backend asks for; nil for the demo.

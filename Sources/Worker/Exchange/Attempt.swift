@@ -83,17 +83,24 @@ final class Attempt {
     /// Not nil when it ended before anything was sent: another backend may be tried, or this is the answer.
     var undecidedFailure: ClientError? { answer.isOpen ? reply.failure : nil }
 
+    /// Not nil once it has run.
+    private(set) var outcome: Outcome?
+
     /// Runs to the one outcome. When `undecidedFailure` is nil then, the client has been answered or is gone.
-    func run() async -> Outcome {
+    func run() async {
         defer { if let permit { server.control?.relinquish(permit) } }
-        while true {
-            if let outcome = turn() { return outcome }
-            _ = await connection.wakeup.wait(until: deadline)
-        }
+        while !turn() { _ = await connection.wakeup.wait(until: deadline) }
     }
 
-    /// Everything that can be done now; the outcome when that was all.
-    private func turn() -> Outcome? {
+    /// Does everything that can be done now; true when that was all.
+    @inline(never)
+    private func turn() -> Bool {
+        outcome = step()
+        guard case .some = outcome else { return false }
+        return true
+    }
+
+    private func step() -> Outcome? {
         if connection.socket.isGone || connection.socket.isStalled {
             if case .transferring(let transfer, _) = stage { transfer.cancel() }
             reply.cancel()

@@ -32,7 +32,10 @@ final class Exchange {
     private var failed: FailedAttempt?
     /// What the backend's count of the prompt will be compared with.
     private var sentPrompt: SentPrompt?
+    /// Not nil once the client has its answer, or is gone.
+    private var ending: ExchangeRecord.Ending?
 
+    @inline(never)
     init(_ request: Request, _ answer: Answer, on connection: Connection, of server: Server) {
         self.request = request
         self.answer = answer
@@ -44,45 +47,48 @@ final class Exchange {
 
     func run() async {
         server.exchangeBegan()
-        let ending = await journey()
+        await journey()
         server.exchangeEnded()
-        remember(ending)
+        remember()
     }
 
-    // What is large lives in functions that do not suspend: the frames of this one and of `run` stay small
-    // for as long as the stream lasts, thousands at a time.
-    private func journey() async -> ExchangeRecord.Ending {
-        if let ending = request.isLarge ? await parseInSteps() : parse(RequestBody(request.body)) {
-            return ending
-        }
-        if let ending = await findRoutes() { return ending }
-        if hasDocumentsToRead { await readDocuments() }
+    // The frames of this function and of those that wait for it live as long as a stream, thousands at a time:
+    // what is large (requests, errors, endings) stays in functions that neither suspend nor are inlined.
+    private func journey() async {
+        if request.isLarge { await parseInSteps() } else { parse() }
+        await server.catalogue?.settle()
+        findRoutes()
+        if hasDocumentsToRead() { await readDocuments() }
         while true {
             if request.isLarge { await Loop.yield() }
-            // Who left while waiting for a slot or for room costs no backend anything.
-            if connection.socket.hasLeft { return .ended(.cancelled) }
-            if server.isCut { return refuse(.stopping) }
-            switch nextAttempt() {
-            case .refused(let error): return refuse(error)
+            switch nextStep() {
+            case .end: return
             case .count: await countPrompt()
             case .attempt(let attempt):
-                let outcome = await attempt.run()
-                if let ending = judge(attempt, outcome) { return ending }
+                await attempt.run()
+                judge(attempt)
             }
         }
     }
 
+    /// Does not compare: that would be all of an error.
+    private var isOver: Bool { if case .some = ending { true } else { false } }
+
     // MARK: Steps
 
-    private func parseInSteps() async -> ExchangeRecord.Ending? {
+    @inline(never)
+    private func parseInSteps() async {
         await Loop.yield()
         let body = RequestBody(request.body)
         await Loop.yield()
-        return parse(body)
+        read(body)
     }
 
+    @inline(never)
+    private func parse() { read(RequestBody(request.body)) }
+
     /// JSON to a typed request.
-    private func parse(_ body: RequestBody) -> ExchangeRecord.Ending? {
+    private func read(_ body: RequestBody) {
         do throws(ClientError) {
             let message = try ClientRequest(
                 reading: body, at: answer.door, head: MessagesHead(request.head))
@@ -90,38 +96,44 @@ final class Exchange {
             connection.note(requestedModel: message.model)
             record.streaming = message.stream
             self.message = message
-            return nil
         } catch {
-            return refuse(error)
+            refuse(error)
         }
     }
 
     /// The model's name to the backends to try; answers what no backend has to see.
-    private func findRoutes() async -> ExchangeRecord.Ending? {
+    @inline(never)
+    private func findRoutes() {
+        guard !isOver else { return }
         guard let catalogue = server.catalogue, let message else { return refuse(Self.notReady) }
         do throws(RoutingFailure) {
-            routes = try await catalogue.routes(for: message.model)[...]
+            routes = try catalogue.settledRoutes(for: message.model)[...]
         } catch {
-            return message.localAnswer.map { answer($0, message) } ?? refuse(error.clientError)
+            guard let local = message.localAnswer else { return refuse(error.clientError) }
+            return answer(local, message)
         }
-        guard let local = message.localAnswer else { return nil }
+        guard let local = message.localAnswer else { return }
         // A backend that speaks the client's API decides itself.
         let isRelayed = routes.first.flatMap(destination)?.relays(message.door) == true
-        return isRelayed ? nil : answer(local, message)
+        if !isRelayed { answer(local, message) }
     }
 
     /// Documents that one of the backends does not take as they are.
-    private var hasDocumentsToRead: Bool {
-        guard server.documents.canRead, let message, !message.pdfs.isEmpty else { return false }
-        return routes.contains { route in
-            guard let destination = destination(of: route) else { return false }
-            return !destination.target(for: message.door).profile.pdfFiles
-                && !destination.relays(message.door)
-        }
+    @inline(never)
+    private func hasDocumentsToRead() -> Bool {
+        guard let message, !message.pdfs.isEmpty, server.documents.canRead else { return false }
+        return routes.contains { needsWords($0, message) }
+    }
+
+    private func needsWords(_ route: Route, _ message: ClientRequest) -> Bool {
+        guard let destination = destination(of: route) else { return false }
+        return !destination.target(for: message.door).profile.pdfFiles
+            && !destination.relays(message.door)
     }
 
     /// Gives the documents their words; those that cannot be read stay named as left out. A client that
     /// leaves meanwhile is noticed by the attempt that follows.
+    @inline(never)
     private func readDocuments() async {
         guard let pdfs = message?.pdfs else { return }
         let socket = connection.socket
@@ -131,16 +143,25 @@ final class Exchange {
         for case (let pdf, let reading?) in zip(pdfs, readings) { message?.read(pdf, as: reading) }
     }
 
-    private enum Next {
+    private enum Step {
         case attempt(Attempt)
         /// Whether the prompt fits is in doubt, and the backend can tell.
         case count
-        case refused(ClientError)
+        /// The client has its answer, or is gone.
+        case end
     }
 
     /// The next backend, with the request in its words.
-    private func nextAttempt() -> Next {
-        guard let message else { return .refused(Self.notReady) }
+    @inline(never)
+    private func nextStep() -> Step {
+        guard !isOver else { return .end }
+        // Who left while waiting for a slot or for room costs no backend anything.
+        guard !connection.socket.hasLeft else {
+            ending = .ended(.cancelled)
+            return .end
+        }
+        guard !server.isCut else { return end(.stopping) }
+        guard let message else { return end(Self.notReady) }
         while let route = nextRoute() {
             guard let destination = destination(of: route) else { continue }
             if case .backend(let access) = destination,
@@ -155,10 +176,15 @@ final class Exchange {
                 rememberVerdicts()
                 // Another backend's model may not lack it.
                 let lacking = destination.target(for: answer.door).lacking
-                guard !lacking.isEmpty, !routes.isEmpty else { return .refused(error) }
+                guard !lacking.isEmpty, !routes.isEmpty else { return end(error) }
             }
         }
-        return .refused(Self.notReady)
+        return end(Self.notReady)
+    }
+
+    private func end(_ error: ClientError) -> Step {
+        refuse(error)
+        return .end
     }
 
     private func nextRoute() -> Route? {
@@ -176,12 +202,14 @@ final class Exchange {
         return route
     }
 
+    @inline(never)
     private func countPrompt() async {
         asksAgain = true
         guard let message, let route, case .backend(let access)? = destination(of: route) else { return }
         counts.note(await server.count(message, access), for: access.index)
     }
 
+    @inline(never)
     private func attempt(_ destination: Destination, _ message: ClientRequest) throws(ClientError)
         -> Attempt
     {
@@ -229,11 +257,13 @@ final class Exchange {
     }
 
     /// The backend answers without what it had refused: it meant what it said.
+    @inline(never)
     private func rememberVerdicts() {
         guard let route, case .backend(let index) = route.destination else { return }
         server.catalogue?.learn(index, route.model, retry.verdicts, of: retry.conversation)
     }
 
+    @inline(never)
     private func learn(from attempt: Attempt) {
         guard let sentPrompt else { return }
         server.catalogue?.learn(answered: sentPrompt)
@@ -259,8 +289,10 @@ final class Exchange {
         }
     }
 
-    /// What an ended attempt means: the end, or (nil) that the next backend is to be tried.
-    private func judge(_ attempt: Attempt, _ outcome: Outcome) -> ExchangeRecord.Ending? {
+    /// What an ended attempt means: the end, or that the next backend is to be tried.
+    @inline(never)
+    private func judge(_ attempt: Attempt) {
+        guard let outcome = attempt.outcome else { return }
         record.usage = attempt.usage
         record.repairs = attempt.repairs
         record.cause = attempt.cause
@@ -269,17 +301,20 @@ final class Exchange {
             learn(from: attempt)
             rememberVerdicts()
         }
-        guard let failure = attempt.undecidedFailure else { return .ended(outcome) }
+        guard let failure = attempt.undecidedFailure else {
+            ending = .ended(outcome)
+            return
+        }
         if let refused = attempt.refused, retry.takes(refused, of: message?.conversation ?? 0) {
             record.retriedWithout = retry.all
             asksAgain = true
-            return nil
+            return
         }
         if attempt.saidNothing, record.isStreamed, !asksWhole {
             // Some servers fail inside their stream and say why only to those who ask without one.
             asksWhole = true
             asksAgain = true
-            return nil
+            return
         }
         let this = FailedAttempt(
             failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)
@@ -289,12 +324,12 @@ final class Exchange {
         let worthTelling = failed.map { Failover.worthTelling($0, this) } ?? this
         guard routes.isEmpty else {
             failed = worthTelling
-            return nil
+            return
         }
-        return tell(worthTelling)
+        tell(worthTelling)
     }
 
-    private func tell(_ attempt: FailedAttempt) -> ExchangeRecord.Ending {
+    private func tell(_ attempt: FailedAttempt) {
         let (attempts, retriedWithout) = (record.attempts, record.retriedWithout)
         record = attempt.record
         record.attempts = attempts
@@ -302,7 +337,7 @@ final class Exchange {
         answer.fields = attempt.fields
         let told = Failover.told(attempt.failure, isPersistent: attempt.isPersistent)
         answer.send(told)
-        return .ended(told == attempt.failure ? attempt.outcome : .upstreamFailed(told))
+        ending = .ended(told == attempt.failure ? attempt.outcome : .upstreamFailed(told))
     }
 
     // MARK: Answers of our own
@@ -313,12 +348,13 @@ final class Exchange {
     /// What answered when no backend did.
     private static let ownName = "dragoman"
 
-    private func refuse(_ error: ClientError) -> ExchangeRecord.Ending {
+    @inline(never)
+    private func refuse(_ error: ClientError) {
         answer.send(error)
-        return .refused(error)
+        ending = .refused(error)
     }
 
-    private func answer(_ local: LocalAnswer, _ message: ClientRequest) -> ExchangeRecord.Ending {
+    private func answer(_ local: LocalAnswer, _ message: ClientRequest) {
         record.backend = Self.ownName
         record.usage.input = message.estimatedInputTokens
         answer.fields = [.init("x-dragoman-backend", Self.ownName)]
@@ -331,12 +367,14 @@ final class Exchange {
         } else {
             answer.send(200, body: body)
         }
-        return .ended(.completed)
+        ending = .ended(.completed)
     }
 
     // MARK: The record
 
-    private func remember(_ ending: ExchangeRecord.Ending) {
+    @inline(never)
+    private func remember() {
+        guard let ending else { return }
         server.counters.served &+= 1
         if ending.isFailure { server.counters.failed &+= 1 }
         server.counters.inputTokens &+= UInt64(clamping: record.usage.input)
@@ -350,15 +388,5 @@ final class Exchange {
         } else {
             server.log.info(.exchange, fields)
         }
-    }
-}
-
-extension MessagesHead {
-    /// What of a request's head a backend of the same API gets to see.
-    init(_ head: RequestHead) {
-        let isBeta = head.query?.split(separator: "&").contains("beta=true") == true
-        self.init(
-            version: head.fieldText("anthropic-version"), betas: head.fieldTexts("anthropic-beta"),
-            isBeta: isBeta)
     }
 }

@@ -21,6 +21,7 @@ enum CountLimits {
 }
 
 extension Server {
+    @inline(never)
     func countTokens(_ request: Request, _ answer: Answer, on connection: Connection) async {
         var entry = RequestEntry()
         if request.isLarge { await Loop.yield() }
@@ -57,6 +58,7 @@ extension Server {
 
     /// The tokens as the backend counts them, pictures included; nil when it does not say in time. Either is
     /// remembered.
+    @inline(never)
     func count(
         _ message: MessagesRequest, _ access: BackendAccess, _ estimate: PromptEstimate
     ) async -> Int? {

@@ -10,12 +10,22 @@ extension Server {
         access.admit(head, door: door, port: port)
     }
 
-    /// Answers one admitted request, whole.
+    /// Answers one admitted request, whole. Its frame lives as long as a stream: nothing large is in it.
     func answer(_ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection) async {
         switch endpoint {
-        case .messages, .chat:
-            await Exchange(request, answer, on: connection, of: self).run()
+        case .messages, .chat: await Exchange(request, answer, on: connection, of: self).run()
         case .countTokens: await countTokens(request, answer, on: connection)
+        default: await answerAtOnce(request, endpoint, answer, on: connection)
+        }
+    }
+
+    /// Answers what no model has to see.
+    @inline(never)
+    private func answerAtOnce(
+        _ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection
+    ) async {
+        switch endpoint {
+        case .messages, .chat, .countTokens: break
         case .models(let shape):
             await models(shape, request.head, answer)
             remember(RequestEntry(), request, answer, connection)

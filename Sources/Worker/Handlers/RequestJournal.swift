@@ -74,9 +74,9 @@ extension Server {
     }
 
     /// Remembers a request whose client left before all of it had come.
-    func abandoned(_ head: RequestHead, _ answer: Answer, _ connection: Connection, since begun: Instant) {
+    func abandoned(_ request: Request, _ answer: Answer, _ connection: Connection) {
         let status = ExchangeRecord.clientClosed
-        var fields = fields(.init(), head, answer, connection, since: begun, status: status)
+        var fields = fields(.init(), request.head, answer, connection, since: request.begun, status: status)
         fields.append("reason", "The client left before the whole request had come.")
         log.info(.requestRefused, fields)
     }

@@ -10,16 +10,20 @@ internal import Translation
 @Loop
 final class Request {
     let head: RequestHead
+    /// When its head was here.
+    let begun = Loop.now
     /// Given up as soon as it is not needed: an answer may take long.
     private(set) var body: [UInt8] = []
     /// Of the room for large bodies.
     var share: BodyShare?
+    /// Why it is not dealt with, and what the answer's head says besides.
+    var refusal: (error: ClientError, fields: [ResponseHead.Field])?
     /// When all of it was here: a slow upload takes nothing from the time that an answer has.
     private(set) var receivedAt: Instant
 
     init(head: RequestHead) {
         self.head = head
-        receivedAt = Loop.now
+        receivedAt = begun
     }
 
     func received(_ body: [UInt8]) {
@@ -113,50 +117,93 @@ final class Connection {
         server.ended(self)
     }
 
-    /// Serves one request; false = the connection ends.
+    /// Serves one request; false = the connection ends. Its frame lives as long as a stream: heads and errors
+    /// stay in functions of their own.
     private func serveRequest(first: Bool) async throws(ReadEnd) -> Bool {
-        let head = try await nextHead(first: first)
-        frontDoor = Routes.frontDoor(head.path, anthropicVersion: head.hasField("anthropic-version"))
-        let answer = Answer(
-            to: head, requestID: RequestIdentity.request(), door: frontDoor, on: socket,
-            closes: !head.keepAlive || server.isDraining)
-        self.answer = answer
-        defer { self.answer = nil }
-        let begun = Loop.now
+        let request = Request(head: try await nextHead(first: first))
+        let answer = beginAnswer(to: request)
+        defer { endAnswer(to: request) }
         var requestWasRead = true
-        switch server.admit(head, door: door, port: { socket.localPort }) {
-        case .refused(let error, let fields):
-            requestWasRead = try await reader.discardBody(of: head)
-            if !requestWasRead { answer.closeAfterwards() }
-            answer.fields = fields
-            server.refused(head, error, answer, self, since: begun)
-            answer.send(error)
-        case .endpoint(let endpoint):
-            if endpoint.isNoted {
-                client = server.access.clientName(head)
-                beginNote(answer)
-            }
-            defer { endNote() }
-            let request = Request(head: head)
-            defer { request.giveUpBody() }
-            do throws(ReadEnd) {
-                if endpoint.hasBody {
-                    try await reader.readBody(of: request)
-                } else {
-                    requestWasRead = try await reader.discardBody(of: head)
-                    if !requestWasRead { answer.closeAfterwards() }
-                }
-            } catch {
-                if case .silent = error { server.abandoned(head, answer, self, since: begun) }
-                throw error
-            }
+        if let endpoint = admit(request, answer) {
+            requestWasRead = try await receive(request, for: endpoint, answer)
             await server.answer(request, endpoint, answer, on: self)
+        } else {
+            requestWasRead = try await turnAway(request, answer)
         }
         // A stream that did not end on purpose must not look as if it had.
         guard answer.isEnded else { return false }
         guard await finishWriting(), !socket.isGone else { return false }
         if answer.closes { await linger(requestWasRead: requestWasRead) }
         return !answer.closes
+    }
+
+    @inline(never)
+    private func beginAnswer(to request: Request) -> Answer {
+        let head = request.head
+        frontDoor = Routes.frontDoor(head.path, anthropicVersion: head.hasField("anthropic-version"))
+        let answer = Answer(
+            to: head, requestID: RequestIdentity.request(), door: frontDoor, on: socket,
+            closes: !head.keepAlive || server.isDraining)
+        self.answer = answer
+        return answer
+    }
+
+    @inline(never)
+    private func endAnswer(to request: Request) {
+        answer = nil
+        endNote()
+        request.giveUpBody()
+    }
+
+    /// What the request asks for; nil = it is refused, and holds why.
+    @inline(never)
+    private func admit(_ request: Request, _ answer: Answer) -> Endpoint? {
+        switch server.admit(request.head, door: door, port: { socket.localPort }) {
+        case .refused(let error, let fields):
+            request.refusal = (error, fields)
+            return nil
+        case .endpoint(let endpoint):
+            if endpoint.isNoted {
+                client = server.access.clientName(request.head)
+                beginNote(answer)
+            }
+            return endpoint
+        }
+    }
+
+    /// - Returns: whether nothing of the request is left unread.
+    @inline(never)
+    private func receive(
+        _ request: Request, for endpoint: Endpoint, _ answer: Answer
+    ) async throws(ReadEnd) -> Bool {
+        do throws(ReadEnd) {
+            if endpoint.hasBody {
+                try await reader.readBody(of: request)
+                return true
+            }
+            return try await discardBody(of: request, answer)
+        } catch {
+            if case .silent = error { server.abandoned(request, answer, self) }
+            throw error
+        }
+    }
+
+    /// Answers a request that is not dealt with.
+    /// - Returns: whether nothing of it is left unread.
+    @inline(never)
+    private func turnAway(_ request: Request, _ answer: Answer) async throws(ReadEnd) -> Bool {
+        let wasRead = try await discardBody(of: request, answer)
+        guard let (error, fields) = request.refusal else { return wasRead }
+        answer.fields = fields
+        server.refused(request.head, error, answer, self, since: request.begun)
+        answer.send(error)
+        return wasRead
+    }
+
+    private func discardBody(of request: Request, _ answer: Answer) async throws(ReadEnd) -> Bool {
+        let wasRead = try await reader.discardBody(of: request.head)
+        if !wasRead { answer.closeAfterwards() }
+        return wasRead
     }
 
     private func beginNote(_ answer: Answer) {

@@ -103,6 +103,7 @@ final class RequestReader {
 
     /// Consumes. A client that always has a part of its next request here would let the consumed bytes pile
     /// up: they go once they are the larger part, so that each byte is moved less than once on average.
+    @inline(never)
     private func take(_ count: Int) {
         start += count
         if start >= input.count {
@@ -138,6 +139,7 @@ final class RequestReader {
         socket.flush()
     }
 
+    @inline(never)
     private func makeRoom(_ count: Int, for request: Request) async throws(ReadEnd) {
         let share = room.share(count, signalling: wakeup)
         request.share = share
@@ -155,6 +157,7 @@ final class RequestReader {
         if isStopped { throw .refuse(.stopping) }
     }
 
+    @inline(never)
     private func body(length: Int) async throws(ReadEnd) -> [UInt8] {
         var body: [UInt8] = []
         body.reserveCapacity(min(length, ServingLimits.reservedBody))
@@ -178,6 +181,7 @@ final class RequestReader {
         return body
     }
 
+    @inline(never)
     private func chunkedBody(of request: Request) async throws(ReadEnd) -> [UInt8] {
         var decoder = ChunkedDecoder(limit: limits.requestBody)
         var body: [UInt8] = []
@@ -199,6 +203,7 @@ final class RequestReader {
         return body
     }
 
+    @inline(never)
     private func decode(
         _ decoder: inout ChunkedDecoder, into body: inout [UInt8], limit: Int
     ) throws(ReadEnd) {
@@ -227,6 +232,7 @@ final class RequestReader {
         }
     }
 
+    @inline(never)
     private func discard(_ length: Int) async throws(ReadEnd) {
         let deadline = Loop.now.advanced(by: timeouts.body)
         var left = length
@@ -243,6 +249,7 @@ final class RequestReader {
         }
     }
 
+    @inline(never)
     private func discardChunks(limit: Int) async throws(ReadEnd) -> Bool {
         var decoder = ChunkedDecoder(limit: limit)
         var dropped: [UInt8] = []
