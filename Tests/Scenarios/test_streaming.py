@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import said
+from harness import processes, said
 from harness.backend import Backend, Turn
 from harness.client import message
 from harness.daemon import Daemon, backend_config
@@ -299,3 +299,28 @@ def test_an_unstreamed_answer_without_end_is_an_error_not_all_memory() -> None:
             assert connection.response().error()[:2] == (502, "api_error")
         backend.turn(0).wait_gone()
         daemon.log.wait("larger|upstream_failed")
+
+
+def test_an_open_stream_takes_little_memory() -> None:
+    """What a worker keeps of a request while its model speaks; thousands do at a time."""
+    count = 200
+
+    async def answer(turn: Turn) -> None:
+        await turn.head()
+        await turn.event(said.chunk({"role": "assistant", "content": ""}))
+        await turn.event(said.text("Well"))
+        await turn.until("end")
+
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1, worker_slots=count + 20)) as daemon:
+        [worker] = daemon.workers()
+        warm = [daemon.client.stream() for _ in range(20)]
+        for stream in warm:
+            stream.until("content_block_delta")
+        before = processes.memory(worker)
+        streams = [daemon.client.stream() for _ in range(count)]
+        for stream in streams:
+            stream.until("content_block_delta")
+        # The bytes of the request are gone by now, and so is what only its conversion needed.
+        assert (processes.memory(worker) - before) / count < 44_000
+        for stream in warm + streams:
+            stream.connection.close()
