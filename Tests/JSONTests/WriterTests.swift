@@ -68,5 +68,9 @@ import Testing
             inside.append(UInt8(ascii: "\""))
             #expect(inside == bytes)
         }
+        // What stands behind it stays where it was.
+        var behind: [UInt8] = [1, 2]
+        behind.appendMended(root.bytes[...])
+        #expect(behind == [1, 2] + bytes)
     }
 }

@@ -39,6 +39,19 @@ private struct Seeded: RandomNumberGenerator {
         }
     }
 
+    @Test("As many tools as are dealt with in one turn, and not one more", arguments: [16_384, 16_385])
+    func tools(count: Int) throws {
+        let tools = (0..<count).map { #"{"name":"f\#($0)","input_schema":{"type":"object"}}"# }
+        let text =
+            #"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}],"tools":["#
+            + tools.joined(separator: ",") + "]}"
+        if count <= 16_384 {
+            _ = try MessagesRequest(parsing: Array(text.utf8))
+        } else {
+            #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(text.utf8)) }
+        }
+    }
+
     @Test("As many messages as the API takes, and not one more", arguments: [100_000, 100_001])
     func messages(count: Int) throws {
         let messages = Array(repeating: #"{"role":"user","content":"x"}"#, count: count).joined(

@@ -87,25 +87,32 @@ extension [UInt8] {
         appendJSONEscaped(mended[...])
     }
 
-    /// Backslashes stand in strings only, so that one rule serves strings and whole subtrees.
-    private mutating func appendMended(_ text: ArraySlice<UInt8>) {
+    /// Appends JSON text or a part of it, each surrogate without partner replaced by an escape of the same length:
+    /// whoever knows where something stands in the text finds it there in what is appended. Backslashes stand in
+    /// strings only, so that one rule serves strings and whole subtrees.
+    public mutating func appendMended(_ text: ArraySlice<UInt8>) {
+        let shift = count - text.startIndex
+        append(contentsOf: text)
         var at = text.startIndex
-        while let slash = text[at...].firstIndex(of: UInt8(ascii: "\\")), slash + 1 < text.endIndex {
-            append(contentsOf: text[at..<slash])
-            if text[slash + 1] == UInt8(ascii: "u") {
-                let (scalar, next) = Unescape.scalar(text, slash)
-                if scalar == 0xFFFD {
-                    append(ascii: "\\ufffd")
-                } else {
-                    append(contentsOf: text[slash..<next])
-                }
-                at = next
-            } else {
-                append(contentsOf: text[slash..<slash + 2])
-                at = slash + 2
+        while at < text.endIndex {
+            guard text[at] == UInt8(ascii: "\\") else {
+                at += 1
+                continue
             }
+            guard at + 1 < text.endIndex, text[at + 1] == UInt8(ascii: "u") else {
+                at += 2
+                continue
+            }
+            let (scalar, next) = Unescape.scalar(text, at)
+            if scalar == 0xFFFD, next == at + 6 {
+                let digits = at + 2 + shift
+                self[digits] = UInt8(ascii: "f")
+                self[digits + 1] = UInt8(ascii: "f")
+                self[digits + 2] = UInt8(ascii: "f")
+                self[digits + 3] = UInt8(ascii: "d")
+            }
+            at = next
         }
-        append(contentsOf: text[at...])
     }
 
     /// Appends the decimal digits of `value`.

@@ -55,6 +55,9 @@ struct ChatTools {
         if let tools = try fields.array("tools") {
             for (index, tool) in tools.elements.enumerated() {
                 let path = "tools[\(index)]"
+                guard index < ToolReader.limit else {
+                    throw .chat("'tools' may hold at most \(ToolReader.limit) entries.", "tools")
+                }
                 var inner = try ChatFields(tool, path)
                 let type = try inner.requiredString("type").string ?? ""
                 guard type == "function" else {

@@ -75,14 +75,11 @@ extension JSONNode {
     /// none; every other byte stays, but for surrogates without partner, which the backend would refuse.
     /// - Parameter withoutStream: no stream is asked for either.
     func replacingModel(with model: String, withoutStream: Bool = false) -> [UInt8] {
+        var text = bytes
         if hasLoneSurrogate {
-            var mended: [UInt8] = []
-            mended.append(raw: self)
-            if let root = (try? JSONDocument(parsing: mended))?.root {
-                return root.replacingModel(with: model, withoutStream: withoutStream)
-            }
+            text = []
+            text.appendMended(bytes[...])
         }
-        let text = bytes
         var out: [UInt8] = []
         out.reserveCapacity(text.count &+ model.utf8.count)
         var copied = 0

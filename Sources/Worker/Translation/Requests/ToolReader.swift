@@ -6,11 +6,16 @@ import JSON
 struct ToolReader {
     private(set) var omissions: [Omission] = []
 
+    /// Tools of one request. The API names no limit but that of its tool search, 10,000; each costs memory and time
+    /// in proportion to more than its bytes.
+    static let limit = 16_384
+
     mutating func tools(_ array: JSONNode?) throws(ClientError) -> [Tool] {
         guard let array else { return [] }
         var tools: [Tool] = []
         var names: Set<String> = []
         for (index, element) in array.elements.enumerated() {
+            guard index < Self.limit else { throw .invalid("tools: at most \(Self.limit) are allowed") }
             guard let tool = try tool(element, Path("tools") / index, shown: "tools[\(index)]", index) else {
                 continue
             }
@@ -42,6 +47,9 @@ struct ToolReader {
             let shown = inline[index].path.description
             guard var tool = try tool(inline[index].definition, inline[index].path, shown: shown, tools.count)
             else { continue }
+            guard tools.count < Self.limit else {
+                throw .invalid("messages: at most \(Self.limit) tools may be defined")
+            }
             if let place = places[tool.name] {
                 tool.isDeferred = tools[place].isDeferred
                 tools[place] = tool
