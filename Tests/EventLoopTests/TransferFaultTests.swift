@@ -3,6 +3,7 @@
 import EventLoop
 import Glibc
 import LoopTesting
+import Synchronization
 import Testing
 
 @testable import Upstream
@@ -97,6 +98,42 @@ import Testing
         #expect(Verdict(transfer.end) == fault.verdict, "\(String(describing: transfer.end))")
         #expect(server.connections == 1)
         _ = await seen.take()
+    }
+
+    @Test(
+        "kept connections that are all dead are not the backend's end", arguments: [1, 200_000],
+        [true, false])
+    @Loop func deadConnections(bodySize: Int, isReset: Bool) async throws {
+        let kept = 8
+        let arrived = Atomic(0)
+        let server = try ScriptedServer { connection, number in
+            guard connection.request() != nil else { return }
+            // All at once, so that each has a connection of its own.
+            arrived.add(1)
+            while arrived.value < kept { usleep(500) }
+            connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            // The next request dies with its connection, unread.
+            if number < kept {
+                _ = connection.receive()
+                if isReset { connection.resetOnClose() }
+            } else {
+                _ = connection.closed()
+            }
+        }
+        let exchange = try Exchange()
+        let first = (0..<kept).map { _ in exchange.start(server.url, .post(body: [1])) }
+        for transfer in first { #expect(await exchange.whole(transfer) == "ok") }
+        let transfer = exchange.start(server.url, .post(body: [UInt8](repeating: 1, count: bodySize)))
+        #expect(await exchange.whole(transfer) == "ok", "\(String(describing: transfer.end))")
+        #expect(server.connections == kept + 1)
+    }
+
+    /// A number that threads share.
+    private final class Atomic: Sendable {
+        private let number: Mutex<Int>
+        init(_ number: Int) { self.number = Mutex(number) }
+        var value: Int { number.withLock { $0 } }
+        func add(_ more: Int) { number.withLock { $0 += more } }
     }
 
     @Test("a server that does not speak TLS is a mistake of the configuration")

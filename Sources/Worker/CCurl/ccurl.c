@@ -5,6 +5,10 @@
 /* Bytes that one recv(2) can take, and one send(2) of a large body. */
 enum { RECEIVE_BUFFER = 16 * 1024, SEND_BUFFER = 64 * 1024 };
 
+/* Seconds after which an idle connection is not used again: below the 5 s after which uvicorn (vLLM, SGLang),
+ * Node and cpp-httplib (llama.cpp) close theirs, perhaps just as the next request is on its way. */
+enum { LONGEST_IDLE = 4 };
+
 static curl_socket_t open_socket(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
     (void)context;
     (void)purpose;
@@ -60,6 +64,7 @@ CURLcode cc_prepare(
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
     SET(CURLOPT_TCP_KEEPIDLE, 60L);
     SET(CURLOPT_TCP_KEEPINTVL, 15L);
+    SET(CURLOPT_MAXAGE_CONN, (long)LONGEST_IDLE);
     SET(CURLOPT_BUFFERSIZE, (long)RECEIVE_BUFFER);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_BUFFER);
     return CURLE_OK;
@@ -99,6 +104,16 @@ void *cc_context(CURL *easy) {
     char *context = NULL;
     if (curl_easy_getinfo(easy, CURLINFO_PRIVATE, &context) != CURLE_OK) return NULL;
     return context;
+}
+
+CURLcode cc_set_fresh(CURL *easy, int is_fresh) {
+    SET(CURLOPT_FRESH_CONNECT, (long)is_fresh);
+    return CURLE_OK;
+}
+
+int cc_used_kept_connections(CURL *easy) {
+    long made = 1;
+    return curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made) == CURLE_OK && made == 0;
 }
 
 long cc_connect_status(CURL *easy) {

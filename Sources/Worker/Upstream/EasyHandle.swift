@@ -27,6 +27,8 @@ final class EasyHandle {
     private var body: [UInt8] = []
     private var bodyOffset = 0
     private var limitTimer: Timer?
+    /// The request goes out a second time, on a connection made for it.
+    private var isSecondTry = false
 
     /// What of a request stays in the easy handle.
     private struct Configured: Equatable {
@@ -75,6 +77,10 @@ final class EasyHandle {
         transfer.handle = self
         reader = HeadReader()
         isPaused = false
+        if isSecondTry {
+            isSecondTry = false
+            _ = cc_set_fresh(easy, 0)
+        }
         errors[0] = 0
         limitTimer?.arm(at: transfer.times.started.advanced(by: transfer.limits.firstByte))
         return nil
@@ -83,11 +89,29 @@ final class EasyHandle {
     /// libcurl is done with it.
     func finish(_ code: CURLcode) {
         guard let transfer else { return }
+        if metOnlyDeadConnections(code, transfer) {
+            isSecondTry = true
+            bodyOffset = 0
+            errors[0] = 0
+            if cc_set_fresh(easy, 1) == CURLE_OK, client.startAnew(self) { return }
+        }
         let circumstances = TransferCircumstances(
             hasHead: transfer.head != nil, answered: transfer.times.firstByte != nil,
             connected: transfer.times.connected != nil, headTooLarge: reader.isTooLarge,
             proxy: client.proxyName, connectStatus: cc_connect_status(easy))
         conclude(transfer, TransferEnd(code: code, detail: detail(code), circumstances))
+    }
+
+    /// A backend that is restarted, or that closes idle connections when it has much to do, leaves a pool of dead ones.
+    /// libcurl takes another after each that dies before a byte of an answer, five times, and gives up; what it would
+    /// have found out on a new connection is still to be seen. The backend has not dealt with the request (RFC 9112
+    /// section 9.3.1).
+    private func metOnlyDeadConnections(_ code: CURLcode, _ transfer: Transfer) -> Bool {
+        switch code {
+        case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:
+            !isSecondTry && transfer.times.firstByte == nil && cc_used_kept_connections(easy) != 0
+        default: false
+        }
     }
 
     /// Ends it from our side: libcurl closes the connection, since the answer was not complete.

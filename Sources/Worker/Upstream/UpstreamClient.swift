@@ -119,6 +119,15 @@ public final class UpstreamClient {
         armIfDue()
     }
 
+    /// Its transfer has failed and is to be tried once more. False = it has ended.
+    func startAnew(_ handle: EasyHandle) -> Bool {
+        guard curl_multi_remove_handle(multi, handle.easy) == CURLM_OK,
+            curl_multi_add_handle(multi, handle.easy) == CURLM_OK
+        else { return false }
+        armIfDue()
+        return true
+    }
+
     private func keep(_ handle: EasyHandle) {
         if idle.count < Self.idleHandleLimit { idle.append(handle) }
     }

@@ -32,6 +32,12 @@ CURLcode cc_set_read_body(CURL *easy, size_t count);
 /* Forgets a body that was copied; for handles set to POST. */
 CURLcode cc_drop_body(CURL *easy);
 
+/* Whether the next transfer makes a connection of its own instead of using one that was kept. */
+CURLcode cc_set_fresh(CURL *easy, int is_fresh);
+
+/* Whether the transfer that has ended made no connection of its own. */
+int cc_used_kept_connections(CURL *easy);
+
 /* The status of a proxy's answer to CONNECT; 0 = there was none. */
 long cc_connect_status(CURL *easy);
 
