@@ -108,7 +108,7 @@ private func run(
     _ bytes: [UInt8], _ plan: ReplyPlan, _ chat: ChatStreamWriter.Head, _ status: Int, streaming: Bool,
     cuts: [Int]
 ) -> (output: [UInt8], failure: ClientError?) {
-    var reply = MessagesReply(
+    var reply = TranslatedReply(
         plan: plan, streaming: streaming, messageID: "chatcmpl-1", requestID: "req_1", requestedModel: "m",
         inputEstimate: 11, chat: chat)
     reply.receive(head: UpstreamHead(status: status, contentType: ""))

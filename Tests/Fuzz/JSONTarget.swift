@@ -14,7 +14,7 @@ func fuzzJSON(_ bytes: [UInt8], _ random: inout SeededRandom) {
     let part = try? parser.parse([0x5B] + bytes + [0x22, 0x5D], range: 1..<bytes.count + 1)
     expect((part != nil) == (document != nil), "a part is judged as the whole")
 
-    let mended = Mending.mended(bytes[...])
+    let mended = JSONRepair.mended(bytes[...])
     expect(String(validating: mended, as: UTF8.self) != nil, "what is mended is UTF-8")
     guard let root = document?.root else { return }
     expect(mended == bytes, "what is JSON is not mended")

@@ -7,7 +7,7 @@ import JSON
 
 /// Whole replies of both APIs, streamed and not.
 func fuzzRelay(_ bytes: [UInt8], _ random: inout SeededRandom) {
-    let door: FrontDoor = Bool.random(using: &random) ? .messages : .chat
+    let door: ClientAPI = Bool.random(using: &random) ? .messages : .chat
     var head = UpstreamHead(
         status: [200, 200, 200, 200, 400, 529].randomElement(using: &random) ?? 200, contentType: "")
     head.contentType = ["text/event-stream", "text/html", ""].randomElement(using: &random) ?? ""
@@ -30,20 +30,20 @@ func fuzzRelay(_ bytes: [UInt8], _ random: inout SeededRandom) {
 
 private struct RelayScript {
     var bytes: [UInt8]
-    var door: FrontDoor
+    var door: ClientAPI
     var head: UpstreamHead
     var end: UpstreamEnd
 }
 
 private struct ShownRelay: Equatable {
     var output: [UInt8] = []
-    var phase: RelayedReply.Phase
+    var phase: PassthroughReply.Phase
     var failure: ClientError?
     var repairs: [String]
     var usage: Usage
 
     init(_ script: RelayScript, streaming: Bool, cuts: [Int], isEarly: Bool = false) {
-        var reply = RelayedReply(
+        var reply = PassthroughReply(
             door: script.door, streaming: streaming, requestID: "req_1", requestedModel: "claude \"x\"")
         if isEarly { reply.commitEarly() }
         reply.receive(head: script.head)
@@ -71,7 +71,7 @@ private struct ShownRelay: Equatable {
         expect(reply.takeOutput().isEmpty && reply.phase == phase, "nothing after the end")
     }
 
-    func check(_ door: FrontDoor, streaming: Bool) {
+    func check(_ door: ClientAPI, streaming: Bool) {
         expect(usage.input >= 0 && usage.output >= 0 && usage.cacheRead >= 0, "counts are counts")
         if let failure {
             expect(output.isEmpty && phase != .ended(.completed), "an error or a reply, not both")

@@ -84,7 +84,7 @@ private func fuzzReply(_ bytes: [UInt8], _ random: inout SeededRandom, _ dialect
 
 private struct ShownReply: Equatable {
     var output: [UInt8] = []
-    var phase: MessagesReply.Phase
+    var phase: TranslatedReply.Phase
     var failure: ClientError?
     var repairs: [String]
     var usage: Usage
@@ -93,7 +93,7 @@ private struct ShownReply: Equatable {
         _ bytes: [UInt8], _ plan: ReplyPlan, _ head: UpstreamHead, _ end: UpstreamEnd, streaming: Bool,
         cuts: [Int], isEarly: Bool = false
     ) {
-        var reply = MessagesReply(
+        var reply = TranslatedReply(
             plan: plan, streaming: streaming, messageID: "msg_1", requestID: "req_1",
             requestedModel: "claude-x", inputEstimate: 11)
         if isEarly { reply.commitEarly() }

@@ -58,7 +58,7 @@ private func convert(_ request: MessagesRequest, _ target: UpstreamTarget) {
 
 /// Where the bytes pass, the model's name is all that changes, but for surrogates that stand alone.
 private func expectPassed(_ request: MessagesRequest, _ call: UpstreamCall) {
-    expect(call.plan.isRelayed && call.omissions.isEmpty, "nothing is left out")
+    expect(call.plan.isPassthrough && call.omissions.isEmpty, "nothing is left out")
     guard let root = request.root, !root.hasLoneSurrogate,
         let sent = (try? JSONDocument(parsing: call.body))?.root
     else { return }

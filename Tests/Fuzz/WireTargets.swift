@@ -109,7 +109,7 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
     var figures = WorkerFigures()
     figures.connections = small
     figures.inputTokens = number
-    let door = Door(rawValue: UInt8(number % 3)) ?? .unix
+    let door = ListenerScope(rawValue: UInt8(number % 3)) ?? .unix
     for message: SupervisorMessage in [
         .connection(id: number, door: door, peer: text), .peek(id: number, door: door, peer: text),
         .welcome(slots: small, realBackendSeen: number & 1 == 0), .ping(sequence: number),
@@ -118,7 +118,7 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
         .backends(json: text), .acquire(ticket: number, backend: small),
         .pong(sequence: number, figures: figures), .peeked(id: number, verdict: .gone),
     ] { encode(message, tooLong: text.utf8.count > maximumReportBytes) }
-    let lesson = Lesson(.init(backend: text, model: text), .lacks(text), learntAt: number)
+    let lesson = ModelObservation(.init(backend: text, model: text), .lacks(text), learntAt: number)
     encode(WorkerMessage.lesson(lesson), tooLong: !lesson.isTellable)
     encode(SupervisorMessage.lesson(lesson), tooLong: !lesson.isTellable)
 }

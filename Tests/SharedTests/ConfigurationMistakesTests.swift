@@ -48,7 +48,7 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
         ("workers: 1\n\nworkers: 2\n", "f:3: workers: expected once, found again (first on line 1)"),
         ("limits: 3\n", "f:1: limits: expected a mapping with header, …, found 3"),
         ("timeouts: [1s]\n", "f:1: timeouts: expected a mapping with header, …, found a list"),
-        // Doors
+        // Listeners
         ("listen: 127.0.0.1:1\n", "f:1: listen: expected a list, found 127.0.0.1:1"),
         ("listen: []\n", "f:1: listen: expected at least one, found an empty list"),
         ("listen:\n", "f:1: listen: expected a list, found nothing"),

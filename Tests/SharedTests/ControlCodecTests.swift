@@ -15,14 +15,14 @@ private func figures() -> WorkerFigures {
     return figures
 }
 
-private let place = Lesson.Place(backend: "gpu1", model: "größe:4b")
+private let place = ModelObservation.Place(backend: "gpu1", model: "größe:4b")
 
 private let fromSupervisor: [SupervisorMessage] = [
     .welcome(slots: 1024, realBackendSeen: false), .welcome(slots: .max, realBackendSeen: true),
     .connection(id: .max, door: .network, peer: "[fe80::1%eth0]:65535"),
     .connection(id: 0, door: .unix, peer: ""), .peek(id: 77, door: .loopback, peer: "127.0.0.1:9"),
     .unpeek(id: 77), .shed(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9), .cut,
-    .drain, .lesson(Lesson(place, .lacks("tools"), learntAt: .max)),
+    .drain, .lesson(ModelObservation(place, .lacks("tools"), learntAt: .max)),
     .verdictsForgotten(backend: "gpu1", before: 1 << 40),
 ]
 
@@ -31,11 +31,11 @@ private let fromWorker: [WorkerMessage] = [
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
     .acquire(ticket: 8, backend: 2), .relinquish(ticket: 8), .realBackendSeen,
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
-    .drained, .lesson(Lesson(place, .tokens(perThousand: .max), learntAt: 0)),
-    .lesson(Lesson(place, .window(tokens: 1 << 20), learntAt: 3)),
-    .lesson(Lesson(place, .output(tokens: 8192, times: 7), learntAt: 4)),
-    .lesson(Lesson(place, .lacks("images", times: .max), learntAt: 5)),
-    .lesson(Lesson(place, .chosen, learntAt: 4)),
+    .drained, .lesson(ModelObservation(place, .tokens(perThousand: .max), learntAt: 0)),
+    .lesson(ModelObservation(place, .window(tokens: 1 << 20), learntAt: 3)),
+    .lesson(ModelObservation(place, .output(tokens: 8192, times: 7), learntAt: 4)),
+    .lesson(ModelObservation(place, .lacks("images", times: .max), learntAt: 5)),
+    .lesson(ModelObservation(place, .chosen, learntAt: 4)),
     .verdictsForgotten(backend: "", before: .max),
 ]
 
@@ -89,9 +89,9 @@ func longTexts() throws {
     #expect(try WorkerMessage(decoding: longest.encoded()) == longest)
     let report = WorkerMessage.backends(json: String(repeating: "x", count: maximumReportBytes + 1))
     #expect(throws: ControlFailure.tooLong) { try report.encoded() }
-    let name = String(repeating: "n", count: Lesson.longestName + 1)
-    for place in [Lesson.Place(backend: name, model: ""), .init(backend: "", model: name)] {
-        let lesson = Lesson(place, .tokens(perThousand: 1), learntAt: 1)
+    let name = String(repeating: "n", count: ModelObservation.longestName + 1)
+    for place in [ModelObservation.Place(backend: name, model: ""), .init(backend: "", model: name)] {
+        let lesson = ModelObservation(place, .tokens(perThousand: 1), learntAt: 1)
         #expect(throws: ControlFailure.tooLong) { try WorkerMessage.lesson(lesson).encoded() }
         #expect(!lesson.isTellable)
     }

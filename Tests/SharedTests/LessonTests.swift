@@ -10,13 +10,14 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 }
 
 @Suite("Lessons") struct LessonTests {
-    static func lesson(_ fact: Lesson.Fact, _ time: UInt64, model: String = "m") -> Lesson {
-        Lesson(.init(backend: "b", model: model), fact, learntAt: time)
+    static func lesson(_ fact: ModelObservation.Fact, _ time: UInt64, model: String = "m") -> ModelObservation
+    {
+        ModelObservation(.init(backend: "b", model: model), fact, learntAt: time)
     }
 
     @Test("of one subject the newest counts; subjects stand beside each other")
     func newest() {
-        var book = LessonBook()
+        var book = ObservationStore()
         let first = Self.lesson(.tokens(perThousand: 1100), 5)
         expect(book.take(first))
         expect(!book.take(first))
@@ -36,21 +37,21 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 
     @Test("a book that is full forgets the oldest")
     func capacity() {
-        var book = LessonBook()
-        for number in 0...UInt64(LessonBook.capacity) {
+        var book = ObservationStore()
+        for number in 0...UInt64(ObservationStore.capacity) {
             expect(book.take(Self.lesson(.lacks("tools"), number + 1, model: "m\(number)")))
         }
-        #expect(book.count == LessonBook.capacity && book.all.count == LessonBook.capacity)
+        #expect(book.count == ObservationStore.capacity && book.all.count == ObservationStore.capacity)
         #expect(book.all.first?.learntAt == 2)
     }
 
     @Test("what a backend refused before it was away is forgotten, how its models count is not")
     func forgetting() {
-        var book = LessonBook()
+        var book = ObservationStore()
         let counts = Self.lesson(.tokens(perThousand: 1100), 1)
         let window = Self.lesson(.window(tokens: 65_536), 1, model: "n")
         let later = Self.lesson(.lacks("images"), 10)
-        let other = Lesson(.init(backend: "c", model: "m"), .lacks("tools"), learntAt: 2)
+        let other = ModelObservation(.init(backend: "c", model: "m"), .lacks("tools"), learntAt: 2)
         for lesson in [counts, window, later, other, Self.lesson(.lacks("tools"), 9)] { book.take(lesson) }
         expect(book.forgetVerdicts(of: "b", before: 10))
         #expect(book.all == [counts, window, other, later] && book.count == 4)
@@ -59,8 +60,8 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 
     @Test("names beyond their limits are not remembered")
     func limits() {
-        var book = LessonBook()
-        let long = String(repeating: "x", count: Lesson.longestName + 1)
+        var book = ObservationStore()
+        let long = String(repeating: "x", count: ModelObservation.longestName + 1)
         expect(!book.take(Self.lesson(.lacks("tools"), 1, model: long)))
         expect(!book.take(Self.lesson(.lacks(long), 1)))
         #expect(book.count == 0)

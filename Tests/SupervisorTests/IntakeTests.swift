@@ -338,7 +338,7 @@ private struct World {
     private mutating func judgeOne() throws {
         guard let (id, worker) = looking.min(by: { $0.key < $1.key }) else { return }
         looking[id] = nil
-        let verdict: PeekVerdict = random.next() % 3 == 0 ? .served : .other
+        let verdict: PeekResult = random.next() % 3 == 0 ? .served : .other
         if let action = try intake.peeked(id, verdict, by: worker) { try carryOut([action]) }
     }
 

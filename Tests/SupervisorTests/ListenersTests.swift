@@ -19,11 +19,13 @@ private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
     @Test("a Unix socket is made with its mode, refuses a second owner, and goes with its listener")
     func unix() throws {
         let path = try folder() + "/s.sock"
-        let listener = try Doors.bind(path: path, name: "admin", mode: 0o600)
+        let listener = try Listeners.bind(path: path, name: "admin", mode: 0o600)
         var facts = stat()
         #expect(lstat(path, &facts) == 0 && facts.st_mode & 0o777 == 0o600)
         #expect(listener.door == .unix && listener.address == "unix:\(path)")
-        let failure = #expect(throws: ListenFailure.self) { try Doors.bind(path: path, name: "x", mode: nil) }
+        let failure = #expect(throws: ListenFailure.self) {
+            try Listeners.bind(path: path, name: "x", mode: nil)
+        }
         #expect(failure?.reason == "cannot listen on unix:\(path): another process listens there")
         listener.close()
         #expect(!exists(path))
@@ -39,7 +41,7 @@ private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
         #expect(address.with { bind(dead, $0, $1) } == 0)
         close(dead)
         #expect(exists(path))
-        let listener = try Doors.bind(path: path, name: "unix", mode: nil)
+        let listener = try Listeners.bind(path: path, name: "unix", mode: nil)
         #expect(exists(path))
         listener.close()
         rmdir(String(path.dropLast("/s.sock".count)))
@@ -51,7 +53,9 @@ private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
         let made = open(path, O_CREAT | O_WRONLY, 0o600)
         #expect(made >= 0)
         close(made)
-        let failure = #expect(throws: ListenFailure.self) { try Doors.bind(path: path, name: "x", mode: nil) }
+        let failure = #expect(throws: ListenFailure.self) {
+            try Listeners.bind(path: path, name: "x", mode: nil)
+        }
         #expect(failure?.reason.hasSuffix("a file that is not a socket is in the way") == true)
         #expect(exists(path))
         unlink(path)
@@ -60,17 +64,17 @@ private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     @Test("TCP: a port in use is told with what to do; loopback access refuses what is not loopback")
     func tcp() throws {
-        let doors = try Doors.bound([.tcp(host: "127.0.0.1", port: 0)])
+        let doors = try Listeners.bound([.tcp(host: "127.0.0.1", port: 0)])
         let listener = try #require(doors.clients.first)
         let port = try #require(listener.address.split(separator: ":").last.flatMap { UInt16($0) })
         #expect(listener.door == .loopback && port > 0)
         let failure = #expect(throws: ListenFailure.self) {
-            try Doors.bound([.tcp(host: "127.0.0.1", port: port)])
+            try Listeners.bound([.tcp(host: "127.0.0.1", port: port)])
         }
         let reason = "cannot listen on 127.0.0.1:\(port): the address is in use"
         #expect(failure?.reason.hasPrefix(reason) == true)
         #expect(doors.problem(under: .loopback) == nil)
-        let open = try Doors.bound([.tcp(host: "0.0.0.0", port: 0)])
+        let open = try Listeners.bound([.tcp(host: "0.0.0.0", port: 0)])
         #expect(open.problem(under: .open) == nil)
         #expect(open.problem(under: .loopback)?.hasPrefix("access: expected keys or open") == true)
     }

@@ -4,11 +4,11 @@ import Testing
 
 @testable import Supervisor
 
-private typealias Grant = PermitBook.Grant
+private typealias Grant = ConcurrencyLimiter.Grant
 
 @Suite("Permits") struct PermitBookTests {
-    private func book(_ limits: [Int?] = [2, nil]) -> PermitBook {
-        PermitBook(limits: limits, ticketsPerWorker: 4)
+    private func book(_ limits: [Int?] = [2, nil]) -> ConcurrencyLimiter {
+        ConcurrencyLimiter(limits: limits, ticketsPerWorker: 4)
     }
 
     @Test("permits never exceed the limit and go out in the order asked, whichever worker asks")
@@ -53,7 +53,7 @@ private typealias Grant = PermitBook.Grant
 
     @Test("a backend without a limit grants at once")
     func unlimited() throws {
-        var book = PermitBook(limits: [nil], ticketsPerWorker: 10_000)
+        var book = ConcurrencyLimiter(limits: [nil], ticketsPerWorker: 10_000)
         for ticket in 0..<5000 as Range<UInt64> {
             #expect(try book.acquire(worker: 0, ticket: ticket, backend: 0) != nil)
         }
@@ -62,27 +62,33 @@ private typealias Grant = PermitBook.Grant
     @Test("what is not permitted is refused")
     func refused() throws {
         var book = book()
-        #expect(throws: PermitBook.Refusal.unknownBackend(2)) {
+        #expect(throws: ConcurrencyLimiter.Refusal.unknownBackend(2)) {
             try book.acquire(worker: 0, ticket: 1, backend: 2)
         }
-        #expect(throws: PermitBook.Refusal.unknownBackend(.max)) {
+        #expect(throws: ConcurrencyLimiter.Refusal.unknownBackend(.max)) {
             try book.acquire(worker: 0, ticket: 1, backend: .max)
         }
-        #expect(throws: PermitBook.Refusal.unknownTicket(1)) { try book.relinquish(worker: 0, ticket: 1) }
+        #expect(throws: ConcurrencyLimiter.Refusal.unknownTicket(1)) {
+            try book.relinquish(worker: 0, ticket: 1)
+        }
         for ticket in 1...4 as ClosedRange<UInt64> {
             _ = try book.acquire(worker: 0, ticket: ticket, backend: 1)
         }
-        #expect(throws: PermitBook.Refusal.ticketInUse(1)) {
+        #expect(throws: ConcurrencyLimiter.Refusal.ticketInUse(1)) {
             try book.acquire(worker: 0, ticket: 1, backend: 1)
         }
-        #expect(throws: PermitBook.Refusal.tooMany) { try book.acquire(worker: 0, ticket: 5, backend: 1) }
-        #expect(throws: PermitBook.Refusal.unknownTicket(1)) { try book.relinquish(worker: 1, ticket: 1) }
+        #expect(throws: ConcurrencyLimiter.Refusal.tooMany) {
+            try book.acquire(worker: 0, ticket: 5, backend: 1)
+        }
+        #expect(throws: ConcurrencyLimiter.Refusal.unknownTicket(1)) {
+            try book.relinquish(worker: 1, ticket: 1)
+        }
     }
 
     @Test("over any history: never above the limit, first come first served, nothing lost", arguments: 1...6)
     func history(seed: UInt64) throws {
         var random = Seeded(state: seed)
-        var book = PermitBook(limits: [3], ticketsPerWorker: 10_000)
+        var book = ConcurrencyLimiter(limits: [3], ticketsPerWorker: 10_000)
         var waiting: [Grant] = []
         var granted: [Grant] = []
         var next: UInt64 = 0

@@ -129,7 +129,7 @@ import Testing
         #expect(unit == ["/run/a/admin.sock"])
     }
 
-    static let doors: [(Configuration.ListenAddress, Door, String)] = [
+    static let doors: [(Configuration.ListenAddress, ListenerScope, String)] = [
         (.tcp(host: "127.0.0.1", port: 1), .loopback, "127.0.0.1:1"),
         (.tcp(host: "127.9.9.9", port: 80), .loopback, "127.9.9.9:80"),
         (.tcp(host: "0.0.0.0", port: 8484), .network, "0.0.0.0:8484"),
@@ -142,7 +142,7 @@ import Testing
     ]
 
     @Test("an address becomes a door and the text people know", arguments: doors)
-    func address(listen: Configuration.ListenAddress, door: Door, text: String) throws {
+    func address(listen: Configuration.ListenAddress, door: ListenerScope, text: String) throws {
         let address = try #require(SocketAddress(listen))
         #expect(address.door == door && address.text == text)
     }

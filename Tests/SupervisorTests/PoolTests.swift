@@ -332,12 +332,12 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
                 == [.send(worker: 2, .welcome(slots: 8, realBackendSeen: true))])
     }
 
-    static let lacksTools = Lesson(.init(backend: "b", model: "m"), .lacks("tools"), learntAt: 5)
+    static let lacksTools = ModelObservation(.init(backend: "b", model: "m"), .lacks("tools"), learntAt: 5)
 
     @Test("a lesson is told to the others once, and to every later worker after its welcome")
     func lessons() throws {
         let lesson = Self.lacksTools
-        let counts = Lesson(lesson.place, .tokens(perThousand: 1200), learntAt: 6)
+        let counts = ModelObservation(lesson.place, .tokens(perThousand: 1200), learntAt: 6)
         var bench = Bench(workers: 3)
         _ = bench.after(.zero)
         try bench.serve(0)

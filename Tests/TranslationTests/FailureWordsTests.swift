@@ -14,12 +14,12 @@ struct FailureWordsTests {
 
     /// The error of a reply, translated or relayed, to these bytes.
     static func failure(
-        _ status: Int, _ body: String, type: String = "application/json", relayed: FrontDoor? = nil,
+        _ status: Int, _ body: String, type: String = "application/json", relayed: ClientAPI? = nil,
         streaming: Bool = true, cuts: [Int] = [], end: UpstreamEnd = .complete
     ) -> (error: ClientError?, output: String, outcome: Outcome?) {
         var plan = ReplyPlan()
         plan.backend = backend
-        plan.isRelayed = relayed != nil
+        plan.isPassthrough = relayed != nil
         let text = relayed == .chat ? chat(streaming) : messages(streaming)
         guard
             let request = try? ClientRequest(
@@ -87,7 +87,7 @@ struct FailureWordsTests {
             (.timedOut(limit: "idle"), 504, nil, nil),
         ] as [(UpstreamEnd, Int, Bool?, Int?)])
     func transport(_ end: UpstreamEnd, _ told: Int, _ retry: Bool?, _ after: Int?) {
-        for relayed in [nil, .messages, .chat] as [FrontDoor?] {
+        for relayed in [nil, .messages, .chat] as [ClientAPI?] {
             let error = Self.failure(200, "", relayed: relayed, end: end).error
             #expect(error?.status == told && error?.shouldRetry == retry && error?.retryAfter == after)
             #expect(error?.message.hasPrefix("The backend gpu1 ") == true)
@@ -135,7 +135,7 @@ struct FailureWordsTests {
             ("", "Hello", "text (Hello) instead of JSON"),
         ])
     func pages(_ type: String, _ body: String, _ words: String) {
-        for relayed in [nil, .messages, .chat] as [FrontDoor?] {
+        for relayed in [nil, .messages, .chat] as [ClientAPI?] {
             for streaming in [true, false] {
                 for cuts in [[], Array(1..<body.utf8.count)] {
                     let error = Self.failure(
@@ -155,9 +155,9 @@ struct FailureWordsTests {
 
     @Test(
         "text is told as such behind a status that was sent early, too",
-        arguments: [FrontDoor.messages, .chat])
-    func pagesBehindPings(door: FrontDoor) {
-        var reply = RelayedReply(door: door, streaming: true, requestID: "req_1", requestedModel: "m")
+        arguments: [ClientAPI.messages, .chat])
+    func pagesBehindPings(door: ClientAPI) {
+        var reply = PassthroughReply(door: door, streaming: true, requestID: "req_1", requestedModel: "m")
         reply.commitEarly()
         reply.receive(head: UpstreamHead(status: 200, contentType: "text/plain"))
         reply.receive(Array("Ollama is running".utf8))
@@ -182,7 +182,7 @@ struct FailureWordsTests {
         let unicode = Self.key.replacing("o", with: #"\u006f"#)
         let kinds = ["invalid_request_error", "api_error", "overloaded_error", "rate_limit_error"]
         for said in [Self.key, escaped, unicode] {
-            for relayed in [nil, .messages, .chat] as [FrontDoor?] {
+            for relayed in [nil, .messages, .chat] as [ClientAPI?] {
                 for status in [200, 400, 401, 404, 413, 418, 429, 500, 502, 503, 529] {
                     for kind in kinds {
                         let text = "model: Bearer \(said) is \(said)"
@@ -214,7 +214,7 @@ struct FailureWordsTests {
         for (relayed, body) in [
             (nil, "data: \(chunk)\n\ndata: \(error)\n\n"), (.chat, "data: \(chunk)\n\ndata: \(error)\n\n"),
             (.messages, "event: message_start\ndata: \(start)\n\nevent: error\ndata: \(error)\n\n"),
-        ] as [(FrontDoor?, String)] {
+        ] as [(ClientAPI?, String)] {
             let reply = Self.failure(200, body, type: "text/event-stream", relayed: relayed)
             #expect(reply.error == nil && reply.output.contains("Bearer ***"), "\(reply)")
             expectHidden(reply, at: relayed ?? .messages)
@@ -222,7 +222,7 @@ struct FailureWordsTests {
     }
 
     private func expectHidden(
-        _ reply: (error: ClientError?, output: String, outcome: Outcome?), at door: FrontDoor
+        _ reply: (error: ClientError?, output: String, outcome: Outcome?), at door: ClientAPI
     ) {
         var texts = [reply.output, "\(String(describing: reply.outcome))"]
         if let error = reply.error {
@@ -279,7 +279,7 @@ struct FailureWordsTests {
 
     @Test("an answer without a byte is told apart")
     func nothing() throws {
-        for relayed in [nil, .messages, .chat] as [FrontDoor?] {
+        for relayed in [nil, .messages, .chat] as [ClientAPI?] {
             let error = Self.failure(200, "", type: "text/event-stream", relayed: relayed).error
             #expect(error?.message == "The backend gpu1 closed the stream early.")
         }

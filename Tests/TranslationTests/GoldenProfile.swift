@@ -56,7 +56,7 @@ struct GoldenProfile {
             guard counts.count == 2, let estimated = counts[0], let evaluated = counts[1] else {
                 return wrong(line, "expected two numbers of tokens")
             }
-            target.promptCut = PromptCut(estimated: estimated, evaluated: evaluated)
+            target.promptTruncation = PromptTruncation(estimated: estimated, evaluated: evaluated)
         case "pdf": readPDF(value)
         case "head": readHead(line, value)
         default: wrong(line, "no such key")

@@ -11,7 +11,7 @@ import Testing
 struct ScriptedRelay: Sendable {
     static let model = "claude-x"
 
-    var door = FrontDoor.messages
+    var door = ClientAPI.messages
     var head = UpstreamHead(status: 200, contentType: "text/event-stream")
     var body: [UInt8] = []
     var end = UpstreamEnd.complete
@@ -40,8 +40,8 @@ struct ScriptedRelay: Sendable {
         }
     }
 
-    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (RelayedReply, output: [UInt8]) {
-        var reply = RelayedReply(
+    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (PassthroughReply, output: [UInt8]) {
+        var reply = PassthroughReply(
             door: door, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
         var output: [UInt8] = []
         if early { reply.commitEarly() }
@@ -57,7 +57,7 @@ struct ScriptedRelay: Sendable {
     }
 
     /// What the client gets: the bytes, or the status and body of an error.
-    func shown(_ result: (RelayedReply, output: [UInt8])) -> [UInt8] {
+    func shown(_ result: (PassthroughReply, output: [UInt8])) -> [UInt8] {
         guard let failure = result.0.failure else { return result.output }
         var text = "HTTP \(failure.status)\n"
         if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
@@ -66,7 +66,7 @@ struct ScriptedRelay: Sendable {
     }
 
     /// What the worker learns: outcome, counts, what was mended.
-    func facts(_ reply: RelayedReply) -> String {
+    func facts(_ reply: PassthroughReply) -> String {
         let usage = reply.usage
         let outcome =
             switch reply.phase {
@@ -152,7 +152,7 @@ struct RelaysGoldenTests {
     @Test("every output is made of whole frames", arguments: GoldenCase.all(in: "relays"))
     func wholeFrames(_ golden: GoldenCase) throws {
         let upstream = try ScriptedRelay(golden)
-        var reply = RelayedReply(
+        var reply = PassthroughReply(
             door: upstream.door, streaming: true, requestID: "req_golden", requestedModel: ScriptedRelay.model
         )
         reply.receive(head: upstream.head)

@@ -139,8 +139,8 @@ struct RepliesOllamaTests {
     func hugeLines() {
         var plan = ReplyPlan()
         plan.dialect = .ollama
-        func reply() -> MessagesReply {
-            MessagesReply(
+        func reply() -> TranslatedReply {
+            TranslatedReply(
                 plan: plan, streaming: true, messageID: "msg_h", requestID: "req_h", requestedModel: "m",
                 inputEstimate: 3)
         }
@@ -167,8 +167,8 @@ struct RepliesOllamaTests {
             (20_000, 4200, [4096], false), (100, 8, [8], false), (.max, 4095, [4096], true),
             (4096, .max, [4096], false),
         ] as [(Int, Int, [Int?], Bool)])
-    func promptCut(_ estimated: Int, _ evaluated: Int, _ windows: [Int?], _ isCut: Bool) {
-        let cut = PromptCut(estimated: estimated, evaluated: evaluated, windows: windows)
+    func promptTruncation(_ estimated: Int, _ evaluated: Int, _ windows: [Int?], _ isCut: Bool) {
+        let cut = PromptTruncation(estimated: estimated, evaluated: evaluated, windows: windows)
         #expect((cut != nil) == isCut)
     }
 }

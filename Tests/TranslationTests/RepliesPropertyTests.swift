@@ -52,8 +52,8 @@ struct RepliesPropertyTests {
         return plan
     }
 
-    private static func reply(_ plan: ReplyPlan, streaming: Bool) -> MessagesReply {
-        MessagesReply(
+    private static func reply(_ plan: ReplyPlan, streaming: Bool) -> TranslatedReply {
+        TranslatedReply(
             plan: plan, streaming: streaming, messageID: "msg_p", requestID: "req_p", requestedModel: "m",
             inputEstimate: 3)
     }

@@ -120,7 +120,7 @@ struct RepliesTextCallProseTests {
         "```ls``` shows files.\n\n", "```ls``` and ```pwd```\n", "`` ` `` is a backtick.\n",
         "An odd ` backtick.\n\n",
         "``\n", "~~x~~\n", "Write `C`.\n", "> C\n\n", "    code\n\n", "\tcode\n", "Text\n    more\n",
-        "<pre>\nx\n</pre>\n", "<code>C</code>\n", "a <pre> tag\n\n", "See <p>x</p>\n", "\"Quoted.\"\n",
+        "<pre>\nx\n</pre>\n", "<code>C</code>\n", "a <pre> tag\n\n", "See <p>x</p>\n", "\"Excerpt.\"\n",
         "It's so.\n",
         "C is how.\n\n", "---\n", "- [ ] a\n", "| a |\n|---|\n", "1.\n", "* * *\n", "a < b\n", "[x](y)\n",
     ]

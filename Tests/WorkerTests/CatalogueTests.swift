@@ -20,7 +20,7 @@ import Upstream
         let answers = Answers()
         private(set) var met = 0
         private(set) var reports = 0
-        private(set) var learnt: [Lesson] = []
+        private(set) var learnt: [ModelObservation] = []
         private(set) var forgot: [String] = []
         private var made: Catalogue?
         let text: String

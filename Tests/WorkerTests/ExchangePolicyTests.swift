@@ -254,11 +254,11 @@ struct ModelOfferTests {
         let second = BackendFacts(
             name: "high", priority: 9, models: [.init(id: "b", contextWindow: 7)], isHealthy: true)
         let silent = BackendFacts(name: "silent", priority: 5, models: nil, isHealthy: true)
-        let entries = ModelOffer.entries(of: BackendPicture(backends: [first, second, silent]))
+        let entries = ModelOffer.entries(of: BackendSnapshot(backends: [first, second, silent]))
         #expect(entries.map(\.id) == ["b", "a"])
         #expect(entries.map(\.owner) == ["high", "low"])
         #expect(entries.first?.maxInputTokens == 7)
-        #expect(ModelOffer.entries(of: BackendPicture(backends: [], isDemo: true)).map(\.id) == ["demo"])
+        #expect(ModelOffer.entries(of: BackendSnapshot(backends: [], isDemo: true)).map(\.id) == ["demo"])
     }
 
     @Test("clients that show only Claude's models find each other one right behind it")

@@ -15,7 +15,7 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 }
 
 @Suite("Learning") struct WorkerLessonsTests {
-    static let place = Lesson.Place(backend: "b", model: "m")
+    static let place = ModelObservation.Place(backend: "b", model: "m")
     static let start = Instant(nanoseconds: 1_000_000_000)
 
     private static func after(_ minutes: Int) -> Instant { start.advanced(by: .seconds(60 * minutes)) }
@@ -23,10 +23,10 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     @Test("a plain verdict is told once and holds for its time")
     func verdicts() {
         var lessons = Lessons()
-        func refuse(_ minutes: Int) -> Lesson? {
+        func refuse(_ minutes: Int) -> ModelObservation? {
             lessons.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
         }
-        #expect(refuse(0) == Lesson(Self.place, .lacks("tools"), learntAt: Self.start.nanoseconds))
+        #expect(refuse(0) == ModelObservation(Self.place, .lacks("tools"), learntAt: Self.start.nanoseconds))
         #expect(refuse(1) == nil)
         #expect(lessons.lacking(Self.place, at: Self.start) == [.tools])
         #expect(lessons.lacking(.init(backend: "b", model: "n"), at: Self.start) == [])
@@ -54,11 +54,11 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     @Test("what is taken again begins anew")
     func takenAgain() {
         var lessons = Lessons()
-        func refuse(_ minutes: Int, isPlain: Bool = true) -> Lesson.Fact? {
+        func refuse(_ minutes: Int, isPlain: Bool = true) -> ModelObservation.Fact? {
             lessons.learn(Self.place, lacks: .tools, isPlain: isPlain, of: 1, at: Self.after(minutes))?.fact
         }
         #expect(refuse(0) == .lacks("tools") && refuse(6) == .lacks("tools", times: 2))
-        func answer(_ features: Set<Feature>) -> [Lesson.Fact] {
+        func answer(_ features: Set<Feature>) -> [ModelObservation.Fact] {
             lessons.learn(Self.place, takes: features, tokens: 10, at: Self.after(30)).map(\.fact)
         }
         #expect(answer([.images]) == [])
@@ -70,7 +70,8 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     @Test("words that leave a doubt need two conversations")
     func doubtful() {
         var lessons = Lessons()
-        func refuse(_ conversation: Int, _ feature: Feature = .images, _ model: String = "m") -> Lesson.Fact?
+        func refuse(_ conversation: Int, _ feature: Feature = .images, _ model: String = "m")
+            -> ModelObservation.Fact?
         {
             lessons.learn(
                 .init(backend: "b", model: model), lacks: feature, isPlain: false, of: conversation,
@@ -90,7 +91,7 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     @Test("the length of answers is learnt at once, asked for again later, and given up when more is taken")
     func outputLimits() {
         var lessons = Lessons()
-        func learn(_ limit: Int, _ minutes: Int) -> Lesson.Fact? {
+        func learn(_ limit: Int, _ minutes: Int) -> ModelObservation.Fact? {
             lessons.learn(Self.place, outputLimit: limit, at: Self.after(minutes))?.fact
         }
         #expect(learn(8192, 0) == .output(tokens: 8192) && learn(8192, 1) == nil)
@@ -108,14 +109,14 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     @Test("a name of a feature that this version does not know changes nothing")
     func foreignFeature() {
         var lessons = Lessons()
-        expect(lessons.take(Lesson(Self.place, .lacks("telepathy"), learntAt: 1)))
+        expect(lessons.take(ModelObservation(Self.place, .lacks("telepathy"), learntAt: 1)))
         #expect(lessons.lacking(Self.place, at: Self.start) == [])
     }
 
     @Test("a ratio is told when it has moved by more than a twentieth, and used before that")
     func ratios() {
         var lessons = Lessons()
-        func observe(_ reported: Int) -> Lesson? {
+        func observe(_ reported: Int) -> ModelObservation? {
             lessons.learn(Self.place, reported: reported, estimated: 10_000, at: Self.start)
         }
         expect(observe(12_000)?.fact == .tokens(perThousand: 1160))
@@ -124,10 +125,10 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         #expect(lessons.told(Self.place)?.perThousand == 1160)
         expect(observe(14_000) != nil)
         // Another worker's word replaces ours, when it is newer.
-        let theirs = Lesson(
+        let theirs = ModelObservation(
             Self.place, .tokens(perThousand: 900), learntAt: Self.start.nanoseconds + 1)
         expect(lessons.take(theirs) && lessons.tokenRatio(Self.place).perThousand == 900)
-        expect(!lessons.take(Lesson(Self.place, .tokens(perThousand: 2000), learntAt: 1)))
+        expect(!lessons.take(ModelObservation(Self.place, .tokens(perThousand: 2000), learntAt: 1)))
     }
 
     @Test("a first exchange is told even when the estimate was right; a tiny one teaches nothing")
@@ -202,7 +203,7 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         #expect(try await window("n") == 65_536)
         #expect(bed.learnt.map(\.fact) == [.window(tokens: 131_072)])
         bed.catalogue.learnt(
-            Lesson(.init(backend: "one", model: "n"), .window(tokens: 98_304), learntAt: .max - 9))
+            ModelObservation(.init(backend: "one", model: "n"), .window(tokens: 98_304), learntAt: .max - 9))
         #expect(try await window("n") == 98_304)
         #expect(bed.catalogue.report.contains("98304") && bed.learnt.count == 1)
         bed.catalogue.stop()
@@ -215,7 +216,7 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         bed.catalogue.start()
         let route = try await bed.catalogue.routes(for: "m")[0]
         bed.catalogue.learnt(
-            Lesson(
+            ModelObservation(
                 .init(backend: "one", model: "m"), .lacks("tools"), learntAt: Loop.now.nanoseconds - 1))
         bed.catalogue.succeeded(0)
         #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
@@ -235,7 +236,8 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
         bed.catalogue.start()
         let route = try await bed.catalogue.routes(for: "m")[0]
-        bed.catalogue.learnt(Lesson(.init(backend: "one", model: "m"), .lacks("images"), learntAt: .max - 9))
+        bed.catalogue.learnt(
+            ModelObservation(.init(backend: "one", model: "m"), .lacks("images"), learntAt: .max - 9))
         #expect(bed.catalogue.access(route)?.target.lacking == [.images])
         #expect(bed.catalogue.report.contains("images"))
         bed.catalogue.verdictsForgotten(of: "one", before: .max)

@@ -170,12 +170,12 @@ import Translation
 
     @Test func theSmallestPromptThatWasCutIsRemembered() {
         var entry = Self.entry()
-        #expect(Self.target(entry).promptCut == nil)
-        entry.remember(PromptCut(estimated: 20_000, evaluated: 4095), of: "m")
-        entry.remember(PromptCut(estimated: 30_000, evaluated: 4095), of: "m")
-        #expect(Self.target(entry).promptCut == PromptCut(estimated: 20_000, evaluated: 4095))
-        #expect(Self.target(entry, "other").promptCut == nil)
-        entry.remember(PromptCut(estimated: 9000, evaluated: 4095), of: "m")
-        #expect(Self.target(entry).promptCut?.estimated == 9000)
+        #expect(Self.target(entry).promptTruncation == nil)
+        entry.remember(PromptTruncation(estimated: 20_000, evaluated: 4095), of: "m")
+        entry.remember(PromptTruncation(estimated: 30_000, evaluated: 4095), of: "m")
+        #expect(Self.target(entry).promptTruncation == PromptTruncation(estimated: 20_000, evaluated: 4095))
+        #expect(Self.target(entry, "other").promptTruncation == nil)
+        entry.remember(PromptTruncation(estimated: 9000, evaluated: 4095), of: "m")
+        #expect(Self.target(entry).promptTruncation?.estimated == 9000)
     }
 }

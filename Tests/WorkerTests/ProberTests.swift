@@ -66,7 +66,7 @@ final class Answers {
         watchers.removeAll { $0 === wakeup }
     }
 
-    var carrier: ProbeCarrier { { await self.carry($0) } }
+    var carrier: ProbeTransport { { await self.carry($0) } }
 }
 
 let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#

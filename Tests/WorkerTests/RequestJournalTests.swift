@@ -51,7 +51,7 @@ import Translation
             "\(record.fields(ending, status: 400, firstByteAt: nil, now: Instant(nanoseconds: 1)))"
         }
         let refused = shown(
-            .refused(ClientError(400, .invalidRequest, "tool \(Quoted.shown("secret")) is not known.")))
+            .refused(ClientError(400, .invalidRequest, "tool \(Excerpt.shown("secret")) is not known.")))
         #expect(refused.contains("10.0.0.1:5") && refused.contains("key-01234567"))
         #expect(refused.contains("tool … is not known.") && !refused.contains("secret"))
         let said = ClientError(status: 400, kind: .invalidRequest, message: "secret")

@@ -31,7 +31,7 @@ struct RoutesTests {
     func chat(path: String) {
         for version in [true, false] {
             #expect(Routes.decide(.post, path: path, anthropicVersion: version) == .endpoint(.chat))
-            #expect(Routes.frontDoor(path, anthropicVersion: version) == .chat)
+            #expect(Routes.clientAPI(path, anthropicVersion: version) == .chat)
         }
         #expect(Routes.decide(.get, path: path, anthropicVersion: false) == .wrongMethod(allow: "POST"))
     }
@@ -39,7 +39,7 @@ struct RoutesTests {
     @Test(
         "whose errors a client reads",
         arguments: [
-            ("/v1/messages", false, FrontDoor.messages), ("/olla/openai/v1/messages", false, .messages),
+            ("/v1/messages", false, ClientAPI.messages), ("/olla/openai/v1/messages", false, .messages),
             ("/v1/messages/count_tokens", false, .messages), ("/v1/messages/batches", false, .messages),
             ("/v1/models", true, .messages), ("/v1/models", false, .chat), ("/models/a%2Fb", false, .chat),
             ("/anthropic/v1/models", false, .messages), ("/olla/openai/v1/models", true, .chat),
@@ -48,8 +48,8 @@ struct RoutesTests {
             ("/olla/openai/v1/nothing", false, .chat), ("/v1/nothing", false, .messages),
             ("/", false, .messages), ("*", false, .messages), ("/health", false, .messages),
         ])
-    func doors(path: String, version: Bool, door: FrontDoor) {
-        #expect(Routes.frontDoor(path, anthropicVersion: version) == door)
+    func doors(path: String, version: Bool, door: ClientAPI) {
+        #expect(Routes.clientAPI(path, anthropicVersion: version) == door)
     }
 
     @Test(

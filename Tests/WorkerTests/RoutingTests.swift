@@ -38,7 +38,7 @@ import Translation
         BackendFacts(name: name, priority: priority, models: models, isHealthy: healthy)
     }
 
-    static let picture = BackendPicture(backends: [
+    static let picture = BackendSnapshot(backends: [
         backend(
             "one",
             [
@@ -56,7 +56,7 @@ import Translation
         .init(match: "gone", use: "omega"), .init(match: "claude-*", use: "auto"),
     ]
 
-    static func told(_ name: String, _ picture: BackendPicture, _ rules: [Configuration.ModelRule] = rules)
+    static func told(_ name: String, _ picture: BackendSnapshot, _ rules: [Configuration.ModelRule] = rules)
         -> String
     {
         do throws(RoutingFailure) {
@@ -140,27 +140,27 @@ import Translation
     @Test("priority, then the file's order; unhealthy ones last but never left out")
     func order() {
         let model = [ModelFacts(id: "m")]
-        let picture = BackendPicture(backends: [
+        let picture = BackendSnapshot(backends: [
             Self.backend("a", model, priority: 50), Self.backend("b", model, priority: 200, healthy: false),
             Self.backend("c", model, priority: 100), Self.backend("d", model, priority: 100),
             Self.backend("e", nil, priority: 999),
         ])
         #expect(Self.told("m", picture) == "c>m d>m a>m b>m")
         #expect(Self.told("claude", picture) == "c>m d>m a>m b>m")
-        let last = BackendPicture(backends: [Self.backend("a", model, healthy: false)])
+        let last = BackendSnapshot(backends: [Self.backend("a", model, healthy: false)])
         #expect(Self.told("m", last) == "a>m")
     }
 
     @Test("at most four backends are tried")
     func candidates() {
-        let picture = BackendPicture(backends: (0..<9).map { Self.backend("b\($0)", [ModelFacts(id: "m")]) })
+        let picture = BackendSnapshot(backends: (0..<9).map { Self.backend("b\($0)", [ModelFacts(id: "m")]) })
         #expect(Self.told("m", picture) == "b0>m b1>m b2>m b3>m")
         #expect(Self.told("claude", picture) == "b0>m b1>m b2>m b3>m")
     }
 
     @Test("before a backend has told its models")
     func unknown() {
-        let silent = BackendPicture(backends: [
+        let silent = BackendSnapshot(backends: [
             Self.backend("one", nil, healthy: false), Self.backend("two", nil),
         ])
         #expect(Self.told("claude-opus", silent) == "529 true")
@@ -169,14 +169,14 @@ import Translation
         #expect(Self.told("one/auto", silent) == "529 true")
         // What a rule names may well be there.
         #expect(Self.told("gone", silent) == "two>omega one>omega")
-        #expect(Self.told("claude", BackendPicture(backends: [])) == "529 false")
+        #expect(Self.told("claude", BackendSnapshot(backends: [])) == "529 false")
     }
 
     @Test("a listed name that begins with a backend's name is that model's")
     func listedNameFirst() {
         let cloud = [ModelFacts(id: "gpt-oss"), ModelFacts(id: "gpt-5")]
         let local = [ModelFacts(id: "oai/gpt-oss-20b"), ModelFacts(id: "OAI/Other:latest")]
-        let picture = BackendPicture(backends: [Self.backend("oai", cloud), Self.backend("local", local)])
+        let picture = BackendSnapshot(backends: [Self.backend("oai", cloud), Self.backend("local", local)])
         for (name, expected) in [
             ("oai/gpt-oss-20b", "local>oai/gpt-oss-20b"), ("oai/gpt-oss", "oai>gpt-oss"),
             ("oai/other", "local>OAI/Other:latest"), ("oai/gpt-5", "oai>gpt-5"),
@@ -184,7 +184,9 @@ import Translation
         ] { #expect(Self.told(name, picture, []) == expected, "\(name)") }
         // A backend that has not told its models, or lists none, is asked for whatever is named.
         for models in [nil, []] as [[ModelFacts]?] {
-            let silent = BackendPicture(backends: [Self.backend("oai", models), Self.backend("local", local)])
+            let silent = BackendSnapshot(backends: [
+                Self.backend("oai", models), Self.backend("local", local),
+            ])
             #expect(Self.told("oai/other", silent, []) == "oai>other")
             #expect(Self.told("oai//path/of/model", silent, []) == "oai>/path/of/model")
             #expect(Self.told("oai/gpt-oss-20b", silent, []) == "local>oai/gpt-oss-20b")
@@ -213,16 +215,16 @@ import Translation
         let empty = Self.backend("hf", [])
         let starting = Self.backend("new", nil)
         for name in ["claude-opus", "nonsense"] {
-            #expect(Self.told(name, BackendPicture(backends: [empty]), []) == "empty hf")
-            #expect(Self.told(name, BackendPicture(backends: [lost]), []) == "lost gone")
-            #expect(Self.told(name, BackendPicture(backends: [lost, empty]), []) == "empty hf")
-            #expect(Self.told(name, BackendPicture(backends: [empty, starting]), []) == "529 true")
-            #expect(Self.told(name, BackendPicture(backends: [lost, starting]), []) == "529 true")
+            #expect(Self.told(name, BackendSnapshot(backends: [empty]), []) == "empty hf")
+            #expect(Self.told(name, BackendSnapshot(backends: [lost]), []) == "lost gone")
+            #expect(Self.told(name, BackendSnapshot(backends: [lost, empty]), []) == "empty hf")
+            #expect(Self.told(name, BackendSnapshot(backends: [empty, starting]), []) == "529 true")
+            #expect(Self.told(name, BackendSnapshot(backends: [lost, starting]), []) == "529 true")
         }
     }
 
     @Test func demo() {
-        let demo = BackendPicture(backends: [], isDemo: true)
+        let demo = BackendSnapshot(backends: [], isDemo: true)
         for name in ["demo", "Demo", "demo/demo", "claude-opus", "anthropic"] {
             #expect(Self.told(name, demo, []) == "demo>demo")
         }

@@ -8,12 +8,12 @@ internal import Shared
 @Loop
 protocol ControlReceiver: AnyObject {
     func welcomed(slots: Int, realBackendSeen: Bool)
-    func received(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor)
-    func peek(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor)
+    func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
+    func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
     func unpeek(_ id: UInt64)
     func shed(_ count: Int)
     func realBackendSeen()
-    func learnt(_ lesson: Lesson)
+    func learnt(_ lesson: ModelObservation)
     func verdictsForgotten(of backend: String, before moment: UInt64)
     func drain()
     func cut()

@@ -41,29 +41,29 @@ enum PeekedRequest: Equatable {
 final class Lobby {
     private final class Guest {
         let descriptor: Descriptor
-        let door: Door
+        let door: ListenerScope
         var watch: Watch?
 
-        init(_ descriptor: consuming Descriptor, _ door: Door) {
+        init(_ descriptor: consuming Descriptor, _ door: ListenerScope) {
             self.descriptor = descriptor
             self.door = door
         }
     }
 
     private var guests: [UInt64: Guest] = [:]
-    private let verdict: @Loop (UInt64, PeekVerdict) -> Void
-    private let answer: @Loop (Endpoint, RequestHead, Door, () -> Int?) -> [UInt8]
+    private let verdict: @Loop (UInt64, PeekResult) -> Void
+    private let answer: @Loop (Endpoint, RequestHead, ListenerScope, () -> Int?) -> [UInt8]
 
     /// - Parameter answer: the whole answer to a probe, head included; it may ask for the listener's port.
     init(
-        verdict: @escaping @Loop (UInt64, PeekVerdict) -> Void,
-        answer: @escaping @Loop (Endpoint, RequestHead, Door, () -> Int?) -> [UInt8]
+        verdict: @escaping @Loop (UInt64, PeekResult) -> Void,
+        answer: @escaping @Loop (Endpoint, RequestHead, ListenerScope, () -> Int?) -> [UInt8]
     ) {
         self.verdict = verdict
         self.answer = answer
     }
 
-    func admit(_ id: UInt64, _ door: Door, _ descriptor: consuming Descriptor) {
+    func admit(_ id: UInt64, _ door: ListenerScope, _ descriptor: consuming Descriptor) {
         guard guests.count < ServingLimits.peekedConnections else { return verdict(id, .other) }
         let guest = Guest(descriptor, door)
         guests[id] = guest
@@ -110,7 +110,7 @@ final class Lobby {
         }
     }
 
-    private func dismiss(_ id: UInt64, _ result: PeekVerdict) {
+    private func dismiss(_ id: UInt64, _ result: PeekResult) {
         guard let guest = guests.removeValue(forKey: id) else { return }
         guest.watch?.cancel()
         verdict(id, result)

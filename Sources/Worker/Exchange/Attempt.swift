@@ -71,7 +71,7 @@ final class Attempt {
     var repairs: [String] { reply.repairs }
     /// How the backend calls this exchange.
     private(set) var upstreamID: String?
-    var promptCut: PromptCut? { reply.promptCut }
+    var promptTruncation: PromptTruncation? { reply.promptTruncation }
     /// What the backend refused of the request, and could be asked instead.
     var refused: Refusal? { reply.refused }
     /// The backend answered with success and without a byte.

@@ -25,7 +25,7 @@ enum Destination: Sendable {
     }
 
     /// The demo reads a Messages request, which for other clients is what one would be made of theirs.
-    func target(for door: FrontDoor) -> UpstreamTarget {
+    func target(for door: ClientAPI) -> UpstreamTarget {
         switch self {
         case .backend(let access): access.target
         case .demo:
@@ -34,7 +34,7 @@ enum Destination: Sendable {
     }
 
     /// Whether a request of this door passes there as it is.
-    func relays(_ door: FrontDoor) -> Bool {
+    func relays(_ door: ClientAPI) -> Bool {
         switch self {
         case .backend(let access): access.target.profile.dialect == (door == .chat ? .openAI : .anthropic)
         case .demo: false
@@ -53,10 +53,10 @@ enum Destination: Sendable {
     static let longestDropped = 1024
 
     /// What the client is told of where its request went.
-    func fields(omissions: [String], isRelayed: Bool = false) -> [ResponseHead.Field] {
+    func fields(omissions: [String], isPassthrough: Bool = false) -> [ResponseHead.Field] {
         var fields: [ResponseHead.Field] = [
             .init("x-dragoman-backend", name), .init("x-dragoman-model", model),
-            .init("x-dragoman-mode", isRelayed ? "passthrough" : "translated"),
+            .init("x-dragoman-mode", isPassthrough ? "passthrough" : "translated"),
         ]
         guard !omissions.isEmpty else { return fields }
         var seen = Set<String>()

@@ -114,8 +114,8 @@ final class Exchange {
         }
         guard let local = message.localAnswer else { return }
         // A backend that speaks the client's API decides itself.
-        let isRelayed = routes.first.flatMap(destination)?.relays(message.door) == true
-        if !isRelayed { answer(local, message) }
+        let isPassthrough = routes.first.flatMap(destination)?.relays(message.door) == true
+        if !isPassthrough { answer(local, message) }
     }
 
     /// Documents that one of the backends does not take as they are.
@@ -223,7 +223,7 @@ final class Exchange {
         record.omissions = call.omissions.map(\.path)
         record.historyRepairs = call.repairs
         answer.fields = destination.fields(
-            omissions: record.omissions, isRelayed: call.plan.isRelayed)
+            omissions: record.omissions, isPassthrough: call.plan.isPassthrough)
         // The demo thinks when its words ask for it.
         if case .demo = destination { call.plan.showsThinking = true }
         let messageID =
@@ -268,7 +268,7 @@ final class Exchange {
         guard let sentPrompt else { return }
         server.catalogue?.learn(answered: sentPrompt)
         // The count of a part says nothing of the whole.
-        if let cut = attempt.promptCut {
+        if let cut = attempt.promptTruncation {
             server.catalogue?.learn(sentPrompt.index, sentPrompt.model, cut: cut)
         } else if let reported = attempt.reportedInput {
             server.catalogue?.learn(sentPrompt, reported: reported)

@@ -15,7 +15,7 @@ enum Admission {
 extension AccessRules {
     /// The one place where a head becomes an endpoint.
     /// - Parameter port: of the listener; asked for only where a page of this host claims to call.
-    func admit(_ head: RequestHead, door: Door, port: () -> Int? = { nil }) -> Admission {
+    func admit(_ head: RequestHead, door: ListenerScope, port: () -> Int? = { nil }) -> Admission {
         if let error = refusesHost(head, door: door) { return .refused(error, []) }
         // A browser's preflight: pages of other origins have no business here.
         if head.method == .options { return .refused(.fromWebPage, []) }

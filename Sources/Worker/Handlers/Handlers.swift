@@ -6,7 +6,7 @@ internal import Shared
 internal import Translation
 
 extension Server {
-    func admit(_ head: RequestHead, door: Door, port: () -> Int?) -> Admission {
+    func admit(_ head: RequestHead, door: ListenerScope, port: () -> Int?) -> Admission {
         access.admit(head, door: door, port: port)
     }
 
@@ -60,7 +60,7 @@ extension Server {
 
     /// A whole answer for the lobby, which has no connection.
     func probeAnswer(
-        _ endpoint: Endpoint, _ head: RequestHead, _ door: Door, port: () -> Int?
+        _ endpoint: Endpoint, _ head: RequestHead, _ door: ListenerScope, port: () -> Int?
     ) -> [UInt8] {
         let requestID = RequestIdentity.request()
         var status: Int

@@ -6,7 +6,7 @@ internal import Translation
 
 enum ModelOffer {
     /// Every name that a backend lists, in the order in which backends are tried; a name stands once.
-    static func entries(of picture: BackendPicture) -> [ModelEntry] {
+    static func entries(of picture: BackendSnapshot) -> [ModelEntry] {
         if picture.isDemo { return [ModelEntry(id: Demo.model, description: "Dragoman's built-in demo")] }
         var seen = Set<String>()
         return picture.order.flatMap { index in
@@ -35,7 +35,7 @@ enum ModelOffer {
     }
 
     /// What is meant by a name, however it is decorated; it keeps the name.
-    static func entry(named id: String, of picture: BackendPicture) -> ModelEntry? {
+    static func entry(named id: String, of picture: BackendSnapshot) -> ModelEntry? {
         if let entry = withAliases(entries(of: picture)).first(where: { $0.id == id }) { return entry }
         if let entry = entry(ofBackendIn: id, picture) { return entry }
         for meant in [ModelAlias.withoutWindow(id), ModelAlias.meant(by: id)].compactMap({ $0 }) {
@@ -47,7 +47,7 @@ enum ModelOffer {
     }
 
     /// `backend/model`, where that backend lists the model.
-    private static func entry(ofBackendIn id: String, _ picture: BackendPicture) -> ModelEntry? {
+    private static func entry(ofBackendIn id: String, _ picture: BackendSnapshot) -> ModelEntry? {
         guard let slash = id.firstIndex(of: "/") else { return nil }
         let prefix = id[..<slash].lowercased()
         guard let backend = picture.backends.first(where: { $0.name.lowercased() == prefix }),

@@ -84,7 +84,7 @@ enum Routes {
     ]
 
     /// Whose errors the client of a request reads, whatever comes of it.
-    static func frontDoor(_ path: String, anthropicVersion: Bool) -> FrontDoor {
+    static func clientAPI(_ path: String, anthropicVersion: Bool) -> ClientAPI {
         if path == "/v1/messages" { return .messages }
         let (rest, shape) = stripped(path)
         let word = rest.split(separator: "/", maxSplits: 2).first { $0 != "v1" } ?? ""

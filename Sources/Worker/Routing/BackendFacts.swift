@@ -70,7 +70,7 @@ struct BackendFacts: Sendable, Equatable {
 }
 
 /// All backends, in the order of the configuration, at one moment.
-struct BackendPicture: Sendable, Equatable {
+struct BackendSnapshot: Sendable, Equatable {
     var backends: [BackendFacts]
     /// The demo answers: nothing is configured and no real backend was ever seen.
     var isDemo: Bool

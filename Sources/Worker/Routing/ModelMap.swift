@@ -33,7 +33,7 @@ struct ModelMap: Sendable {
     }
 
     /// The routes to try, in order; never empty.
-    func routes(for name: String, in picture: BackendPicture) throws(RoutingFailure) -> [Route] {
+    func routes(for name: String, in picture: BackendSnapshot) throws(RoutingFailure) -> [Route] {
         if let bare = ModelAlias.withoutWindow(name), listed(name, picture) == nil,
             let routes = named(bare, picture)
         {
@@ -48,7 +48,7 @@ struct ModelMap: Sendable {
 
     /// `backend/model`. The backend is asked for that model even if it does not list it, unless a model is
     /// called so that somebody lists.
-    private func explicit(_ name: String, _ picture: BackendPicture) -> [Route]? {
+    private func explicit(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
         guard let slash = name.firstIndex(of: "/") else { return nil }
         let prefix = name[..<slash].lowercased()
         let rest = String(name[name.index(after: slash)...])
@@ -67,22 +67,22 @@ struct ModelMap: Sendable {
         return [Self.route(index, ModelFacts(id: rest))]
     }
 
-    private func listsExactly(_ name: String, _ picture: BackendPicture) -> Bool {
+    private func listsExactly(_ name: String, _ picture: BackendSnapshot) -> Bool {
         picture.backends.contains { $0.models?.contains { $0.id == name } == true }
     }
 
     /// A name that stands for that of a model which is there. A model that is really called so is none.
-    private func aliased(_ name: String, _ picture: BackendPicture) -> [Route]? {
+    private func aliased(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
         guard let meant = ModelAlias.meant(by: name), listed(name, picture) == nil else { return nil }
         return named(meant, picture)
     }
 
     /// What is there under this name, whatever the rules say.
-    private func named(_ name: String, _ picture: BackendPicture) -> [Route]? {
+    private func named(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
         explicit(name, picture) ?? listed(name, picture) ?? aliased(name, picture)
     }
 
-    private func rule(_ name: String, _ picture: BackendPicture) throws(RoutingFailure) -> [Route]? {
+    private func rule(_ name: String, _ picture: BackendSnapshot) throws(RoutingFailure) -> [Route]? {
         guard let rule = rules.first(where: { $0.match.matches(name) }) else { return nil }
         if rule.use == "auto" { return try automatic(picture) }
         if let routes = explicit(rule.use, picture) ?? listed(rule.use, picture) { return routes }
@@ -94,7 +94,7 @@ struct ModelMap: Sendable {
         throw unknown(rule.use, picture)
     }
 
-    private func listed(_ name: String, _ picture: BackendPicture) -> [Route]? {
+    private func listed(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
         if picture.isDemo { return name.lowercased() == Self.demoName ? [Self.demoRoute] : nil }
         let routes = picture.order.compactMap { index in
             picture.backends[index].model(named: name).map { Self.route(index, $0) }
@@ -102,7 +102,7 @@ struct ModelMap: Sendable {
         return routes.isEmpty ? nil : Array(routes.prefix(Self.maximumCandidates))
     }
 
-    private func automatic(_ picture: BackendPicture) throws(RoutingFailure) -> [Route] {
+    private func automatic(_ picture: BackendSnapshot) throws(RoutingFailure) -> [Route] {
         if picture.isDemo { return [Self.demoRoute] }
         let routes = picture.order.compactMap { index in
             picture.backends[index].automaticModel.map { Self.route(index, $0, isAutomatic: true) }
@@ -111,7 +111,7 @@ struct ModelMap: Sendable {
         return Array(routes.prefix(Self.maximumCandidates))
     }
 
-    private func unknown(_ name: String, _ picture: BackendPicture) -> RoutingFailure {
+    private func unknown(_ name: String, _ picture: BackendSnapshot) -> RoutingFailure {
         if picture.isDemo { return .unknownModel(name, known: [Self.demoName]) }
         let known = picture.order.flatMap { picture.backends[$0].models ?? [] }.map(\.id)
         guard !known.isEmpty else { return .nothing(in: picture) }

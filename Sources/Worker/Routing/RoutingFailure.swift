@@ -64,7 +64,7 @@ enum RoutingFailure: Error, Sendable, Equatable {
     }
 
     /// No backend has a model.
-    static func nothing(in picture: BackendPicture) -> RoutingFailure {
+    static func nothing(in picture: BackendSnapshot) -> RoutingFailure {
         let backends = picture.backends
         // One that has not told its models yet may have any.
         guard !backends.isEmpty, !backends.contains(where: { $0.models == nil && !$0.isLost }) else {

@@ -15,7 +15,7 @@ final class Answer {
 
     let requestID: String
     /// Whose errors the client reads.
-    let door: FrontDoor
+    let door: ClientAPI
     /// Fields that every head of this answer carries besides `request-id`.
     var fields: [ResponseHead.Field] = []
     private let socket: ClientSocket
@@ -29,7 +29,7 @@ final class Answer {
     private(set) var firstByteAt: Instant?
 
     init(
-        to request: RequestHead, requestID: String, door: FrontDoor, on socket: ClientSocket, closes: Bool
+        to request: RequestHead, requestID: String, door: ClientAPI, on socket: ClientSocket, closes: Bool
     ) {
         self.requestID = requestID
         self.door = door
@@ -40,7 +40,7 @@ final class Answer {
     }
 
     /// For requests whose head could not be read.
-    init(refusing requestID: String, door: FrontDoor, on socket: ClientSocket) {
+    init(refusing requestID: String, door: ClientAPI, on socket: ClientSocket) {
         self.requestID = requestID
         self.door = door
         self.socket = socket

@@ -52,7 +52,7 @@ final class Connection {
     }
 
     let id: UInt64
-    let door: Door
+    let door: ListenerScope
     let peer: String
     /// The one waiting point of this connection and of the exchange it carries.
     let wakeup: Wakeup
@@ -68,10 +68,10 @@ final class Connection {
     /// Where the request being answered is noted.
     private var place: InHandTable.Place?
     /// Whose errors the client of the last request read.
-    private var frontDoor = FrontDoor.messages
+    private var clientAPI = ClientAPI.messages
 
     init(
-        id: UInt64, door: Door, peer: String, descriptor: consuming Descriptor, server: Server
+        id: UInt64, door: ListenerScope, peer: String, descriptor: consuming Descriptor, server: Server
     ) throws(LoopError) {
         self.id = id
         self.door = door
@@ -140,9 +140,9 @@ final class Connection {
     @inline(never)
     private func beginAnswer(to request: Request) -> Answer {
         let head = request.head
-        frontDoor = Routes.frontDoor(head.path, anthropicVersion: head.hasField("anthropic-version"))
+        clientAPI = Routes.clientAPI(head.path, anthropicVersion: head.hasField("anthropic-version"))
         let answer = Answer(
-            to: head, requestID: RequestIdentity.request(), door: frontDoor, on: socket,
+            to: head, requestID: RequestIdentity.request(), door: clientAPI, on: socket,
             closes: !head.keepAlive || server.isDraining)
         self.answer = answer
         return answer
@@ -241,7 +241,7 @@ final class Connection {
 
     /// Answers what could not be read as a request.
     private func refuse(_ problem: ClientError) async {
-        let answer = Answer(refusing: RequestIdentity.request(), door: frontDoor, on: socket)
+        let answer = Answer(refusing: RequestIdentity.request(), door: clientAPI, on: socket)
         server.refused(nil, problem, answer, self, since: Loop.now)
         answer.send(problem)
         guard await finishWriting() else { return }

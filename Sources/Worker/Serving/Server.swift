@@ -131,7 +131,7 @@ extension Server: ControlReceiver {
         catalogue.start()
     }
 
-    func received(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor) {
+    func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
         do throws(LoopError) {
             let connection = try Connection(
                 id: id, door: door, peer: peer, descriptor: descriptor, server: self)
@@ -143,7 +143,7 @@ extension Server: ControlReceiver {
         }
     }
 
-    func peek(_ id: UInt64, _ door: Door, _ peer: String, _ descriptor: consuming Descriptor) {
+    func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
         lobby?.admit(id, door, descriptor)
     }
 
@@ -159,7 +159,7 @@ extension Server: ControlReceiver {
 
     func realBackendSeen() { catalogue?.realBackendSeen() }
 
-    func learnt(_ lesson: Lesson) { catalogue?.learnt(lesson) }
+    func learnt(_ lesson: ModelObservation) { catalogue?.learnt(lesson) }
 
     func verdictsForgotten(of backend: String, before moment: UInt64) {
         catalogue?.verdictsForgotten(of: backend, before: moment)

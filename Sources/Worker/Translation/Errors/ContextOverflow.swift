@@ -43,10 +43,10 @@ struct ContextOverflow: Equatable {
     /// The error for the client. With input and output known and the input fitting, fewer output tokens
     /// would do, which has its own wording.
     func error(original: String) -> ClientError {
-        ClientError(400, .invalidRequest, message(Quoted.whole(original)))
+        ClientError(400, .invalidRequest, message(Excerpt.whole(original)))
     }
 
-    private func message(_ original: Quoted) -> ErrorWords {
+    private func message(_ original: Excerpt) -> ErrorWords {
         guard let input, let limit else {
             return "prompt is too long: capability_rejected: prompt_too_long: \(original)"
         }

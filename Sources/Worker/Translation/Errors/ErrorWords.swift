@@ -1,7 +1,7 @@
 // What an error says, in two readings: to the client, and to the journal, which keeps only words of our own.
-// Whatever a client or a backend wrote is put in by `Quoted` and stands as `…` in the journal. Pure.
+// Whatever a client or a backend wrote is put in by `Excerpt` and stands as `…` in the journal. Pure.
 
-/// A sentence of ours that may quote others: `"Tool '\(Quoted.shown(name))' is not available."`.
+/// A sentence of ours that may quote others: `"Tool '\(Excerpt.shown(name))' is not available."`.
 public struct ErrorWords: ExpressibleByStringInterpolation, Sendable, Equatable {
     /// For the client.
     public private(set) var told: String
@@ -48,7 +48,7 @@ public struct ErrorWords: ExpressibleByStringInterpolation, Sendable, Equatable 
             noted += words.noted
         }
 
-        public mutating func appendInterpolation(_ quoted: Quoted) {
+        public mutating func appendInterpolation(_ quoted: Excerpt) {
             told += quoted.description
             noted += "…"
         }
@@ -56,30 +56,30 @@ public struct ErrorWords: ExpressibleByStringInterpolation, Sendable, Equatable 
 }
 
 /// Words of others inside words of ours.
-public struct Quoted: CustomStringConvertible, Sendable {
+public struct Excerpt: CustomStringConvertible, Sendable {
     public let description: String
 
     private static let limit = 60
 
     /// At most 60 characters, none of them a control character; `""` for nothing.
-    public static func shown(_ text: String) -> Quoted {
-        guard !text.isEmpty else { return Quoted(description: "\"\"") }
+    public static func shown(_ text: String) -> Excerpt {
+        guard !text.isEmpty else { return Excerpt(description: "\"\"") }
         var shown = ""
         for scalar in text.unicodeScalars.prefix(limit) {
             let category = scalar.properties.generalCategory
             shown.unicodeScalars.append(category == .control || category == .format ? "?" : scalar)
         }
-        return Quoted(description: text.unicodeScalars.count > limit ? shown + "…" : shown)
+        return Excerpt(description: text.unicodeScalars.count > limit ? shown + "…" : shown)
     }
 
     /// As it is, for words on which clients act.
-    public static func whole(_ text: String) -> Quoted { Quoted(description: text) }
+    public static func whole(_ text: String) -> Excerpt { Excerpt(description: text) }
 
     /// What a backend, libcurl or the system said, for the end of a sentence: without its full stop.
-    public static func said(_ text: String) -> Quoted {
+    public static func said(_ text: String) -> Excerpt {
         var text = text[...]
         while let last = text.last, last == "." || last.isWhitespace { text.removeLast() }
-        return Quoted(description: String(text))
+        return Excerpt(description: String(text))
     }
 }
 

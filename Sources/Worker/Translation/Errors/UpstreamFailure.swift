@@ -29,7 +29,7 @@ enum UpstreamFailure {
         let line = FailureText.openingLine(body)
         let isPage = body.first { !Ascii.isSpace($0) } == UInt8(ascii: "<")
         let what: ErrorWords = isPage ? "a web page" : "text"
-        let words: ErrorWords = line.isEmpty ? what : "\(what) (\(Quoted.shown(line)))"
+        let words: ErrorWords = line.isEmpty ? what : "\(what) (\(Excerpt.shown(line)))"
         let advice: ErrorWords = place.isEmpty ? "check its `url`." : "check that its API is at \(place)."
         return .backend(502, .api, "answered with \(words) instead of JSON; \(advice)", shouldRetry: false)
     }
@@ -105,7 +105,7 @@ enum UpstreamFailure {
     }
 
     private static func sentence(_ words: ErrorWords, _ detail: String) -> ErrorWords {
-        detail.isEmpty ? words + "." : "\(words): \(Quoted.said(detail))."
+        detail.isEmpty ? words + "." : "\(words): \(Excerpt.said(detail))."
     }
 
     // MARK: by status
@@ -135,7 +135,7 @@ enum UpstreamFailure {
         case 404: return notFound(said, message, model, path)
         case 405, 406, 415:
             return .backend(
-                500, .api, "refused the request (\(status)): \(Quoted.said(message)).", shouldRetry: false)
+                500, .api, "refused the request (\(status)): \(Excerpt.said(message)).", shouldRetry: false)
         case 408, 504: return .said(504, .timeout, message, by: status)
         case 409: return .said(409, .conflict, message, by: status)
         case 413: return .said(413, .requestTooLarge, withoutWindow(message), by: status)
@@ -191,7 +191,8 @@ enum UpstreamFailure {
         return .backend(
             isOwn ? 500 : 502, .api,
             line.isEmpty
-                ? "answered with status \(status)." : "answered with status \(status): \(Quoted.said(line)).")
+                ? "answered with status \(status)." : "answered with status \(status): \(Excerpt.said(line))."
+        )
     }
 
     /// Clients take 413 with these words for a full context.
@@ -232,7 +233,7 @@ extension UpstreamEnd {
 extension ClientError {
     /// The backend does not know its model; `said` in its words.
     static func noModel(_ model: String, _ said: String) -> ClientError {
-        ClientError(404, .notFound, "model: \(model) (\(Quoted.whole(said)))")
+        ClientError(404, .notFound, "model: \(model) (\(Excerpt.whole(said)))")
     }
 
     /// The service ends before the answer does; another instance needs a moment to start.

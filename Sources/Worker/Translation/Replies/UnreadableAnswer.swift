@@ -6,6 +6,6 @@ extension ClientError {
 
     /// A tool call came with arguments that are none, and none are made up for it.
     static func argumentsUnreadable(of tool: String) -> ClientError {
-        .backend(502, .api, "called the tool \(Quoted.shown(tool)) with arguments that cannot be read.")
+        .backend(502, .api, "called the tool \(Excerpt.shown(tool)) with arguments that cannot be read.")
     }
 }

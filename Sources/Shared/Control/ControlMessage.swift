@@ -1,0 +1,136 @@
+// The whole contract between the supervisor and a worker: every message, and when it is permitted.
+// One datagram of a SOCK_SEQPACKET pair is one message. A message that is not permitted now, or does
+// not decode, ends the worker (never ignored). No message carries client bytes, prompts or keys.
+
+/// What a worker inherits, by number and by name. Nothing else crosses the exec.
+public enum Inherited {
+    /// The worker's end of its control channel.
+    public static let controlChannel: Int32 = 3
+    /// A sealed memory file with the text of the configuration this generation runs with (may be empty: defaults).
+    public static let configuration: Int32 = 4
+    /// A sealed memory file with the generation's secrets (`HeldSecrets.lines`): read once, by the supervisor, so
+    /// that a worker started later has the same as the first.
+    public static let secrets: Int32 = 5
+    /// A memory file that this worker's life alone writes: what it has in hand (`InHand`), for its obituary.
+    public static let inHand: Int32 = 6
+    /// The worker's number, 0… ; names it in logs and in the scoreboard.
+    public static let workerVariable = "DRAGOMAN_WORKER"
+    /// The configuration's generation, 1… .
+    public static let generationVariable = "DRAGOMAN_GENERATION"
+    /// The name of the configuration's file, for messages about it; empty when there is none.
+    public static let configurationNameVariable = "DRAGOMAN_CONFIG_NAME"
+    /// What the command line said instead of the file, as typed: `--listen`, one address a line, and `--workers`.
+    public static let listenVariable = "DRAGOMAN_LISTEN"
+    public static let workersVariable = "DRAGOMAN_WORKERS"
+    /// Variables of the supervisor's environment that a worker keeps: locale and paths, and JOURNAL_STREAM, which
+    /// tells that stderr is the journal. LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*, those that hold keys and all the
+    /// rest are not passed on.
+    public static let keptVariables = [
+        "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TERM", "NO_COLOR", "JOURNAL_STREAM", "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+    ]
+}
+
+/// Which door a connection came in by; decides which Host names are accepted.
+public enum ListenerScope: UInt8, Sendable, Equatable {
+    case loopback = 0
+    case network = 1
+    case unix = 2
+}
+
+/// What the supervisor says to a worker.
+public enum SupervisorMessage: Sendable, Equatable {
+    /// Answer to `hello`, once: the worker's slots (connections held at once) and whether any worker of
+    /// this run has already met a real backend (then the demo never answers again).
+    case welcome(slots: UInt32, realBackendSeen: Bool)
+    /// A client connection for a free slot; carries the descriptor. Permitted while serving. `peer` is
+    /// `address:port` (`[address]:port` for IPv6), for a Unix connection `pid P uid U`.
+    case connection(id: UInt64, door: ListenerScope, peer: String)
+    /// No slot is free: look (MSG_PEEK, consume nothing) whether this waiting connection asks for
+    /// `/health` or `/ready`; if so answer it and close. Carries a descriptor; costs no slot. Every `peek`
+    /// gets exactly one `peeked`, as soon as the verdict is certain or `unpeek` asks for it; with it the
+    /// worker gives up its copy.
+    case peek(id: UInt64, door: ListenerScope, peer: String)
+    /// A slot is free for the waiting connection: say `peeked` now if it was not said yet (`.other`, unless
+    /// an answer was begun: then `.served`), and give up the copy. Until that verdict the connection is given to
+    /// nobody, so that two workers never answer it. Ignored for an id whose verdict is already sent.
+    case unpeek(id: UInt64)
+    /// Close up to `count` idle keep-alive connections, the oldest first.
+    case shed(count: UInt32)
+    /// The permit asked for by `acquire` with this ticket is granted.
+    case permit(ticket: UInt64)
+    /// Some worker has met a real backend.
+    case realBackendSeen
+    /// Another worker has learnt this. After `welcome` also all that was learnt before.
+    case lesson(ModelObservation)
+    /// What this backend was found to lack before that moment (CLOCK_MONOTONIC, ns) is to be found out anew.
+    case verdictsForgotten(backend: String, before: UInt64)
+    /// Heartbeat; the worker answers `pong` with the same number.
+    case ping(sequence: UInt64)
+    /// Take no new connections, close idle ones, say `Connection: close`, finish the rest, then `drained`.
+    case drain
+    /// The time to finish is over: as `drain`, and what is still running ends with an error for its client at
+    /// once. The worker is killed a moment later.
+    case cut
+}
+
+/// What a worker says to the supervisor.
+public enum WorkerMessage: Sendable, Equatable {
+    /// First message, once; `protocolVersion` must equal `controlProtocolVersion`.
+    case hello(protocolVersion: UInt32)
+    /// After `welcome`: can serve.
+    case ready
+    /// The worker owns this connection now; the supervisor closes its copy.
+    case accepted(id: UInt64)
+    /// These many slots are free again.
+    case released(count: UInt32)
+    /// The verdict on a waiting connection, once per `peek`. After `.served` and `.gone` the supervisor
+    /// closes its copy; after `.other` it keeps it, in order, until a slot is free.
+    case peeked(id: UInt64, verdict: PeekResult)
+    /// Asks for one of a backend's `max_concurrent` permits, service-wide and first come, first served.
+    /// `backend` is the index in the configuration. Answered by `permit`, some time.
+    case acquire(ticket: UInt64, backend: UInt32)
+    /// Gives back a permit, or withdraws an `acquire` not answered yet.
+    case relinquish(ticket: UInt64)
+    /// This worker met a real backend. Relayed to all.
+    case realBackendSeen
+    /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all others.
+    case lesson(ModelObservation)
+    /// This worker saw the backend return: what it was found to lack before that moment may not be true any
+    /// more. Relayed to all others.
+    case verdictsForgotten(backend: String, before: UInt64)
+    /// Heartbeat answer with the worker's own figures.
+    case pong(sequence: UInt64, figures: WorkerFigures)
+    /// What `dragoman status` shows of the backends as this worker sees them: a JSON array, at most
+    /// `maximumReportBytes`. Sent when it changes.
+    case backends(json: String)
+    /// After `drain`, when nothing is left: the worker exits with 0 after this.
+    case drained
+}
+
+public let controlProtocolVersion: UInt32 = 2
+/// Largest datagram on the control channel, in bytes.
+public let maximumControlBytes = 64 * 1024
+public let maximumReportBytes = 48 * 1024
+
+public enum PeekResult: UInt8, Sendable, Equatable {
+    case served = 0
+    case other = 1
+    case gone = 2
+}
+
+/// A worker's own counters; they only grow, except the gauges.
+public struct WorkerFigures: Sendable, Equatable {
+    /// Gauge: connections held.
+    public var connections: UInt32 = 0
+    /// Gauge: exchanges in flight.
+    public var exchanges: UInt32 = 0
+    /// Exchanges ended since the worker started.
+    public var served: UInt64 = 0
+    /// Of these, ended with an error of ours or of the backend.
+    public var failed: UInt64 = 0
+    public var inputTokens: UInt64 = 0
+    public var outputTokens: UInt64 = 0
+
+    public init() {}
+}

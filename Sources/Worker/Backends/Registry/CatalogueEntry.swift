@@ -1,0 +1,265 @@
+// One backend in the catalogue: what was configured or discovered, what is known of it, how it fares.
+
+internal import EventLoop
+internal import Shared
+internal import Translation
+internal import Upstream
+
+struct CatalogueEntry {
+    let name: String
+    /// Without trailing slash and `/v1`.
+    let url: String
+    /// For errors.
+    let identity: BackendIdentity
+    let priority: Int
+    /// As configured; `.auto` = found out by asking.
+    let configuredType: Configuration.BackendType
+    /// As configured; `.auto` = the type's own.
+    let configuredDialect: Configuration.DialectSetting
+    let key: SecretValue?
+    let thinkTags: Configuration.ThinkTags
+    let textCalls: Configuration.TextCalls
+    let history: Configuration.History
+    let toolCalls: Configuration.ToolCalls
+    let holdStatus: Duration?
+    let maxConcurrent: Int?
+    /// As configured, for Ollama.
+    let contextWindow: Configuration.ContextWindow
+    let keepAlive: KeepAlive?
+    let isDiscovered: Bool
+
+    /// What it turned out to be.
+    var foundType: Configuration.BackendType?
+    /// What it turned out to speak, when that is not what its type says.
+    var foundDialect: Dialect?
+    private(set) var models: [ModelFacts]?
+    /// What `num_ctx` was decided on, by the model's name.
+    private var windows: [String: Int] = [:]
+    /// Prompts that it did not read whole, by the model's name: the smallest.
+    var promptCuts: [String: PromptTruncation] = [:]
+    var health = BackendHealth()
+    /// When it was last found away.
+    var seenDownAt: Instant?
+    /// Since when every probe has found it away; nil when the last one met it.
+    var downSince: Instant?
+    /// The model that `auto` gave last, here or in another worker.
+    var lastAutomatic: String?
+    /// An exchange has found it away, and nobody has met it since: a restart may be over before the next probe.
+    var wasMissed = false
+    /// It is not asked to count tokens before.
+    var countsAfter = Instant(nanoseconds: 0)
+
+    init(_ backend: Configuration.Backend, key: SecretValue?) {
+        name = backend.name
+        url = backend.url
+        identity = BackendIdentity(name: backend.name, url: backend.url, key: key)
+        priority = backend.priority
+        configuredType = backend.type
+        configuredDialect = backend.dialect
+        self.key = key
+        thinkTags = backend.thinkTags
+        textCalls = backend.textCalls
+        history = backend.history
+        toolCalls = backend.toolCalls
+        holdStatus = backend.holdStatus
+        maxConcurrent = backend.maxConcurrent
+        contextWindow = backend.contextWindow
+        keepAlive = backend.keepAlive.map(KeepAlive.init)
+        isDiscovered = false
+    }
+
+    init(discovered name: String, url: String, priority: Int) {
+        self.name = name
+        self.url = url
+        identity = BackendIdentity(name: name, url: url, key: nil)
+        self.priority = priority
+        configuredType = .auto
+        configuredDialect = .auto
+        key = nil
+        thinkTags = .auto
+        textCalls = .auto
+        history = .keep
+        toolCalls = .parallel
+        holdStatus = nil
+        maxConcurrent = nil
+        contextWindow = .auto
+        keepAlive = nil
+        isDiscovered = true
+    }
+
+    /// The type to speak to it as.
+    var type: Configuration.BackendType {
+        configuredType == .auto ? foundType ?? .openaiCompatible : configuredType
+    }
+
+    var isDown: Bool {
+        if case .down = health.probe { true } else { false }
+    }
+
+    /// How to speak to it.
+    var profile: Profile {
+        let dialect = Dialect(configuredDialect) ?? foundDialect ?? (type == .ollama ? .ollama : nil)
+        if dialect == .ollama { return .ollamaNative }
+        var profile = Profile.named(type.rawValue) ?? .openaiCompatible
+        if let dialect { profile.dialect = dialect }
+        return profile
+    }
+
+    /// Ollama through `/v1`, chats or messages, where no request can say how large a window it needs.
+    var cutsPrompts: Bool { type == .ollama && profile.dialect != .ollama }
+
+    /// Takes what the backend says of its models.
+    /// - Parameter told: the window that another worker has decided on, by the model's name.
+    /// - Returns: windows that the other workers would not come to by themselves, by the model's name.
+    @discardableResult
+    mutating func list(_ new: [ModelFacts], told: (String) -> Int? = { _ in nil }) -> [String: Int] {
+        guard profile.dialect == .ollama else {
+            models = new
+            return [:]
+        }
+        var decided: [String: Int] = [:]
+        var news: [String: Int] = [:]
+        models = new.map { model in
+            var model = model
+            let known = told(model.id)
+            let window = OllamaWindow.decided(contextWindow, model, before: known ?? windows[model.id])
+            if OllamaWindow.isFirm(model) {
+                decided[model.id] = window
+                if window != known ?? OllamaWindow.usual(contextWindow, model) { news[model.id] = window }
+            }
+            model.contextWindow = window
+            return model
+        }
+        windows = decided
+        return news
+    }
+
+    /// Another worker has decided so: two windows for one model would load it anew with every request.
+    mutating func adopt(window: Int, of model: String) {
+        guard profile.dialect == .ollama, contextWindow == .auto,
+            let index = models?.firstIndex(where: { $0.id == model })
+        else { return }
+        windows[model] = window
+        models?[index].contextWindow = window
+    }
+
+    /// Models of which such a prompt is remembered.
+    private static let cutsLimit = 256
+
+    /// Remembers the smallest prompt of a model that was cut.
+    mutating func remember(_ cut: PromptTruncation, of model: String) {
+        if let known = promptCuts[model], known.estimated <= cut.estimated { return }
+        if promptCuts.count >= Self.cutsLimit { promptCuts = [:] }
+        promptCuts[model] = cut
+    }
+
+    /// The window of a model that the backend does not list.
+    private func unlistedWindow(_ profile: Profile) -> Int? {
+        guard profile.dialect == .ollama, case .tokens(let count) = contextWindow else { return nil }
+        return count
+    }
+
+    /// After this time without an answer a backend is not "just starting" any more.
+    static let lostAfter = Duration.seconds(60)
+
+    func facts(at now: Instant) -> BackendFacts {
+        let isLost = downSince.map { $0.advanced(by: Self.lostAfter) <= now } ?? false
+        return BackendFacts(
+            name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now),
+            isLost: isLost, lastAutomatic: lastAutomatic)
+    }
+}
+
+extension BackendIdentity {
+    init(name: String, url: String, key: SecretValue?) {
+        var place = url[...]
+        if let scheme = url.firstRange(of: "://") { place = url[scheme.upperBound...] }
+        self.init(
+            name: name, place: String(place.prefix { $0 != "/" }),
+            secret: key?.revealed { BackendSecret(Array($0.utf8)) } ?? BackendSecret([]))
+    }
+}
+
+/// What an exchange needs of the backend it goes to.
+struct BackendAccess: Sendable {
+    /// In the catalogue; with configured backends, that of the configuration.
+    let index: Int
+    let name: String
+    let url: String
+    var target: UpstreamTarget
+    /// Credentials; nothing else.
+    let headers: [UpstreamRequest.Header]
+    /// Overrides `timeouts.hold_status`.
+    let holdStatus: Duration?
+    /// Configured limit of requests in flight over the whole service.
+    let maxConcurrent: Int?
+}
+
+extension CatalogueEntry {
+    func access(_ index: Int, _ route: Route, _ lessons: Lessons, at now: Instant) -> BackendAccess {
+        let tags: ThinkTagMode =
+            switch thinkTags {
+            case .auto: .auto
+            case .implicit: .implicit
+            case .off: .off
+            }
+        // Put together anew each time it is asked for.
+        let profile = profile
+        var target = UpstreamTarget(
+            model: route.model, profile: profile,
+            contextWindow: route.contextWindow ?? unlistedWindow(profile), thinkTags: tags)
+        let place = ModelObservation.Place(backend: name, model: route.model)
+        let facts = models?.first { $0.id == route.model }
+        target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
+        target.outputLimit = lessons.outputLimit(place, at: now)
+        if let listed = facts?.outputLimit { target.outputLimit = min(listed, target.outputLimit ?? listed) }
+        target.keepAlive = keepAlive
+        target.loadedWindow = facts?.loadedWindow
+        target.promptTruncation = promptCuts[route.model]
+        target.textCalls =
+            switch textCalls {
+            case .auto: nil
+            case .on: true
+            case .off: false
+            }
+        target.healsHistory = history == .heal
+        target.sequentialCalls = toolCalls == .sequential
+        target.tokenRatio = lessons.tokenRatio(place)
+        target.backend = identity
+        return BackendAccess(
+            index: index, name: name, url: url, target: target,
+            headers: key.map { [.init(key: $0, for: type)] } ?? [],
+            holdStatus: holdStatus, maxConcurrent: maxConcurrent)
+    }
+}
+
+extension UpstreamRequest.Header {
+    /// The backend's own key, as its API wants it.
+    init(key: SecretValue, for type: Configuration.BackendType) {
+        self =
+            type == .anthropic
+            ? key.revealed { .init("x-api-key", $0) }
+            : key.revealed { .init("authorization", "Bearer \($0)") }
+    }
+}
+
+extension Dialect {
+    /// nil = the type's own.
+    init?(_ setting: Configuration.DialectSetting) {
+        switch setting {
+        case .auto: return nil
+        case .openai: self = .openAI
+        case .ollama: self = .ollama
+        case .anthropic: self = .anthropic
+        }
+    }
+}
+
+extension KeepAlive {
+    fileprivate init(_ setting: Configuration.KeepAlive) {
+        switch setting {
+        case .seconds(let count): self = .seconds(count)
+        case .time(let text): self = .time(text)
+        }
+    }
+}

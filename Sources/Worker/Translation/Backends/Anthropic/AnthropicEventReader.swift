@@ -1,0 +1,166 @@
+// Events of the Messages API, and whole messages, to deltas: for clients of another API before a backend that
+// speaks this one.
+// Holds: an event is read whole or not at all; nothing is allocated for an event that only brings text. Blocks of
+// tools that ran on the server are not shown: their results stand in the text that follows.
+
+import JSON
+
+struct AnthropicEventReader: Sendable {
+    private static let limits = JSONLimits(depth: 256, bytes: 64 << 20, nodes: 2_000_000)
+    /// Tool calls in one answer; what goes beyond is no answer any more.
+    private static let callLimit = 4096
+
+    private var parser = JSONParser(limits: limits)
+    private var usage = Usage()
+    private var calls = 0
+    /// Number of the call in the block of this index; the blocks of a stream come one after the other.
+    private var open: (block: Int, call: Int)?
+
+    /// Reads one event's data. The deltas hold slices of `frame` and of this reader's memory: they have to be
+    /// gone before the next event is read, or memory is allocated anew.
+    mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> OpenAIChunkReader.Reading {
+        guard let root = try? parser.parse(frame) else { return readOdd(frame, into: &deltas) }
+        return read(event: root, frame, into: &deltas)
+    }
+
+    private mutating func readOdd(
+        _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
+    ) -> OpenAIChunkReader.Reading {
+        let text = frame.drop(while: Ascii.isSpace)
+        if text.isEmpty { return .read }
+        let mended = JSONRepair.mended(text)
+        if let root = try? parser.parse(mended[...]) { return read(event: root, mended[...], into: &deltas) }
+        // The word with which other APIs end a stream.
+        return text.starts(with: "[DONE]".utf8) || OpenAIChunkReader.isWord(text) ? .foreign : .broken
+    }
+
+    @inline(__always)
+    private mutating func read(
+        event root: JSONNode, _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
+    ) -> OpenAIChunkReader.Reading {
+        guard let type = root["type"], type.isString else {
+            guard let failure = PassthroughFailure.inside(root, door: .messages) else {
+                return root["delta"] == nil && root["content_block"] == nil ? .foreign : .broken
+            }
+            deltas.append(.failed(Self.told(failure)))
+            return .read
+        }
+        // The commonest first.
+        if type.stringEquals("content_block_delta") {
+            read(root["delta"], block: root["index"]?.int ?? 0, into: &deltas)
+        } else if type.stringEquals("content_block_start") {
+            if let block = root["content_block"] { begin(block, root["index"]?.int ?? 0, into: &deltas) }
+        } else if type.stringEquals("message_start") {
+            read(usage: root["message"]?["usage"], into: &deltas)
+        } else if type.stringEquals("message_delta") {
+            read(usage: root["usage"], into: &deltas)
+            read(stop: root["delta"], into: &deltas)
+        } else if type.stringEquals("message_stop") {
+            return .done
+        } else if type.stringEquals("error") {
+            deltas.append(.failed(Self.told(PassthroughFailure.named(data: frame, door: .messages))))
+        }
+        return .read
+    }
+
+    /// Reads a whole message, or an error; false if it is neither.
+    mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> Bool {
+        if let failure = PassthroughFailure.inside(root, door: .messages) {
+            deltas.append(.failed(Self.told(failure)))
+            return true
+        }
+        guard let content = root["content"], content.isArray else { return false }
+        read(usage: root["usage"], into: &deltas)
+        for (index, block) in content.elements.enumerated() { begin(block, index, into: &deltas) }
+        read(stop: root, into: &deltas)
+        return true
+    }
+
+    /// An answer with an error status.
+    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> ClientError {
+        told(PassthroughFailure.answer(head: head, body: body, model: model, door: .messages))
+    }
+
+    /// An event that is an error by its name.
+    static func failure(named data: ArraySlice<UInt8>) -> ClientError {
+        told(PassthroughFailure.named(data: data, door: .messages))
+    }
+
+    /// The client reads another API's errors: the backend's own object is none of them.
+    private static func told(_ error: ClientError) -> ClientError {
+        var error = error
+        error.verbatim = nil
+        return error
+    }
+
+    // MARK: blocks
+
+    /// A block as it begins, which in a whole message is all of it.
+    private mutating func begin(_ block: JSONNode, _ index: Int, into deltas: inout [Delta]) {
+        guard let type = block["type"], type.isString else { return }
+        if type.stringEquals("text") {
+            append(block["text"], as: Delta.text, into: &deltas)
+        } else if type.stringEquals("thinking") {
+            append(block["thinking"], as: Delta.reasoning, into: &deltas)
+        } else if type.stringEquals("tool_use"), calls < Self.callLimit {
+            open = (index, calls)
+            deltas.append(.toolCall(calls, id: block["id"]?.string, name: block["name"]?.string))
+            if let input = block["input"], input.isObject, !input.isEmpty {
+                var text: [UInt8] = []
+                text.append(raw: input)
+                deltas.append(.toolArguments(calls, JSONText(utf8: text[...])))
+            }
+            calls += 1
+        }
+    }
+
+    @inline(__always)
+    private mutating func read(_ delta: JSONNode?, block: Int, into deltas: inout [Delta]) {
+        guard let delta, let type = delta["type"] else { return }
+        if type.stringEquals("text_delta") {
+            append(delta["text"], as: Delta.text, into: &deltas)
+        } else if type.stringEquals("thinking_delta") {
+            append(delta["thinking"], as: Delta.reasoning, into: &deltas)
+        } else if type.stringEquals("input_json_delta"), let open, open.block == block {
+            let number = open.call
+            append(delta["partial_json"], as: { .toolArguments(number, $0) }, into: &deltas)
+        }
+    }
+
+    @inline(__always)
+    private func append(_ node: JSONNode?, as make: (JSONText) -> Delta, into deltas: inout [Delta]) {
+        guard let node, node.isString, !node.stringRange.isEmpty else { return }
+        deltas.append(make(JSONText(escaped: node.stringRaw, hasLoneSurrogate: node.hasLoneSurrogate)))
+    }
+
+    // MARK: the end
+
+    /// The counts so far; a later report says only what has changed.
+    private mutating func read(usage node: JSONNode?, into deltas: inout [Delta]) {
+        guard let node, node.isObject else { return }
+        if let count = OpenAIUsage.integer(node["input_tokens"]) { usage.input = count }
+        if let count = OpenAIUsage.integer(node["output_tokens"]) { usage.output = count }
+        if let count = OpenAIUsage.integer(node["cache_read_input_tokens"]) { usage.cacheRead = count }
+        if let count = OpenAIUsage.integer(node["cache_creation_input_tokens"]) {
+            usage.cacheCreation = count
+        }
+        if let count = OpenAIUsage.integer(node["output_tokens_details"]?["thinking_tokens"]), count > 0 {
+            usage.thinking = count
+        }
+        deltas.append(.usage(usage))
+    }
+
+    private func read(stop node: JSONNode?, into deltas: inout [Delta]) {
+        guard let word = node?["stop_reason"]?.string else { return }
+        let reason: StopReason =
+            switch word {
+            case "max_tokens": .maxTokens
+            case "stop_sequence": node?["stop_sequence"]?.string.map(StopReason.stopSequence) ?? .endTurn
+            case "tool_use": .toolUse
+            case "refusal": .refusal
+            case "model_context_window_exceeded": .contextWindowExceeded
+            default: .endTurn
+            }
+        deltas.append(.finished(reason))
+    }
+}

@@ -1,0 +1,143 @@
+// The canonical request in the words of Ollama's /api/chat. What Ollama would do unasked is said each time:
+// how much of the prompt it keeps, whether it thinks, whether it streams.
+// Holds: `num_ctx` is always there, and the same for a model, since another value loads the model anew; what
+// does not fit is refused, never cut.
+
+import JSON
+
+extension UpstreamTarget {
+    /// The window that a model of which nothing is known is asked for, in tokens.
+    public static let unknownOllamaWindow = 32_768
+}
+
+struct OllamaRequest {
+    let request: MessagesRequest
+    let target: UpstreamTarget
+    let profile: Profile
+    var tools: OfferedTools
+    var names: UpstreamToolNames
+    var ids: UpstreamCallIDs
+    var writer: JSONWriter
+    var omissions: [Omission]
+    /// What was written that a model may not take.
+    var features: Set<Feature> = []
+
+    init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
+        self.request = request
+        var target = asked
+        target.contextWindow = target.contextWindow ?? UpstreamTarget.unknownOllamaWindow
+        target.profile = asked.usableProfile
+        self.target = target
+        profile = target.profile
+        tools = try OfferedTools(request, profile)
+        names = UpstreamToolNames(profile.toolNames)
+        ids = UpstreamCallIDs(profile.toolIDs)
+        omissions = request.omissions + request.omitted(lacking: target.lacking)
+        writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
+    }
+
+    mutating func convert() throws(ClientError) -> UpstreamCall {
+        let length = try Length(request, target)
+        if let cut = target.promptTruncation { try cut.refuse(request.estimate(for: target).tokens) }
+        omissions += length.omissions + tools.omissions
+        let arranged = try ArrangedConversation(request, profile, tools)
+        let (system, ending) = (arranged.system, arranged.ending)
+        omissions += arranged.omissions
+
+        writer.beginObject()
+        writer.name("model")
+        writer.value(target.model)
+        writer.name("messages")
+        writer.beginArray()
+        if !system.isEmpty { writeMessage("system", system) }
+        for message in ending.messages { write(message) }
+        if let last = ending.prefill { write(.assistant(last)) }
+        writer.endArray()
+        if !tools.tools.isEmpty {
+            features.formUnion([.tools, .schemaKeywords])
+            writer.functions(tools.tools, &names, profile)
+        }
+        writeThink(length, hasPrefill: ending.prefill != nil)
+        writeFormat()
+        writeOptions(length.maxTokens)
+        writeKeepAlive()
+        // Both are true when they are not said: the front of a long prompt, with its system prompt and tools,
+        // would be thrown away in silence (ollama#3839).
+        writer.name("truncate")
+        writer.value(false)
+        writer.name("shift")
+        writer.value(false)
+        writer.name("stream")
+        writer.value(target.streams(request.stream))
+        writer.endObject()
+        return UpstreamCall(
+            path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
+            plan: ReplyPlan(request, target, tools, names, length, ending, features))
+    }
+
+    // MARK: Parameters
+
+    private mutating func writeThink(_ length: Length, hasPrefill: Bool) {
+        if hasPrefill { features.insert(.prefill) }
+        let thinking = ReasoningParameters(request, target, length, hasPrefill: hasPrefill)
+        let before = writer.bytes.count
+        omissions += thinking.write(to: &writer)
+        if writer.bytes.count > before { features.insert(.thinking) }
+        if thinking.level != nil { features.insert(.effort) }
+    }
+
+    private mutating func writeOptions(_ maxTokens: Int) {
+        writer.name("options")
+        writer.beginObject()
+        if let window = target.contextWindow {
+            writer.name("num_ctx")
+            writer.value(window)
+        }
+        writer.name("num_predict")
+        // 0 and below have other meanings.
+        writer.value(max(maxTokens, 1))
+        let sampling: [(StaticString, JSONNode?)] = [
+            ("temperature", request.temperature), ("top_p", request.topP), ("top_k", request.topK),
+        ]
+        for (name, value) in sampling {
+            guard let value else { continue }
+            writer.name(name)
+            writer.raw(value)
+        }
+        for option in request.furtherSampling {
+            writer.name(option.name)
+            writer.raw(option.value)
+        }
+        if !request.stopSequences.isEmpty {
+            writer.name("stop")
+            writer.beginArray()
+            for stop in request.stopSequences { writer.raw(stop) }
+            writer.endArray()
+        }
+        writer.endObject()
+    }
+
+    private mutating func writeFormat() {
+        guard let schema = request.outputSchema else { return }
+        guard case .schema = profile.structuredOutput else {
+            return omit("output_config.format", "the model takes no schema; asked in the prompt")
+        }
+        features.formUnion([.structuredOutput, .schemaKeywords])
+        writer.name("format")
+        var schemas = SchemaWriter(profile.schema)
+        schemas.write(schema, to: &writer)
+    }
+
+    private mutating func writeKeepAlive() {
+        guard let keepAlive = target.keepAlive else { return }
+        writer.name("keep_alive")
+        switch keepAlive {
+        case .seconds(let count): writer.value(count)
+        case .time(let text): writer.value(text)
+        }
+    }
+
+    mutating func omit(_ path: String, _ reason: String) {
+        omissions.append(Omission(path: path, reason: reason))
+    }
+}
