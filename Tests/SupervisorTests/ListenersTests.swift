@@ -22,7 +22,7 @@ private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
         let listener = try Listeners.bind(path: path, name: "admin", mode: 0o600)
         var facts = stat()
         #expect(lstat(path, &facts) == 0 && facts.st_mode & 0o777 == 0o600)
-        #expect(listener.door == .unix && listener.address == "unix:\(path)")
+        #expect(listener.scope == .unix && listener.address == "unix:\(path)")
         let failure = #expect(throws: ListenFailure.self) {
             try Listeners.bind(path: path, name: "x", mode: nil)
         }
@@ -64,16 +64,16 @@ private func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     @Test("TCP: a port in use is told with what to do; loopback access refuses what is not loopback")
     func tcp() throws {
-        let doors = try Listeners.bound([.tcp(host: "127.0.0.1", port: 0)])
-        let listener = try #require(doors.clients.first)
+        let listeners = try Listeners.bound([.tcp(host: "127.0.0.1", port: 0)])
+        let listener = try #require(listeners.clients.first)
         let port = try #require(listener.address.split(separator: ":").last.flatMap { UInt16($0) })
-        #expect(listener.door == .loopback && port > 0)
+        #expect(listener.scope == .loopback && port > 0)
         let failure = #expect(throws: ListenFailure.self) {
             try Listeners.bound([.tcp(host: "127.0.0.1", port: port)])
         }
         let reason = "cannot listen on 127.0.0.1:\(port): the address is in use"
         #expect(failure?.reason.hasPrefix(reason) == true)
-        #expect(doors.problem(under: .loopback) == nil)
+        #expect(listeners.problem(under: .loopback) == nil)
         let open = try Listeners.bound([.tcp(host: "0.0.0.0", port: 0)])
         #expect(open.problem(under: .open) == nil)
         #expect(open.problem(under: .loopback)?.hasPrefix("access: expected keys or open") == true)

@@ -61,17 +61,17 @@ import Testing
     }
 
     @Test("idle connections are asked for where they are known, then of everybody, never of a quiet worker")
-    func shedding() {
+    func closingIdle() {
         let workers = [
             Self.candidate(0, free: 0, idle: 2), Self.candidate(1, free: 0, idle: 7),
             Self.candidate(2, free: 0), Self.candidate(3, free: 0, idle: 9, quiet: true),
         ]
         #expect(
-            Dispatch.shedding(10, among: workers).map { [$0.worker, $0.count] } == [
+            Dispatch.closingIdle(10, among: workers).map { [$0.worker, $0.count] } == [
                 [1, 7], [0, 2], [2, 1],
             ])
-        #expect(Dispatch.shedding(3, among: workers).map { [$0.worker, $0.count] } == [[1, 3]])
-        #expect(Dispatch.shedding(0, among: workers).isEmpty)
+        #expect(Dispatch.closingIdle(3, among: workers).map { [$0.worker, $0.count] } == [[1, 3]])
+        #expect(Dispatch.closingIdle(0, among: workers).isEmpty)
     }
 }
 
@@ -94,7 +94,7 @@ import Testing
         #expect(short.warning?.contains("\(OpenFiles.needed(slots: 1024))") == true)
         #expect(OpenFiles(slots: 1024, limit: 10).slots == 1)
         #expect(
-            [10, 64, 1024, 1 << 20].map { OpenFiles(slots: 1024, limit: $0).lobby } == [2, 16, 256, 1024])
+            [10, 64, 1024, 1 << 20].map { OpenFiles(slots: 1024, limit: $0).queue } == [2, 16, 256, 1024])
     }
 
     @Test("few open files are used, not reserved")
@@ -129,7 +129,7 @@ import Testing
         #expect(unit == ["/run/a/admin.sock"])
     }
 
-    static let doors: [(Configuration.ListenAddress, ListenerScope, String)] = [
+    static let addresses: [(Configuration.ListenAddress, ListenerScope, String)] = [
         (.tcp(host: "127.0.0.1", port: 1), .loopback, "127.0.0.1:1"),
         (.tcp(host: "127.9.9.9", port: 80), .loopback, "127.9.9.9:80"),
         (.tcp(host: "0.0.0.0", port: 8484), .network, "0.0.0.0:8484"),
@@ -141,10 +141,10 @@ import Testing
         (.unix(path: "/run/x.sock"), .unix, "unix:/run/x.sock"),
     ]
 
-    @Test("an address becomes a door and the text people know", arguments: doors)
-    func address(listen: Configuration.ListenAddress, door: ListenerScope, text: String) throws {
+    @Test("an address becomes a scope and the text people know", arguments: addresses)
+    func address(listen: Configuration.ListenAddress, scope: ListenerScope, text: String) throws {
         let address = try #require(SocketAddress(listen))
-        #expect(address.door == door && address.text == text)
+        #expect(address.scope == scope && address.text == text)
     }
 
     @Test("what is no address is none")

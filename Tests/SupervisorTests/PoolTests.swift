@@ -8,7 +8,7 @@ import Testing
 /// A pool with a clock that the test moves.
 private struct Bench {
     var pool: Pool
-    var now = Moment(nanoseconds: 1_000_000_000)
+    var now = MonotonicInstant(nanoseconds: 1_000_000_000)
     private var lastPid: Int32 = 100
 
     init(workers: Int = 1) {
@@ -143,7 +143,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(bench.after(.milliseconds(1)) == [.send(worker: 0, .ping(sequence: 1))])
         #expect(bench.after(.seconds(5)) == [])
         #expect(try bench.says(.pong(sequence: 1, figures: figures(served: 7))) == [])
-        #expect(bench.pool.members[0].figures.served == 7)
+        #expect(bench.pool.records[0].figures.served == 7)
         #expect(bench.after(.zero) == [.send(worker: 0, .ping(sequence: 2))])
         #expect(bench.after(.milliseconds(9_999)) == [])
         #expect(bench.after(.milliseconds(1)) == [.close(worker: 0), .kill(worker: 0)])
@@ -197,9 +197,9 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         _ = try bench.says(.accepted(id: 1))
         #expect(bench.dies()?.restart == .zero)
         #expect(bench.after(.zero) == [.spawn(worker: 0)])
-        #expect(bench.pool.members[0].restarts == 2)
+        #expect(bench.pool.records[0].restarts == 2)
         try bench.serve()
-        #expect(bench.pool.members[0].restarts == 3)
+        #expect(bench.pool.records[0].restarts == 3)
     }
 
     @Test("a worker that cannot be started is tried again, later and later, and never given up")
@@ -228,12 +228,12 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         _ = try bench.says(.pong(sequence: 1, figures: figures(served: 10, connections: 3)))
         _ = bench.after(.seconds(1))
         _ = try bench.says(.pong(sequence: 2, figures: figures(served: 8, connections: 2)))
-        #expect(bench.pool.members[0].figures.served == 10)
+        #expect(bench.pool.records[0].figures.served == 10)
         let died = bench.dies()
         let obituary = try #require(died)
         #expect(obituary.served == 10 && obituary.connections == 2)
-        #expect(bench.pool.members[0].past.served == 10 && bench.pool.members[0].past.connections == 0)
-        #expect(bench.pool.members[0].figures == WorkerFigures())
+        #expect(bench.pool.records[0].past.served == 10 && bench.pool.records[0].past.connections == 0)
+        #expect(bench.pool.records[0].figures == WorkerFigures())
     }
 
     @Test("drain: told once, drained, exit 0, no successor")
@@ -270,7 +270,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         _ = try bench.says(.pong(sequence: 1, figures: .init()), 0)
         #expect(bench.after(.milliseconds(3500)) == [.close(worker: 0), .send(worker: 0, .cut)])
         _ = bench.after(.milliseconds(999))
-        #expect(bench.pool.members[0].isAnswering)
+        #expect(bench.pool.records[0].isAnswering)
         #expect(bench.after(.milliseconds(1)).contains(.kill(worker: 0)))
         #expect(bench.dies()?.killedFor == .drainLate)
     }

@@ -80,8 +80,8 @@ import Testing
     func hints() throws {
         let best = try Self.summary(
             #"{"type":"ollama","state":"up","default_model":"qwen3:8b","default_context":40960}"#)
-        let open = Progress.hints(
-            base: "http://127.0.0.1:8484", access: .loopback, model: Progress.modelLines(best))
+        let open = StartupBanner.hints(
+            base: "http://127.0.0.1:8484", access: .loopback, model: StartupBanner.modelLines(best))
         #expect(
             open.filter { $0.contains("export ") } == [
                 "  export ANTHROPIC_BASE_URL=http://127.0.0.1:8484", "  export ANTHROPIC_AUTH_TOKEN=dragoman",
@@ -90,7 +90,7 @@ import Testing
             ])
         #expect(open.allSatisfy { $0.count <= Wording.width })
         // With the demo alone: a model that is to come is not known yet.
-        let keyed = Progress.hints(base: "http://h", access: .keys(.environment("K")), model: [])
+        let keyed = StartupBanner.hints(base: "http://h", access: .keys(.environment("K")), model: [])
         #expect(!keyed.contains { $0.contains("MAX_CONTEXT") || $0.contains("ANTHROPIC_MODEL") })
         #expect(keyed.count { $0.contains("one of your keys") } == 2)
     }
@@ -105,21 +105,21 @@ import Testing
     }
 
     @Test("a terminal is told of backends once, and later only what has changed")
-    func progress() throws {
+    func banner() throws {
         func json(_ name: String, _ state: String, _ window: Int) -> String {
             #"{"name":"\#(name)","url":"u","type":"vllm","state":"\#(state)","#
                 + #""models":[{"id":"m","context":\#(window)}],"default_model":"m"}"#
         }
         let demo = #"{"name":"demo","type":"demo","state":"demo","default_model":"demo"}"#
         var told: [String] = []
-        let progress = Progress(isOn: true, access: .loopback) { told.append($0) }
+        let banner = StartupBanner(isOn: true, access: .loopback) { told.append($0) }
         func said(_ reports: String...) -> [String] {
             told = []
-            for report in reports { progress.backends(BackendSummary.all(in: "[\(report)]")) }
+            for report in reports { banner.backends(BackendSummary.all(in: "[\(report)]")) }
             return told.flatMap { $0.split(separator: "\n").map(String.init) }
         }
         #expect(said(demo).isEmpty)
-        progress.ready(["127.0.0.1:1"], base: "http://127.0.0.1:1")
+        banner.ready(["127.0.0.1:1"], base: "http://127.0.0.1:1")
         #expect(told.joined().contains("listening on 127.0.0.1:1\nno model server on"))
         #expect(!told.joined().contains("ANTHROPIC_MODEL"))
         #expect(told.allSatisfy { $0.split(separator: "\n").allSatisfy { $0.count <= Wording.width } })
@@ -159,7 +159,7 @@ import Testing
                 .init(
                     number: 1, pid: 0, state: "restarting", ageSeconds: 0, restarts: 1, figures: .init(),
                     total: .init()),
-            ], connections: 4, lobby: 3, backends: backends,
+            ], connections: 4, queue: 3, backends: backends,
             backendsLine: BackendSummary.line(of: BackendSummary.all(in: backends)))
     }
 

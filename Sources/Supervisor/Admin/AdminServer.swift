@@ -16,16 +16,16 @@ final class AdminServer {
 
     private enum Phase {
         case reading([UInt8])
-        case asked(at: Moment)
+        case asked(at: MonotonicInstant)
         case answering(ArraySlice<UInt8>)
     }
 
     private final class Client {
         let socket: Descriptor
-        let deadline: Moment
+        let deadline: MonotonicInstant
         var phase = Phase.reading([])
 
-        init(_ socket: consuming Descriptor, deadline: Moment) {
+        init(_ socket: consuming Descriptor, deadline: MonotonicInstant) {
             self.socket = socket
             self.deadline = deadline
         }
@@ -35,27 +35,27 @@ final class AdminServer {
     private var clients: [UInt32: Client] = [:]
     private var lastSerial: UInt32 = 0
     /// Set while the listener is not watched: out of descriptors it would stay readable, and the loop would spin.
-    private var pausedUntil: Moment?
+    private var pausedUntil: MonotonicInstant?
     private static let acceptPause: Duration = .milliseconds(100)
 
     init(_ listener: Listener) { self.listener = listener }
 
     /// Since when the oldest unanswered question waits.
-    var askedAt: Moment? {
+    var askedAt: MonotonicInstant? {
         clients.values.compactMap { client in
             guard case .asked(let moment) = client.phase else { return nil }
             return moment
         }.min()
     }
 
-    var nextDeadline: Moment? {
+    var nextDeadline: MonotonicInstant? {
         let deadlines =
             clients.values.map(\.deadline)
             + [askedAt.map { $0 + Self.freshness }, pausedUntil].compactMap { $0 }
         return deadlines.min()
     }
 
-    func accept(_ poller: borrowing Poller, _ log: Log, at now: Moment) {
+    func accept(_ poller: borrowing Poller, _ log: Log, at now: MonotonicInstant) {
         let (raw, _) = SocketAddress.accept(from: listener.raw)
         guard let socket = Descriptor(adopting: raw) else {
             if [EMFILE, ENFILE, ENOBUFS, ENOMEM].contains(errno) {
@@ -78,7 +78,7 @@ final class AdminServer {
     }
 
     /// Reads or writes, as the client is ready; true when it has just asked.
-    func serve(_ serial: UInt32, _ poller: borrowing Poller, at now: Moment) -> Bool {
+    func serve(_ serial: UInt32, _ poller: borrowing Poller, at now: MonotonicInstant) -> Bool {
         guard let client = clients[serial] else { return false }
         switch client.phase {
         case .reading(let received):
@@ -108,7 +108,7 @@ final class AdminServer {
         }
     }
 
-    func expire(at now: Moment, _ poller: borrowing Poller) {
+    func expire(at now: MonotonicInstant, _ poller: borrowing Poller) {
         if let pausedUntil, pausedUntil <= now {
             self.pausedUntil = nil
             try? poller.add(listener.raw, .admin, for: .read)

@@ -29,7 +29,7 @@ struct StatusReport {
     let workers: [Worker]
     /// Client connections the workers hold or are about to.
     let connections: Int
-    let lobby: Int
+    let queue: Int
     let backends: String
     /// The same in a few words.
     let backendsLine: String
@@ -47,7 +47,7 @@ struct StatusReport {
             "\(serving)/\(workers.count) workers serving, \(Wording.count(connections, "connection")), "
         line += "\(Wording.count(Int(clamping: exchanges), "exchange")) in flight, \(total.served) served"
         if total.failed > 0 { line += " (\(total.failed) failed)" }
-        if lobby > 0 { line += ", \(lobby) waiting for a slot" }
+        if queue > 0 { line += ", \(queue) waiting for a slot" }
         if restarts > 0 { line += ", \(Wording.count(restarts, "restart"))" }
         if !backendsLine.isEmpty { line += "; \(backendsLine)" }
         return state == "running" ? line : "\(state): \(line)"
@@ -80,7 +80,7 @@ struct StatusReport {
         writer.endArray()
         writer.number("connections", connections)
         writer.number("exchanges", Int(clamping: exchanges))
-        writer.number("lobby", lobby)
+        writer.number("lobby", queue)
         writer.number("restarts", restarts)
         writer.counters(total)
         writer.name("backends")
@@ -121,26 +121,26 @@ extension JSONWriter {
 }
 
 extension Supervisor {
-    func statusReport(at now: Moment = .now()) -> StatusReport {
-        let workers = pool.members.map { member in
-            var total = member.past
-            total.add(member.figures)
+    func statusReport(at now: MonotonicInstant = .now()) -> StatusReport {
+        let workers = pool.records.map { record in
+            var total = record.past
+            total.add(record.figures)
             return StatusReport.Worker(
-                number: member.number, pid: member.pid ?? 0, state: member.stateName,
-                ageSeconds: member.age(at: now).wholeSeconds, restarts: member.restarts,
-                figures: member.figures, total: total)
+                number: record.number, pid: record.pid ?? 0, state: record.stateName,
+                ageSeconds: record.age(at: now).wholeSeconds, restarts: record.restarts,
+                figures: record.figures, total: total)
         }
         return StatusReport(
             pid: getpid(), state: stateName, uptimeSeconds: now.since(started).wholeSeconds,
-            listeners: doors.clients.map { .init(name: $0.name, address: $0.address) }, workers: workers,
-            connections: intake.used, lobby: intake.waiting, backends: backends,
+            listeners: listeners.clients.map { .init(name: $0.name, address: $0.address) }, workers: workers,
+            connections: dispatcher.used, queue: dispatcher.waiting, backends: backends,
             backendsLine: backendsLine)
     }
 
     private var stateName: String {
         switch phase {
         case .running: pool.hasStarted ? "running" : "starting"
-        case .settling, .draining: "stopping"
+        case .handingOver, .draining: "stopping"
         }
     }
 }

@@ -65,7 +65,7 @@ struct ConfigurationSource {
     /// False when nothing has come, nor the end, in time.
     private static func awaitBytes(_ file: Int32, _ patience: Duration) -> Bool {
         var question = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
-        let deadline = Moment.now() + patience
+        let deadline = MonotonicInstant.now() + patience
         while true {
             let left = deadline.since(.now()).wholeNanoseconds / 1_000_000
             let found = poll(&question, 1, Int32(clamping: left))

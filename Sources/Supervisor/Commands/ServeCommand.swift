@@ -35,17 +35,17 @@ enum ServeCommand {
     }
 
     /// Says what is wrong, then rests: the reason must be there for whoever looks meanwhile.
-    private static func refuse(_ mistakes: [Mistake], doors: Listeners? = nil) -> Int32 {
+    private static func refuse(_ mistakes: [Mistake], listeners: Listeners? = nil) -> Int32 {
         CheckCommand.report(mistakes)
-        if let doors = doors ?? Listeners.inherited() { pauseIfAwaited(doors) }
+        if let listeners = listeners ?? Listeners.inherited() { pauseIfAwaited(listeners) }
         return ExitStatus.configuration
     }
 
     /// Systemd starts a unit whose socket has waiting clients again as soon as it has failed: without a
     /// rest a mistake in the configuration would take a processor and fill the journal.
-    private static func pauseIfAwaited(_ doors: Listeners) {
-        guard doors.areInherited else { return }
-        var waits = doors.clients.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
+    private static func pauseIfAwaited(_ listeners: Listeners) {
+        guard listeners.areInherited else { return }
+        var waits = listeners.clients.map { pollfd(fd: $0.raw, events: Int16(POLLIN), revents: 0) }
         if poll(&waits, nfds_t(waits.count), 0) > 0 { sleep(UInt32(pauseBeforeRefusing.wholeSeconds)) }
     }
 
@@ -62,25 +62,26 @@ enum ServeCommand {
             return ExitStatus.unavailable
         }
         do throws(ListenFailure) {
-            let doors = try doors(configuration)
-            if let reason = doors.problem(under: configuration.access) {
+            let listeners = try listeners(configuration)
+            if let reason = listeners.problem(under: configuration.access) {
                 return refuse(
-                    [Mistake(source: source.shownName, line: nil, key: "", text: reason)], doors: doors)
+                    [Mistake(source: source.shownName, line: nil, key: "", text: reason)],
+                    listeners: listeners)
             }
-            let isService = manager.isThere || doors.areInherited
-            let progress = Progress(isOn: !isService, access: configuration.access)
+            let isService = manager.isThere || listeners.areInherited
+            let banner = StartupBanner(isOn: !isService, access: configuration.access)
             let workers = workerCount(configuration.workers)
-            progress.starting(configuration: source.name, workers: workers)
+            banner.starting(configuration: source.name, workers: workers)
             // Who reads the lines on a terminal needs no entries that say the same.
-            let isTold = progress.isOn && isatty(STDERR_FILENO) == 1
+            let isInteractive = banner.isOn && isatty(STDERR_FILENO) == 1
             let starting: LogFields = [
                 "version": LogValue(dragomanVersion), "configuration": LogValue(source.shownName),
                 "workers": LogValue(workers),
             ]
-            if isTold { log.debug(.starting, starting) } else { log.notice(.starting, starting) }
-            let notes = configuration.notes + (doors.ignoring(configuration.listen).map { [$0] } ?? [])
+            if isInteractive { log.debug(.starting, starting) } else { log.notice(.starting, starting) }
+            let notes = configuration.notes + (listeners.ignoring(configuration.listen).map { [$0] } ?? [])
             for note in notes { log.warning(.configurationNote, ["note": LogValue(note)]) }
-            for name in doors.refused { log.warning(.inheritedRefused, ["name": LogValue(name)]) }
+            for name in listeners.refused { log.warning(.inheritedRefused, ["name": LogValue(name)]) }
             let openFiles = OpenFiles.raise(slots: configuration.workerSlots)
             if let warning = openFiles.warning { log.warning(.openFilesShort, ["note": LogValue(warning)]) }
             let plan = WorkerPlan(
@@ -88,14 +89,14 @@ enum ServeCommand {
                 slots: openFiles.slots)
             let settings = ServeSettings(
                 configuration: configuration, plan: plan, workers: workers, slots: openFiles.slots,
-                lobby: openFiles.lobby, isService: isService, isTold: isTold)
-            for listener in doors.clients where !isTold {
+                queue: openFiles.queue, isService: isService, isInteractive: isInteractive)
+            for listener in listeners.clients where !isInteractive {
                 log.notice(
                     .listening,
                     ["address": LogValue(listener.address), "name": LogValue(listener.name)])
             }
-            let admin = adminServer(doors.admin, log)
-            return start(settings, doors, admin, manager, log, progress)
+            let admin = adminServer(listeners.admin, log)
+            return start(settings, listeners, admin, manager, log, banner)
         } catch {
             complain(error.reason)
             return ExitStatus.unavailable
@@ -103,7 +104,7 @@ enum ServeCommand {
     }
 
     /// Systemd's sockets, if any of them is for clients; else our own.
-    private static func doors(_ configuration: Configuration) throws(ListenFailure) -> Listeners {
+    private static func listeners(_ configuration: Configuration) throws(ListenFailure) -> Listeners {
         let inherited = Listeners.inherited()
         if let inherited, !inherited.clients.isEmpty { return inherited }
         var own = try Listeners.bound(configuration.listen)
@@ -139,12 +140,12 @@ enum ServeCommand {
     }
 
     private static func start(
-        _ settings: ServeSettings, _ doors: Listeners, _ admin: AdminServer?, _ manager: ServiceManager,
-        _ log: Log, _ progress: Progress
+        _ settings: ServeSettings, _ listeners: Listeners, _ admin: AdminServer?, _ manager: ServiceManager,
+        _ log: Log, _ banner: StartupBanner
     ) -> Int32 {
         do throws(SystemFailure) {
             let supervisor = try Supervisor(
-                settings, doors: doors, admin: admin, manager: manager, log: log, progress: progress)
+                settings, listeners: listeners, admin: admin, manager: manager, log: log, banner: banner)
             return supervisor.run()
         } catch {
             complain("\(error)")

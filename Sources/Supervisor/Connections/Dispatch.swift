@@ -40,7 +40,7 @@ enum Dispatch {
 
     /// Asks for `count` slots from workers with idle connections, the one with the most first. What the
     /// reports (a heartbeat old) do not cover is asked of the others, one each: they may have idle ones by now.
-    static func shedding(_ count: Int, among candidates: [Candidate]) -> [(worker: Int, count: Int)] {
+    static func closingIdle(_ count: Int, among candidates: [Candidate]) -> [(worker: Int, count: Int)] {
         var missing = count
         var asked: [(worker: Int, count: Int)] = []
         for candidate in candidates.sorted(by: { ($0.idle, $1.worker) > ($1.idle, $0.worker) })

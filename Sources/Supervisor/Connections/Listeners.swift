@@ -12,7 +12,7 @@ final class Listener {
     private var socket: Descriptor?
     let raw: Int32
     let name: String
-    let door: ListenerScope
+    let scope: ListenerScope
     let address: String
     /// The file of a Unix socket that this program has bound.
     private let ownedPath: String?
@@ -24,7 +24,7 @@ final class Listener {
         let local = SocketAddress(of: raw)
         self.socket = consume socket
         self.name = name
-        door = local?.door ?? .network
+        scope = local?.scope ?? .network
         address = local?.text ?? "?"
         self.ownedPath = ownedPath
     }
@@ -59,7 +59,7 @@ struct Listeners {
         var names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
         let count = Int(sd_listen_fds_with_names(1, &names))
         guard count > 0 else { return nil }
-        var doors = Listeners(areInherited: true)
+        var listeners = Listeners(areInherited: true)
         for index in 0..<count {
             guard let socket = Descriptor(adopting: 3 + Int32(index)) else { continue }
             var name = ""
@@ -67,10 +67,10 @@ struct Listeners {
                 name = String(cString: text)
                 free(text)
             }
-            doors.take(socket, name)
+            listeners.take(socket, name)
         }
         free(names)
-        return doors
+        return listeners
     }
 
     private mutating func take(_ socket: consuming Descriptor, _ name: String) {
@@ -96,9 +96,9 @@ struct Listeners {
     // MARK: Own
 
     static func bound(_ addresses: [Configuration.ListenAddress]) throws(ListenFailure) -> Listeners {
-        var doors = Listeners(areInherited: false)
-        for address in addresses { doors.clients.append(try bind(address)) }
-        return doors
+        var listeners = Listeners(areInherited: false)
+        for address in addresses { listeners.clients.append(try bind(address)) }
+        return listeners
     }
 
     private static func bind(_ address: Configuration.ListenAddress) throws(ListenFailure) -> Listener {
@@ -168,7 +168,7 @@ struct Listeners {
 
     /// Under `access: loopback` nothing but loopback and Unix sockets is served; says why not, or nil.
     func problem(under access: Configuration.Access) -> String? {
-        guard access == .loopback, let listener = clients.first(where: { $0.door == .network }) else {
+        guard access == .loopback, let listener = clients.first(where: { $0.scope == .network }) else {
             return nil
         }
         return "access: expected keys or open to serve on \(listener.address), found loopback "

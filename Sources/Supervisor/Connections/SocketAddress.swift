@@ -1,5 +1,5 @@
 // Addresses of sockets: from the configuration's words to what bind(2) takes, and from what the kernel
-// says to texts and doors. Numeric only: the supervisor resolves no names.
+// says to texts and listeners. Numeric only: the supervisor resolves no names.
 
 import CSystem
 import Glibc
@@ -89,7 +89,7 @@ struct SocketAddress {
     var family: Int32 { Int32(storage.ss_family) }
 
     /// Which Host names connections to this local address may name.
-    var door: ListenerScope {
+    var scope: ListenerScope {
         switch family {
         case AF_INET: withUnsafeBytes(of: storage) { $0[4] == 127 } ? .loopback : .network
         case AF_INET6: isLoopback6 ? .loopback : .network

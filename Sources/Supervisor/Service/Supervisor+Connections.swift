@@ -1,4 +1,4 @@
-// Accepting, and carrying out what Intake decides. Nothing is accepted that nobody could serve some time,
+// Accepting, and carrying out what ConnectionDispatcher decides. Nothing is accepted that nobody could serve some time,
 // so that what waits stays in the kernel's queue, where a restart of this service does not hurt it.
 
 import CSystem
@@ -13,14 +13,14 @@ extension Supervisor {
     private static let acceptPause: Duration = .milliseconds(100)
     private static let pauseReportInterval: Duration = .seconds(10)
 
-    func accept(from index: Int, at now: Moment) {
-        guard doors.clients.indices.contains(index) else { return }
-        takeConnections(from: doors.clients[index], atMost: Self.acceptsPerTurn, at: now)
+    func accept(from index: Int, at now: MonotonicInstant) {
+        guard listeners.clients.indices.contains(index) else { return }
+        takeConnections(from: listeners.clients[index], atMost: Self.acceptsPerTurn, at: now)
     }
 
-    func takeConnections(from listener: Listener, atMost limit: Int, at now: Moment) {
+    func takeConnections(from listener: Listener, atMost limit: Int, at now: MonotonicInstant) {
         for _ in 0..<limit {
-            guard intake.canTake else { return }
+            guard dispatcher.canTake else { return }
             let (raw, peer) = SocketAddress.accept(from: listener.raw)
             guard let socket = Descriptor(adopting: raw) else {
                 switch errno {
@@ -33,14 +33,14 @@ extension Supervisor {
                 }
             }
             lastConnection += 1
-            connections[lastConnection] = Connection(
-                socket, id: lastConnection, door: listener.door, peer: peer)
-            intake.arrived(lastConnection)
-            settle(at: now)
+            connections[lastConnection] = PendingConnection(
+                socket, id: lastConnection, scope: listener.scope, peer: peer)
+            dispatcher.arrived(lastConnection)
+            dispatchWaiting(at: now)
         }
     }
 
-    private func pauseAccepting(_ code: Int32, at now: Moment) {
+    private func pauseAccepting(_ code: Int32, at now: MonotonicInstant) {
         acceptPausedUntil = now + Self.acceptPause
         guard now >= nextPauseReport else { return }
         nextPauseReport = now + Self.pauseReportInterval
@@ -49,12 +49,12 @@ extension Supervisor {
     }
 
     /// Watches the listeners exactly while a connection could be taken.
-    func watchListeners(at now: Moment) {
+    func watchListeners(at now: MonotonicInstant) {
         guard case .running = phase else { return }
-        let wanted = intake.canTake && now >= acceptPausedUntil
+        let wanted = dispatcher.canTake && now >= acceptPausedUntil
         guard wanted != areListenersWatched else { return }
         areListenersWatched = wanted
-        for (index, listener) in doors.clients.enumerated() {
+        for (index, listener) in listeners.clients.enumerated() {
             if wanted {
                 try? poller.add(listener.raw, .listener(index), for: .read)
             } else {
@@ -66,33 +66,33 @@ extension Supervisor {
     func stopListening() {
         guard areListenersWatched else { return }
         areListenersWatched = false
-        for listener in doors.clients { poller.remove(listener.raw) }
+        for listener in listeners.clients { poller.remove(listener.raw) }
     }
 
-    func settle(at now: Moment) { perform(intake.settle(at: now), at: now) }
+    func dispatchWaiting(at now: MonotonicInstant) { perform(dispatcher.dispatchWaiting(at: now), at: now) }
 
-    func perform(_ actions: [Intake.Action], at now: Moment) {
+    func perform(_ actions: [ConnectionDispatcher.Action], at now: MonotonicInstant) {
         for action in actions {
             switch action {
             case .pass(let id, let worker):
                 guard let connection = connections[id] else { continue }
                 unwatch(connection)
                 let isPassed = send(
-                    .connection(id: id, door: connection.door, peer: connection.peer),
+                    .connection(id: id, door: connection.scope, peer: connection.peer),
                     passing: connection.raw, to: worker, at: now)
                 if !isPassed { lose(connection, meantFor: worker, at: now) }
             case .peek(let id, let worker):
                 guard let connection = connections[id] else { continue }
                 watch(connection)
                 let isPassed = send(
-                    .peek(id: id, door: connection.door, peer: connection.peer),
+                    .peek(id: id, door: connection.scope, peer: connection.peer),
                     passing: connection.raw, to: worker, at: now)
-                if !isPassed, let action = try? intake.peeked(id, .other, by: worker) {
+                if !isPassed, let action = try? dispatcher.peeked(id, .other, by: worker) {
                     perform([action], at: now)
                 }
             case .unpeek(let id, let worker):
                 send(.unpeek(id: id), to: worker, at: now)
-            case .shed(let worker, let count):
+            case .closeIdle(let worker, let count):
                 send(.shed(count: UInt32(clamping: count)), to: worker, at: now)
             case .close(let id):
                 guard let connection = connections.removeValue(forKey: id) else { continue }
@@ -102,17 +102,17 @@ extension Supervisor {
     }
 
     /// Out of descriptors: it is given up as if the worker had taken and ended it, and accepting pauses.
-    private func lose(_ connection: Connection, meantFor worker: Int, at now: Moment) {
+    private func lose(_ connection: PendingConnection, meantFor worker: Int, at now: MonotonicInstant) {
         pauseAccepting(EMFILE, at: now)
         log.error(
             .connectionLost,
             ["peer": LogValue(connection.peer), "reason": LogValue(errorText(EMFILE))])
-        guard let action = try? intake.accepted(connection.id, by: worker) else { return }
+        guard let action = try? dispatcher.accepted(connection.id, by: worker) else { return }
         perform([action], at: now)
-        try? intake.released(1, by: worker)
+        try? dispatcher.released(1, by: worker)
     }
 
-    private func watch(_ connection: Connection) {
+    private func watch(_ connection: PendingConnection) {
         guard !connection.isWatched else { return }
         do throws(SystemFailure) {
             try poller.add(connection.raw, .waiting(id: connection.id), for: .peerClosed)
@@ -126,10 +126,10 @@ extension Supervisor {
     func clientFinished(_ id: UInt64) {
         guard let connection = connections[id], connection.isWatched else { return }
         try? poller.change(connection.raw, .waiting(id: id), for: [])
-        intake.finished(id)
+        dispatcher.finished(id)
     }
 
-    private func unwatch(_ connection: Connection) {
+    private func unwatch(_ connection: PendingConnection) {
         guard connection.isWatched else { return }
         connection.isWatched = false
         poller.remove(connection.raw)

@@ -16,13 +16,13 @@ extension Supervisor {
         guard !isAnnounced else { return }
         isAnnounced = true
         let fields: LogFields = [
-            "workers": LogValue(pool.members.count), "startup_ms": LogValue(milliseconds(since: started)),
+            "workers": LogValue(pool.records.count), "startup_ms": LogValue(milliseconds(since: started)),
         ]
-        if settings.isTold { log.debug(.ready, fields) } else { log.notice(.ready, fields) }
-        progress.ready(doors)
+        if settings.isInteractive { log.debug(.ready, fields) } else { log.notice(.ready, fields) }
+        banner.ready(listeners)
     }
 
-    func takeSignals(at now: Moment) {
+    func takeSignals(at now: MonotonicInstant) {
         var sender: pid_t = 0
         while true {
             let number = cs_next_signal(signals.raw, &sender)
@@ -37,41 +37,41 @@ extension Supervisor {
             }
             switch phase {
             case .running: stop(for: number, at: now)
-            case .settling, .draining: perform(pool.cutAll(for: .serviceEnds, at: now), at: now)
+            case .handingOver, .draining: perform(pool.cutAll(for: .serviceEnds, at: now), at: now)
             }
         }
     }
 
-    private func stop(for number: Int32, at now: Moment) {
+    private func stop(for number: Int32, at now: MonotonicInstant) {
         let limit = settings.configuration.timeouts.drain
         log.notice(
             .stopping,
             ["signal": LogValue(signalName(number)), "drain_seconds": LogValue(limit.wholeSeconds)])
-        progress.stopping()
+        banner.stopping()
         stopListening()
-        phase = .settling(until: now + limit)
-        if !doors.areInherited {
+        phase = .handingOver(until: now + limit)
+        if !listeners.areInherited {
             // Closing our own listener resets what is in its queue: those clients come in first. From
             // here on others are refused at once, and a successor can bind.
-            for listener in doors.clients {
-                takeConnections(from: listener, atMost: intake.lobbyCapacity, at: now)
+            for listener in listeners.clients {
+                takeConnections(from: listener, atMost: dispatcher.queueCapacity, at: now)
             }
         }
-        closeDoors()
+        closeListeners()
         perform(pool.stop(), at: now)
         manager.stopping(status: statusReport().line)
     }
 
-    private func closeDoors() {
-        for listener in doors.clients { listener.close() }
-        doors.clients = []
+    private func closeListeners() {
+        for listener in listeners.clients { listener.close() }
+        listeners.clients = []
     }
 
-    func advancePhase(at now: Moment) {
+    func advancePhase(at now: MonotonicInstant) {
         switch phase {
         case .running: break
-        case .settling(let deadline):
-            guard intake.isSettled || pool.serving == 0 || now >= deadline else { break }
+        case .handingOver(let deadline):
+            guard dispatcher.isEmpty || pool.serving == 0 || now >= deadline else { break }
             phase = .draining
             perform(pool.drain(until: deadline), at: now)
         case .draining: break
@@ -84,11 +84,11 @@ extension Supervisor {
             log.warning(.connectionsLost, ["count": LogValue(connections.count)])
         }
         admin?.listener.close()
-        log.notice(.stopped, ["uptime_seconds": LogValue(Moment.now().since(started).wholeSeconds)])
+        log.notice(.stopped, ["uptime_seconds": LogValue(MonotonicInstant.now().since(started).wholeSeconds)])
         log.finish()
     }
 
-    private func milliseconds(since moment: Moment) -> UInt64 {
-        Moment.now().since(moment).wholeNanoseconds / 1_000_000
+    private func milliseconds(since moment: MonotonicInstant) -> Int64 {
+        MonotonicInstant.now().since(moment).wholeNanoseconds / 1_000_000
     }
 }

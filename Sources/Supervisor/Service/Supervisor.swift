@@ -1,4 +1,4 @@
-// The supervisor's loop: the world becomes events, the pure parts (Pool, Intake, ConcurrencyLimiter) answer with
+// The supervisor's loop: the world becomes events, the pure parts (Pool, ConnectionDispatcher, ConcurrencyLimiter) answer with
 // actions, and these are carried out here. Holds: one thread, no call that waits but the poller's; no byte
 // of a client is read; a descriptor is either on its way to a worker and ours, or closed.
 
@@ -13,34 +13,34 @@ struct ServeSettings {
     let workers: Int
     let slots: Int
     /// Connections that may wait for a slot.
-    let lobby: Int
+    let queue: Int
     let isService: Bool
-    /// Somebody reads the lines of `Progress` and the log on one terminal.
-    let isTold: Bool
+    /// Somebody reads the lines of `StartupBanner` and the log on one terminal.
+    let isInteractive: Bool
 }
 
 final class Supervisor {
     enum Phase {
         case running
         /// Nothing is accepted any more; what was accepted gets its worker.
-        case settling(until: Moment)
+        case handingOver(until: MonotonicInstant)
         case draining
     }
 
     let settings: ServeSettings
     let log: Log
-    let progress: Progress
-    let started = Moment.now()
+    let banner: StartupBanner
+    let started = MonotonicInstant.now()
     var poller: Poller
     var pool: Pool
-    var intake: Intake
+    var dispatcher: ConnectionDispatcher
     var permits: ConcurrencyLimiter
     var manager: ServiceManager
-    var doors: Listeners
+    var listeners: Listeners
     var admin: AdminServer?
     var phase = Phase.running
     var processes: [Int: WorkerProcess] = [:]
-    var connections: [UInt64: Connection] = [:]
+    var connections: [UInt64: PendingConnection] = [:]
     /// The workers' reports of the backends, JSON arrays, by life. The oldest worker's is shown: one that has
     /// just started has not asked them yet.
     private var reports: [UInt32: String] = [:]
@@ -53,29 +53,31 @@ final class Supervisor {
     private var lastLife: UInt32 = 0
     var lastConnection: UInt64 = 0
     var areListenersWatched = false
-    var acceptPausedUntil = Moment(nanoseconds: 0)
-    var nextPauseReport = Moment(nanoseconds: 0)
-    private var lastTurn = Moment.now()
+    var acceptPausedUntil = MonotonicInstant(nanoseconds: 0)
+    var nextPauseReport = MonotonicInstant(nanoseconds: 0)
+    private var lastTurn = MonotonicInstant.now()
     var isFinished = false
     var isAnnounced = false
 
     init(
-        _ settings: ServeSettings, doors: Listeners, admin: AdminServer?, manager: ServiceManager, log: Log,
-        progress: Progress
+        _ settings: ServeSettings, listeners: Listeners, admin: AdminServer?, manager: ServiceManager,
+        log: Log,
+        banner: StartupBanner
     ) throws(SystemFailure) {
         self.settings = settings
-        self.doors = doors
+        self.listeners = listeners
         self.admin = admin
         self.manager = manager
         self.log = log
-        self.progress = progress
+        self.banner = banner
         let supervision = settings.configuration.supervision
         pool = Pool(
             Pool.Settings(
                 workers: settings.workers, slots: UInt32(clamping: settings.slots),
                 heartbeat: supervision.heartbeat, hungAfter: supervision.hungAfter,
                 restartDelayMaximum: supervision.restartDelayMax))
-        intake = Intake(lobby: settings.lobby, patience: settings.configuration.timeouts.header)
+        dispatcher = ConnectionDispatcher(
+            queue: settings.queue, patience: settings.configuration.timeouts.header)
         permits = ConcurrencyLimiter(
             limits: settings.configuration.backends.map(\.maxConcurrent), ticketsPerWorker: settings.slots)
         poller = try Poller()
@@ -102,7 +104,7 @@ final class Supervisor {
             let wait = untilNextDeadline(from: .now())
             let events = poller.wait(atMost: wait)
             for event in events { handle(event) }
-            let now = Moment.now()
+            let now = MonotonicInstant.now()
             let pause = now.since(lastTurn)
             if pause > wait + unexplained { pool.forgive(pause) }
             lastTurn = now
@@ -111,10 +113,10 @@ final class Supervisor {
         return 0
     }
 
-    private func turn(at now: Moment) {
+    private func turn(at now: MonotonicInstant) {
         perform(pool.tick(at: now), at: now)
         lookAfterWorkers(at: now)
-        settle(at: now)
+        dispatchWaiting(at: now)
         advancePhase(at: now)
         watchListeners(at: now)
         answerStatus(at: now)
@@ -123,7 +125,7 @@ final class Supervisor {
     }
 
     /// As soon as every worker has told its newest figures, or has taken too long to.
-    private func answerStatus(at now: Moment) {
+    private func answerStatus(at now: MonotonicInstant) {
         guard let admin else { return }
         admin.expire(at: now, poller)
         guard let asked = admin.askedAt else { return }
@@ -131,25 +133,26 @@ final class Supervisor {
         admin.answer(statusReport(at: now), poller)
     }
 
-    private func untilNextDeadline(from now: Moment) -> Duration {
+    private func untilNextDeadline(from now: MonotonicInstant) -> Duration {
         var next = now + settings.configuration.supervision.heartbeat
-        for deadline in pool.members.compactMap(\.nextDeadline) { next = min(next, deadline) }
+        for deadline in pool.records.compactMap(\.nextDeadline) { next = min(next, deadline) }
         if let deadline = manager.nextDeadline { next = min(next, deadline) }
         if let deadline = admin?.nextDeadline { next = min(next, deadline) }
         if acceptPausedUntil > now { next = min(next, acceptPausedUntil) }
-        if intake.waiting > 0 { next = min(next, now + Intake.shedInterval) }
+        if dispatcher.waiting > 0 { next = min(next, now + ConnectionDispatcher.closeIdleInterval) }
         return next.since(now)
     }
 
     /// What the workers' sockets and acknowledgements say about them.
-    private func lookAfterWorkers(at now: Moment) {
+    private func lookAfterWorkers(at now: MonotonicInstant) {
         for (number, process) in processes {
-            intake.observed(
+            dispatcher.observed(
                 worker: number,
-                silent: pool.members[number].silence(at: now).map { $0 >= Intake.quietAfter } ?? false,
+                silent: pool.records[number].silence(at: now).map { $0 >= ConnectionDispatcher.quietAfter }
+                    ?? false,
                 congested: process.channel.wantsToWrite)
         }
-        for number in intake.overdue(at: now) where processes[number]?.isStopped == true {
+        for number in dispatcher.overdue(at: now) where processes[number]?.isStopped == true {
             condemn(number, for: .stopped, at: now)
         }
     }
@@ -157,14 +160,14 @@ final class Supervisor {
     // MARK: Events
 
     private func handle(_ event: PolledEvent) {
-        let now = Moment.now()
+        let now = MonotonicInstant.now()
         switch event.token {
         case .signals: takeSignals(at: now)
         case .listener(let index): accept(from: index, at: now)
         case .admin: admin?.accept(poller, log, at: now)
         case .adminClient(let serial):
             if admin?.serve(serial, poller, at: now) == true { perform(pool.pingAll(at: now), at: now) }
-        case .waiting(let id) where event.isHungUp: perform(intake.vanished(id), at: now)
+        case .waiting(let id) where event.isHungUp: perform(dispatcher.vanished(id), at: now)
         case .waiting(let id): clientFinished(id)
         case .channel(let life):
             guard let process = processes.values.first(where: { $0.life == life }) else { return }
@@ -179,7 +182,7 @@ final class Supervisor {
     /// Messages taken from one worker before the others have their turn.
     private static let messagesPerTurn = 256
 
-    private func read(_ process: WorkerProcess, atMost limit: Int, at now: Moment) {
+    private func read(_ process: WorkerProcess, atMost limit: Int, at now: MonotonicInstant) {
         guard process.watched != nil else { return }
         for _ in 0..<limit {
             do {
@@ -203,17 +206,17 @@ final class Supervisor {
     }
 
     private func take(
-        _ message: WorkerMessage, from number: Int, at now: Moment
+        _ message: WorkerMessage, from number: Int, at now: MonotonicInstant
     ) throws(ProtocolViolation) {
         perform(try pool.received(message, from: number, at: now), at: now)
         switch message {
-        case .accepted(let id): perform([try intake.accepted(id, by: number)], at: now)
+        case .accepted(let id): perform([try dispatcher.accepted(id, by: number)], at: now)
         case .released(let count):
-            try intake.released(count, by: number)
-            settle(at: now)
+            try dispatcher.released(count, by: number)
+            dispatchWaiting(at: now)
         case .peeked(let id, let verdict):
-            if let action = try intake.peeked(id, verdict, by: number) { perform([action], at: now) }
-            settle(at: now)
+            if let action = try dispatcher.peeked(id, verdict, by: number) { perform([action], at: now) }
+            dispatchWaiting(at: now)
         case .acquire(let ticket, let backend):
             do throws(ConcurrencyLimiter.Refusal) {
                 let grant = try permits.acquire(worker: number, ticket: ticket, backend: backend)
@@ -223,7 +226,7 @@ final class Supervisor {
             do throws(ConcurrencyLimiter.Refusal) {
                 grants(try permits.relinquish(worker: number, ticket: ticket), at: now)
             } catch { throw ProtocolViolation("relinquish: \(error)") }
-        case .pong(_, let figures): intake.reported(worker: number, figures: figures)
+        case .pong(_, let figures): dispatcher.reported(worker: number, figures: figures)
         case .backends(let json):
             if let life = processes[number]?.life { reported(json, by: life) }
         case .realBackendSeen: log.debug(.realBackend, ["worker": LogValue(number)])
@@ -238,11 +241,11 @@ final class Supervisor {
         backends = shown
         let summaries = BackendSummary.all(in: shown)
         backendsLine = BackendSummary.line(of: summaries)
-        progress.backends(summaries)
+        banner.backends(summaries)
     }
 
     /// The process has ended: first all it has still said, then its death.
-    private func bury(_ process: WorkerProcess, at now: Moment) {
+    private func bury(_ process: WorkerProcess, at now: MonotonicInstant) {
         guard let ending = process.reap() else { return }
         // Bounded by what fits into the socket; an endless talker is dead by now.
         read(process, atMost: .max, at: now)
@@ -252,28 +255,28 @@ final class Supervisor {
         reported(nil, by: process.life)
         lost[process.number] = process.lost
         perform(pool.ended(worker: process.number, ending, at: now), at: now)
-        settle(at: now)
+        dispatchWaiting(at: now)
     }
 
     // MARK: Actions
 
-    func perform(_ actions: [Pool.Action], at now: Moment) {
+    func perform(_ actions: [Pool.Action], at now: MonotonicInstant) {
         for action in actions {
             switch action {
             case .spawn(let number): spawn(number, at: now)
             case .send(let number, let message): send(message, to: number, at: now)
             case .kill(let number): processes[number]?.kill()
             case .open(let number): opened(number, at: now)
-            case .close(let number): intake.closed(worker: number)
+            case .close(let number): dispatcher.closed(worker: number)
             case .bury(let obituary):
                 obituary.write(to: log, lost: lost.removeValue(forKey: obituary.worker) ?? [], at: now)
-                intake.lost(worker: obituary.worker)
+                dispatcher.lost(worker: obituary.worker)
                 grants(permits.reclaim(worker: obituary.worker), at: now)
             }
         }
     }
 
-    private func spawn(_ number: Int, at now: Moment) {
+    private func spawn(_ number: Int, at now: MonotonicInstant) {
         lastLife &+= 1
         do throws(SystemFailure) {
             let process = try WorkerProcess.start(settings.plan, number: number, life: lastLife)
@@ -295,23 +298,24 @@ final class Supervisor {
         }
     }
 
-    private func opened(_ number: Int, at now: Moment) {
-        intake.opened(worker: number, slots: settings.slots)
+    private func opened(_ number: Int, at now: MonotonicInstant) {
+        dispatcher.opened(worker: number, slots: settings.slots)
         let process = processes[number]
         let fields: LogFields = ["worker": LogValue(number), "object_pid": LogValue(process?.pid ?? 0)]
-        if settings.isTold, !isAnnounced {
+        if settings.isInteractive, !isAnnounced {
             log.debug(.workerReady, fields)
         } else {
             log.notice(.workerReady, fields)
         }
-        settle(at: now)
+        dispatchWaiting(at: now)
         if pool.hasStarted { announceReady() }
     }
 
     /// - Returns: false when a descriptor was to be passed and there is no number left to keep it in the queue.
     @discardableResult
     func send(
-        _ message: SupervisorMessage, passing descriptor: Int32? = nil, to number: Int, at now: Moment
+        _ message: SupervisorMessage, passing descriptor: Int32? = nil, to number: Int,
+        at now: MonotonicInstant
     ) -> Bool {
         guard let process = processes[number] else { return true }
         do throws(ControlFailure) {
@@ -324,7 +328,7 @@ final class Supervisor {
         return true
     }
 
-    private func flush(_ process: WorkerProcess, at now: Moment) {
+    private func flush(_ process: WorkerProcess, at now: MonotonicInstant) {
         do throws(ControlFailure) {
             try process.channel.flush()
             watch(process)
@@ -333,7 +337,7 @@ final class Supervisor {
         }
     }
 
-    private func failed(_ process: WorkerProcess, _ failure: ControlFailure, at now: Moment) {
+    private func failed(_ process: WorkerProcess, _ failure: ControlFailure, at now: MonotonicInstant) {
         switch failure {
         // Its end is about to be seen, with more to say than this.
         case .ended, .outOfDescriptors: break
@@ -342,14 +346,14 @@ final class Supervisor {
         }
     }
 
-    private func condemn(_ number: Int, for reason: KillReason, at now: Moment) {
+    private func condemn(_ number: Int, for reason: KillReason, at now: MonotonicInstant) {
         let actions = pool.condemn(worker: number, for: reason)
         guard !actions.isEmpty else { return }
         log.warning(.workerKilled, ["worker": LogValue(number), "reason": LogValue(reason.text)])
         perform(actions, at: now)
     }
 
-    private func grants(_ grants: [ConcurrencyLimiter.Grant], at now: Moment) {
+    private func grants(_ grants: [ConcurrencyLimiter.Grant], at now: MonotonicInstant) {
         for grant in grants { send(.permit(ticket: grant.ticket), to: grant.worker, at: now) }
     }
 

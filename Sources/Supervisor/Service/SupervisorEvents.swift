@@ -38,7 +38,7 @@ extension Obituary {
 
     /// Death is a warning, for we recover; a worker that cannot start is for somebody to act on. What the
     /// worker had in hand can have no entry of its own any more, and gets it here.
-    func write(to log: Log, lost: [InHand.Entry], at now: Moment) {
+    func write(to log: Log, lost: [InHand.Entry], at now: MonotonicInstant) {
         var fields: LogFields = ["worker": LogValue(worker)]
         if pid > 0 { fields.append("object_pid", pid) }
         fields.append("age_seconds", age.wholeSeconds)
@@ -67,13 +67,13 @@ extension Obituary {
     }
 
     /// Named as those of the worker's own entries.
-    static func fields(of entry: InHand.Entry, worker: Int, at now: Moment) -> LogFields {
+    static func fields(of entry: InHand.Entry, worker: Int, at now: MonotonicInstant) -> LogFields {
         var fields: LogFields = ["request_id": LogValue(entry.requestID), "peer": LogValue(entry.peer)]
         if !entry.client.isEmpty { fields.append("client", entry.client) }
         if !entry.backend.isEmpty { fields.append("backend", entry.backend) }
         fields.append("requested_model", entry.requestedModel)
         fields.append("outcome", "lost")
-        let duration = now.since(Moment(nanoseconds: entry.begun))
+        let duration = now.since(MonotonicInstant(nanoseconds: entry.begun))
         fields.append("duration_us", duration.wholeNanoseconds / 1000)
         fields.append("error", "the worker died")
         fields.append("worker", worker)

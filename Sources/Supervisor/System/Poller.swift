@@ -26,7 +26,7 @@ enum Token: Equatable, Sendable {
     /// from a predecessor finds nobody.
     case channel(life: UInt32)
     case exit(life: UInt32)
-    /// A connection in the lobby.
+    /// A connection in the queue.
     case waiting(id: UInt64)
 
     fileprivate var packed: UInt64 {

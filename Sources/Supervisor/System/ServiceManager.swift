@@ -15,9 +15,9 @@ struct ServiceManager {
     /// Whether there is somebody to tell.
     let isThere: Bool
     private let watchdogInterval: Duration?
-    private var nextWatchdog = Moment(nanoseconds: 0)
-    private var nextStatus = Moment(nanoseconds: 0)
-    private var nextExtension = Moment(nanoseconds: 0)
+    private var nextWatchdog = MonotonicInstant(nanoseconds: 0)
+    private var nextStatus = MonotonicInstant(nanoseconds: 0)
+    private var nextExtension = MonotonicInstant(nanoseconds: 0)
     private var saidStatus = ""
     private var isReady = false
     private var isStopping = false
@@ -46,7 +46,7 @@ struct ServiceManager {
     }
 
     /// Called by the loop in every turn, after it has looked after its workers.
-    mutating func turn(at now: Moment, status: () -> String) {
+    mutating func turn(at now: MonotonicInstant, status: () -> String) {
         guard isThere else { return }
         if now >= nextStatus {
             nextStatus = now + Self.statusInterval
@@ -67,9 +67,9 @@ struct ServiceManager {
     }
 
     /// When `turn` is needed next; the status waits for a turn that is made anyway.
-    var nextDeadline: Moment? {
+    var nextDeadline: MonotonicInstant? {
         guard isThere else { return nil }
-        var deadlines: [Moment] = []
+        var deadlines: [MonotonicInstant] = []
         if watchdogInterval != nil { deadlines.append(nextWatchdog) }
         if isStopping { deadlines.append(nextExtension) }
         return deadlines.min()

@@ -11,7 +11,7 @@ struct OpenFiles: Equatable, Sendable {
     /// Slots a worker can honestly be given.
     let slots: Int
     /// Connections that the supervisor may let wait for a slot.
-    let lobby: Int
+    let queue: Int
     /// What is to be said at start, if anything.
     let warning: String?
 
@@ -20,7 +20,7 @@ struct OpenFiles: Equatable, Sendable {
 
     /// What follows from a limit. Pure.
     init(slots: Int, limit: Int) {
-        lobby = Lobby.capacity(openFiles: limit)
+        queue = AcceptQueue.capacity(openFiles: limit)
         // Where there are few, a quarter of them has to do.
         let reserve = min(Self.reserve, max(Self.leastReserve, limit / 4))
         let possible = max(1, (limit - reserve) / 2)
@@ -38,8 +38,8 @@ struct OpenFiles: Equatable, Sendable {
     /// Raises the process's limit (and so its workers') to what `slots` need, as far as it may.
     static func raise(slots: Int) -> OpenFiles {
         let openFiles = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
-        // The floor is for the supervisor itself, which holds the lobby and connections on their way.
-        let wanted = rlim_t(max(needed(slots: slots), Lobby.capacity * Lobby.shareOfFiles))
+        // The floor is for the supervisor itself, which holds the queue and connections on their way.
+        let wanted = rlim_t(max(needed(slots: slots), AcceptQueue.capacity * AcceptQueue.shareOfFiles))
         var limit = rlimit()
         guard getrlimit(openFiles, &limit) == 0 else {
             return OpenFiles(slots: slots, limit: .max)

@@ -38,7 +38,7 @@ struct Pool: Sendable {
     static let provenAfter: Duration = .seconds(1)
 
     let settings: Settings
-    private(set) var members: [Member]
+    private(set) var records: [WorkerRecord]
     private(set) var isStopping = false
     /// Whether some worker of this run has met a real backend.
     private(set) var realBackendSeen = false
@@ -47,31 +47,33 @@ struct Pool: Sendable {
 
     init(_ settings: Settings) {
         self.settings = settings
-        members = (0..<settings.workers).map { Member(number: $0, policy: settings.restartDelayMaximum) }
+        records = (0..<settings.workers).map {
+            WorkerRecord(number: $0, policy: settings.restartDelayMaximum)
+        }
     }
 
     /// Every configured worker has been ready at least once: the service has started.
-    var hasStarted: Bool { members.allSatisfy(\.wasEverReady) }
-    var serving: Int { members.count { $0.isServing } }
-    var isEmpty: Bool { members.allSatisfy(\.isGone) }
+    var hasStarted: Bool { records.allSatisfy(\.wasEverReady) }
+    var serving: Int { records.count { $0.isServing } }
+    var isEmpty: Bool { records.allSatisfy(\.isGone) }
 
     /// No worker owes an answer to a heartbeat.
-    var isCurrent: Bool { members.allSatisfy { !$0.owesAnswer } }
+    var isCurrent: Bool { records.allSatisfy { !$0.owesAnswer } }
 
     // MARK: Events
 
     /// Starts what is due, sends heartbeats, kills what is late.
-    mutating func tick(at now: Moment) -> [Action] {
+    mutating func tick(at now: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
-        for number in members.indices { actions += tick(worker: number, at: now) }
+        for number in records.indices { actions += tick(worker: number, at: now) }
         return actions
     }
 
     /// Heartbeats ahead of time, for figures that are true now.
-    mutating func pingAll(at now: Moment) -> [Action] {
+    mutating func pingAll(at now: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
-        for number in members.indices where members[number].isAnswering {
-            if let sequence = members[number].nextPing(every: .zero, at: now) {
+        for number in records.indices where records[number].isAnswering {
+            if let sequence = records[number].nextPing(every: .zero, at: now) {
                 actions.append(.send(worker: number, .ping(sequence: sequence)))
             }
         }
@@ -80,24 +82,24 @@ struct Pool: Sendable {
 
     /// The supervisor itself did not run for `pause` (stopped, or its machine was): nobody is blamed for it.
     mutating func forgive(_ pause: Duration) {
-        for number in members.indices { members[number].postpone(by: pause) }
+        for number in records.indices { records[number].postpone(by: pause) }
     }
 
-    mutating func started(worker: Int, pid: Int32, at now: Moment) {
-        members[worker].begin(pid: pid, deadline: now + settings.handshakeWithin, at: now)
+    mutating func started(worker: Int, pid: Int32, at now: MonotonicInstant) {
+        records[worker].begin(pid: pid, deadline: now + settings.handshakeWithin, at: now)
     }
 
-    mutating func failedToStart(worker: Int, reason: String, at now: Moment) -> [Action] {
-        members[worker].begin(pid: 0, deadline: now, at: now)
+    mutating func failedToStart(worker: Int, reason: String, at now: MonotonicInstant) -> [Action] {
+        records[worker].begin(pid: 0, deadline: now, at: now)
         return ended(worker: worker, .neverStarted(reason: reason), at: now)
     }
 
     /// A message that concerns the worker's life; throws what is not permitted in its state. Messages
     /// about connections and permits are only checked here.
     mutating func received(
-        _ message: WorkerMessage, from worker: Int, at now: Moment
+        _ message: WorkerMessage, from worker: Int, at now: MonotonicInstant
     ) throws(ProtocolViolation) -> [Action] {
-        guard let state = members[worker].state else { return [] }
+        guard let state = records[worker].state else { return [] }
         switch (state, message) {
         // What an ending worker has still said counts only for its connections.
         case (.killed, _), (.leaving, _): return []
@@ -106,16 +108,16 @@ struct Pool: Sendable {
                 throw ProtocolViolation(
                     "it speaks version \(version) of the control protocol, not \(controlProtocolVersion)")
             }
-            members[worker].state = .awaitingReady
+            records[worker].state = .awaitingReady
             let welcome = SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)
             return ([welcome] + lessons.all.map { .lesson($0) }).map { .send(worker: worker, $0) }
         case (.awaitingReady, .ready):
-            members[worker].becomeReady(at: now)
+            records[worker].becomeReady(at: now)
             return [.open(worker: worker)]
         case (.awaitingHello, _), (_, .hello), (_, .ready):
             throw ProtocolViolation("\(message.name) while \(state.name)")
         case (_, .pong(let sequence, let figures)):
-            guard members[worker].answered(sequence, figures) else {
+            guard records[worker].answered(sequence, figures) else {
                 throw ProtocolViolation("pong \(sequence) without its ping")
             }
             return []
@@ -127,11 +129,11 @@ struct Pool: Sendable {
             // Told on even when nothing of it is kept here: what a worker has just told may be on its way.
             return relay(.verdictsForgotten(backend: backend, before: moment), from: worker)
         case (.draining, .drained), (.cutting, .drained):
-            members[worker].state = .drained(until: now + settings.exitWithin)
+            records[worker].state = .drained(until: now + settings.exitWithin)
             return []
         case (_, .backends): return []
         case (.serving, .accepted), (.draining, .accepted), (.cutting, .accepted):
-            members[worker].acknowledged()
+            records[worker].acknowledged()
             return []
         case (.serving, .drained), (.awaitingReady, _), (.drained, _):
             throw ProtocolViolation("\(message.name) while \(state.name)")
@@ -142,27 +144,27 @@ struct Pool: Sendable {
     /// The worker broke the contract, or hangs: SIGKILL. Its connections are handed over when it is dead,
     /// not before: until then it could still serve them.
     mutating func condemn(worker: Int, for reason: KillReason) -> [Action] {
-        guard let state = members[worker].state else { return [] }
+        guard let state = records[worker].state else { return [] }
         if case .killed = state { return [] }
-        members[worker].state = .killed(reason)
+        records[worker].state = .killed(reason)
         return [.close(worker: worker), .kill(worker: worker)]
     }
 
     /// The control channel has ended. A worker that has said `drained` is about to exit.
-    mutating func channelEnded(worker: Int, at now: Moment) -> [Action] {
-        guard let state = members[worker].state else { return [] }
+    mutating func channelEnded(worker: Int, at now: MonotonicInstant) -> [Action] {
+        guard let state = records[worker].state else { return [] }
         switch state {
         case .killed, .drained, .leaving: return []
         case .awaitingHello, .awaitingReady, .serving, .draining, .cutting:
             // Usually it is exiting and its status says more than a kill would: it gets a moment.
-            members[worker].state = .leaving(until: now + settings.exitWithin)
+            records[worker].state = .leaving(until: now + settings.exitWithin)
             return [.close(worker: worker)]
         }
     }
 
     /// The process has ended and all it ever said has been read.
-    mutating func ended(worker: Int, _ ending: Ending, at now: Moment) -> [Action] {
-        guard let obituary = members[worker].end(ending, isStopping: isStopping, at: now) else { return [] }
+    mutating func ended(worker: Int, _ ending: Ending, at now: MonotonicInstant) -> [Action] {
+        guard let obituary = records[worker].end(ending, isStopping: isStopping, at: now) else { return [] }
         return [.close(worker: worker), .bury(obituary)]
     }
 
@@ -170,15 +172,15 @@ struct Pool: Sendable {
     mutating func stop() -> [Action] {
         isStopping = true
         var actions: [Action] = []
-        for number in members.indices { actions += members[number].stop() }
+        for number in records.indices { actions += records[number].stop() }
         return actions
     }
 
     /// Let what is in flight end by `deadline`.
-    mutating func drain(until deadline: Moment) -> [Action] {
+    mutating func drain(until deadline: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
-        for number in members.indices where members[number].isServing {
-            members[number].state = .draining(until: deadline)
+        for number in records.indices where records[number].isServing {
+            records[number].state = .draining(until: deadline)
             actions += [.close(worker: number), .send(worker: number, .drain)]
         }
         return actions
@@ -186,9 +188,9 @@ struct Pool: Sendable {
 
     /// No more waiting. Who serves gets a moment to tell its clients, unless it has had it; the others have
     /// nobody to tell.
-    mutating func cutAll(for reason: KillReason, at now: Moment) -> [Action] {
-        members.indices.flatMap { number in
-            switch members[number].state {
+    mutating func cutAll(for reason: KillReason, at now: MonotonicInstant) -> [Action] {
+        records.indices.flatMap { number in
+            switch records[number].state {
             case .serving, .draining: cut(worker: number, at: now)
             case .drained, .leaving: [] as [Action]
             default: condemn(worker: number, for: reason)
@@ -196,20 +198,20 @@ struct Pool: Sendable {
         }
     }
 
-    private mutating func cut(worker: Int, at now: Moment) -> [Action] {
-        members[worker].state = .cutting(until: now + settings.cutWithin)
+    private mutating func cut(worker: Int, at now: MonotonicInstant) -> [Action] {
+        records[worker].state = .cutting(until: now + settings.cutWithin)
         return [.close(worker: worker), .send(worker: worker, .cut)]
     }
 
     // MARK: Decisions
 
-    private mutating func tick(worker: Int, at now: Moment) -> [Action] {
-        if members[worker].isDue(at: now) { return [.spawn(worker: worker)] }
-        guard let state = members[worker].state else { return [] }
+    private mutating func tick(worker: Int, at now: MonotonicInstant) -> [Action] {
+        if records[worker].isDue(at: now) { return [.spawn(worker: worker)] }
+        guard let state = records[worker].state else { return [] }
         switch state {
         case .killed: return []
         case .awaitingHello, .awaitingReady:
-            return members[worker].deadline <= now ? condemn(worker: worker, for: .handshakeLate) : []
+            return records[worker].deadline <= now ? condemn(worker: worker, for: .handshakeLate) : []
         case .leaving(let deadline):
             return deadline <= now ? condemn(worker: worker, for: .channelEnded) : []
         case .drained(let deadline):
@@ -219,10 +221,10 @@ struct Pool: Sendable {
         case .draining(let deadline) where deadline <= now:
             return cut(worker: worker, at: now)
         case .serving, .draining, .cutting:
-            if let silence = members[worker].silence(at: now), silence >= settings.hungAfter {
+            if let silence = records[worker].silence(at: now), silence >= settings.hungAfter {
                 return condemn(worker: worker, for: .hung(silence))
             }
-            guard let sequence = members[worker].nextPing(every: settings.heartbeat, at: now) else {
+            guard let sequence = records[worker].nextPing(every: settings.heartbeat, at: now) else {
                 return []
             }
             return [.send(worker: worker, .ping(sequence: sequence))]
@@ -236,6 +238,6 @@ struct Pool: Sendable {
     }
 
     private func relay(_ message: SupervisorMessage, from source: Int) -> [Action] {
-        members.filter { $0.number != source && $0.wasWelcomed }.map { .send(worker: $0.number, message) }
+        records.filter { $0.number != source && $0.wasWelcomed }.map { .send(worker: $0.number, message) }
     }
 }

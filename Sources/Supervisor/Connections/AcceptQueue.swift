@@ -3,7 +3,7 @@
 // answered. Pure. Holds: a connection that is being looked at is given to nobody before the verdict, so that two
 // never answer it.
 
-struct Lobby: Sendable {
+struct AcceptQueue: Sendable {
     /// Beyond it the kernel's backlog is the queue. Large, because a question of health behind it is not seen.
     static let capacity = 1024
     /// What a connection that waits may keep of the limit of open files, as one part of so many.
@@ -12,9 +12,9 @@ struct Lobby: Sendable {
     enum Look: Equatable, Sendable {
         case none
         /// Shown to this worker since then; its verdict is not here yet, for not enough has come to judge by.
-        case asked(worker: Int, since: Moment)
+        case asked(worker: Int, since: MonotonicInstant)
         /// The verdict was called for, because a slot is free; it has to come at once.
-        case recalled(worker: Int, since: Moment)
+        case recalled(worker: Int, since: MonotonicInstant)
         /// Not a health question: it waits for a slot.
         case other
 
@@ -27,7 +27,7 @@ struct Lobby: Sendable {
         }
 
         /// Since when nothing, or too little to judge by, has come; nil when that is not known.
-        var silentSince: Moment? {
+        var silentSince: MonotonicInstant? {
             if case .asked(_, let since) = self { since } else { nil }
         }
     }
@@ -42,7 +42,7 @@ struct Lobby: Sendable {
     let capacity: Int
     private(set) var entries: [Entry] = []
 
-    init(capacity: Int = Lobby.capacity) { self.capacity = capacity }
+    init(capacity: Int = AcceptQueue.capacity) { self.capacity = capacity }
 
     /// What a limit of open files leaves room for.
     static func capacity(openFiles limit: Int) -> Int { max(1, min(capacity, limit / shareOfFiles)) }
@@ -95,7 +95,7 @@ struct Lobby: Sendable {
     var speaking: Int { entries.count { $0.look == .other } }
 
     /// The workers that owe a verdict they were asked for, and since when.
-    var owed: [(worker: Int, since: Moment)] {
+    var owed: [(worker: Int, since: MonotonicInstant)] {
         entries.compactMap { entry in
             guard case .recalled(let worker, let since) = entry.look else { return nil }
             return (worker, since)

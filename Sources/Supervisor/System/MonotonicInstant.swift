@@ -3,43 +3,46 @@
 
 import CSystem
 
-struct Moment: Comparable, Hashable, Sendable {
+struct MonotonicInstant: Comparable, Hashable, Sendable {
     let nanoseconds: UInt64
 
-    static func now() -> Moment { Moment(nanoseconds: cs_now()) }
+    static func now() -> MonotonicInstant { MonotonicInstant(nanoseconds: cs_now()) }
 
-    static func < (left: Moment, right: Moment) -> Bool { left.nanoseconds < right.nanoseconds }
+    static func < (left: MonotonicInstant, right: MonotonicInstant) -> Bool {
+        left.nanoseconds < right.nanoseconds
+    }
 
-    static func + (moment: Moment, duration: Duration) -> Moment {
-        let (sum, overflow) = moment.nanoseconds.addingReportingOverflow(duration.wholeNanoseconds)
-        return Moment(nanoseconds: overflow ? .max : sum)
+    static func + (moment: MonotonicInstant, duration: Duration) -> MonotonicInstant {
+        let (sum, overflow) = moment.nanoseconds.addingReportingOverflow(
+            UInt64(max(duration.wholeNanoseconds, 0)))
+        return MonotonicInstant(nanoseconds: overflow ? .max : sum)
     }
 
     /// How long ago `earlier` was; zero when it is not in the past.
-    func since(_ earlier: Moment) -> Duration {
+    func since(_ earlier: MonotonicInstant) -> Duration {
         guard nanoseconds > earlier.nanoseconds else { return .zero }
         return .nanoseconds(Int64(clamping: nanoseconds - earlier.nanoseconds))
     }
 }
 
 extension Duration {
-    /// Zero for negative durations, capped at 2^63-1 (292 years).
-    var wholeNanoseconds: UInt64 {
+    /// Whole nanoseconds, clamped to what Int64 holds (292 years); x    /// ours.
+    var wholeNanoseconds: Int64 {
         let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
         let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return UInt64(Int64.max) }
-        let (sum, carried) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return carried ? UInt64(Int64.max) : UInt64(sum)
+        if overflow { return seconds < 0 ? .min : .max }
+        let (sum, carry) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
+        return carry ? (seconds < 0 ? .min : .max) : sum
     }
 
-    var wholeSeconds: UInt64 { wholeNanoseconds / 1_000_000_000 }
+    /// Zero for negative durations.
+    var wholeSeconds: UInt64 { UInt64(max(wholeNanoseconds, 0)) / 1_000_000_000 }
 
     /// `850ms`, `12s`, `3h12m`: two units at most, for people.
     var brief: String {
         let seconds = wholeSeconds
         switch seconds {
-        case 0 where wholeNanoseconds == 0: return "0s"
+        case 0 where wholeNanoseconds <= 0: return "0s"
         case 0: return "\(wholeNanoseconds / 1_000_000)ms"
         case ..<60: return "\(seconds)s"
         case ..<3600: return "\(seconds / 60)m\(Self.padded(seconds % 60))s"

@@ -4,7 +4,7 @@
 import Glibc
 import Shared
 
-final class Progress {
+final class StartupBanner {
     let isOn: Bool
     private let access: Configuration.Access
     private let write: (String) -> Void
@@ -16,7 +16,7 @@ final class Progress {
     private var saidModel: [String] = []
 
     init(
-        isOn: Bool, access: Configuration.Access, write: @escaping (String) -> Void = Progress.toTerminal
+        isOn: Bool, access: Configuration.Access, write: @escaping (String) -> Void = StartupBanner.toTerminal
     ) {
         self.isOn = isOn
         self.access = access
@@ -28,8 +28,8 @@ final class Progress {
         put(["dragoman \(dragomanVersion), \(Wording.count(workers, "worker")), configuration: \(source)"])
     }
 
-    func ready(_ doors: Listeners) {
-        ready(doors.clients.map(\.address), base: doors.clients.lazy.compactMap(Self.url).first)
+    func ready(_ listeners: Listeners) {
+        ready(listeners.clients.map(\.address), base: listeners.clients.lazy.compactMap(Self.url).first)
     }
 
     /// - Parameter base: the URL that leads here; nil when there are Unix sockets only.
@@ -100,7 +100,7 @@ final class Progress {
 
     /// The URL that leads to a listener from this machine; nil for Unix sockets.
     private static func url(_ listener: Listener) -> String? {
-        guard listener.door != .unix, let colon = listener.address.lastIndex(of: ":") else { return nil }
+        guard listener.scope != .unix, let colon = listener.address.lastIndex(of: ":") else { return nil }
         let port = listener.address[colon...]
         switch listener.address[..<colon] {
         case "0.0.0.0": return "http://127.0.0.1\(port)"

@@ -4,18 +4,18 @@ import CSystem
 import Glibc
 import Shared
 
-final class Connection {
+final class PendingConnection {
     let id: UInt64
-    let door: ListenerScope
+    let scope: ListenerScope
     let peer: String
     private let socket: Descriptor
     /// Whether the poller watches for its client's leaving.
     var isWatched = false
 
-    init(_ socket: consuming Descriptor, id: UInt64, door: ListenerScope, peer: SocketAddress) {
+    init(_ socket: consuming Descriptor, id: UInt64, scope: ListenerScope, peer: SocketAddress) {
         self.id = id
-        self.door = door
-        self.peer = door == .unix ? Self.credentials(socket.raw) : peer.text
+        self.scope = scope
+        self.peer = scope == .unix ? Self.credentials(socket.raw) : peer.text
         self.socket = socket
     }
 

@@ -11,13 +11,13 @@ enum LifeState: Equatable, Sendable {
     case awaitingReady
     case serving
     /// Told to finish; told to cut off the rest at the deadline.
-    case draining(until: Moment)
+    case draining(until: MonotonicInstant)
     /// Told to cut off what is left; killed at the deadline.
-    case cutting(until: Moment)
+    case cutting(until: MonotonicInstant)
     /// It has said that nothing is left; only its exit is to come.
-    case drained(until: Moment)
+    case drained(until: MonotonicInstant)
     /// Its channel has ended; only its exit is to come.
-    case leaving(until: Moment)
+    case leaving(until: MonotonicInstant)
     /// SIGKILL is on its way.
     case killed(KillReason)
 
@@ -31,24 +31,24 @@ enum LifeState: Equatable, Sendable {
     }
 }
 
-struct Member: Sendable {
+struct WorkerRecord: Sendable {
     private struct Life {
         let pid: Int32
-        let born: Moment
+        let born: MonotonicInstant
         var state: LifeState = .awaitingHello
-        var deadline: Moment
-        var readyAt: Moment?
+        var deadline: MonotonicInstant
+        var readyAt: MonotonicInstant?
         var figures = WorkerFigures()
         /// It has acknowledged a connection.
         var hasServed = false
         /// The last ping sent, when, and whether it is still unanswered.
         var sequence: UInt64 = 0
-        var pinged: Moment
+        var pinged: MonotonicInstant
         var isUnanswered = false
     }
 
     private enum Phase {
-        case resting(until: Moment)
+        case resting(until: MonotonicInstant)
         case alive(Life)
         case gone
     }
@@ -60,7 +60,7 @@ struct Member: Sendable {
     /// Sum over the lives that have ended; the gauges stay zero.
     private(set) var past = WorkerFigures()
     private var policy: RestartPolicy
-    private var phase = Phase.resting(until: Moment(nanoseconds: 0))
+    private var phase = Phase.resting(until: MonotonicInstant(nanoseconds: 0))
     private var lives = 0
 
     init(number: Int, policy maximumDelay: Duration) {
@@ -86,7 +86,7 @@ struct Member: Sendable {
     }
 
     var pid: Int32? { life?.pid }
-    var deadline: Moment { life?.deadline ?? Moment(nanoseconds: .max) }
+    var deadline: MonotonicInstant { life?.deadline ?? MonotonicInstant(nanoseconds: .max) }
     var figures: WorkerFigures { life?.figures ?? WorkerFigures() }
     var isServing: Bool { state == .serving }
     /// Serving, or finishing: it answers heartbeats.
@@ -119,15 +119,15 @@ struct Member: Sendable {
         }
     }
 
-    func age(at now: Moment) -> Duration { life.map { now.since($0.born) } ?? .zero }
+    func age(at now: MonotonicInstant) -> Duration { life.map { now.since($0.born) } ?? .zero }
 
-    func isDue(at now: Moment) -> Bool {
+    func isDue(at now: MonotonicInstant) -> Bool {
         guard case .resting(let until) = phase else { return false }
         return until <= now
     }
 
     /// When this worker needs the clock next, apart from the heartbeat.
-    var nextDeadline: Moment? {
+    var nextDeadline: MonotonicInstant? {
         switch phase {
         case .resting(let until): return until
         case .gone: return nil
@@ -143,13 +143,13 @@ struct Member: Sendable {
 
     // MARK: Events
 
-    mutating func begin(pid: Int32, deadline: Moment, at now: Moment) {
+    mutating func begin(pid: Int32, deadline: MonotonicInstant, at now: MonotonicInstant) {
         lives += 1
         restarts = lives - 1
         phase = .alive(Life(pid: pid, born: now, deadline: deadline, pinged: now))
     }
 
-    mutating func becomeReady(at now: Moment) {
+    mutating func becomeReady(at now: MonotonicInstant) {
         wasEverReady = true
         life?.state = .serving
         life?.readyAt = now
@@ -159,7 +159,7 @@ struct Member: Sendable {
     mutating func acknowledged() { life?.hasServed = true }
 
     /// The number of the ping that is due, once the one before has been answered.
-    mutating func nextPing(every interval: Duration, at now: Moment) -> UInt64? {
+    mutating func nextPing(every interval: Duration, at now: MonotonicInstant) -> UInt64? {
         guard var life, !life.isUnanswered, now.since(life.pinged) >= interval else { return nil }
         life.sequence += 1
         life.pinged = now
@@ -169,7 +169,7 @@ struct Member: Sendable {
     }
 
     /// How long the heartbeat has been unanswered; nil when nothing is owed.
-    func silence(at now: Moment) -> Duration? {
+    func silence(at now: MonotonicInstant) -> Duration? {
         guard let life, life.isUnanswered else { return nil }
         return now.since(life.pinged)
     }
@@ -191,7 +191,7 @@ struct Member: Sendable {
     }
 
     /// The process has ended; nil when there was none.
-    mutating func end(_ ending: Ending, isStopping: Bool, at now: Moment) -> Obituary? {
+    mutating func end(_ ending: Ending, isStopping: Bool, at now: MonotonicInstant) -> Obituary? {
         guard let life else { return nil }
         past.add(life.figures)
         let proven =

@@ -1,5 +1,5 @@
 // What becomes of every accepted connection until a worker has acknowledged it. Pure: events in, actions
-// out; descriptors are known by id only. Holds: a connection is in exactly one place (the lobby, or on its
+// out; descriptors are known by id only. Holds: a connection is in exactly one place (the queue, or on its
 // way to one worker) until it is acknowledged, answered or gone; slots given + free = slots announced;
 // only the death of a worker, never its silence, makes its connections another's.
 
@@ -12,12 +12,12 @@ struct ProtocolViolation: Error, Equatable {
     init(_ text: String) { self.text = text }
 }
 
-struct Intake: Sendable {
+struct ConnectionDispatcher: Sendable {
     enum Action: Equatable, Sendable {
         case pass(id: UInt64, to: Int)
         case peek(id: UInt64, by: Int)
         case unpeek(id: UInt64, from: Int)
-        case shed(worker: Int, count: Int)
+        case closeIdle(worker: Int, count: Int)
         /// The supervisor's copy is not needed any more.
         case close(id: UInt64)
     }
@@ -27,120 +27,120 @@ struct Intake: Sendable {
     /// A stopped worker keeping one waiting this long is killed, so that another can serve it.
     static let acknowledgeWithin: Duration = .seconds(2)
     /// How often workers are asked for idle connections while somebody waits.
-    static let shedInterval: Duration = .milliseconds(100)
-    /// When the lobby is full, a connection that has said nothing for so long gives way to newcomers; so many
+    static let closeIdleInterval: Duration = .milliseconds(100)
+    /// When the queue is full, a connection that has said nothing for so long gives way to newcomers; so many
     /// at once.
     static let silenceAllowed: Duration = .milliseconds(400)
     static let givingWay = 64
 
-    private struct Room {
+    private struct WorkerLoad {
         let slots: Int
         var free: Int
         var isOpen = true
         var idle = 0
         var isSilent = false
         var isCongested = false
-        var unacknowledged: [UInt64: Moment] = [:]
+        var unacknowledged: [UInt64: MonotonicInstant] = [:]
         /// When the oldest unacknowledged connection was sent.
-        var oldest: Moment? { unacknowledged.values.min() }
+        var oldest: MonotonicInstant? { unacknowledged.values.min() }
     }
 
-    private var rooms: [Int: Room] = [:]
-    private var lobby: Lobby
-    private var nextShed = Moment(nanoseconds: 0)
+    private var loads: [Int: WorkerLoad] = [:]
+    private var queue: AcceptQueue
+    private var nextCloseIdle = MonotonicInstant(nanoseconds: 0)
     /// How long a connection may say nothing, or not enough, in any case.
     private let patience: Duration
 
     /// - Parameters:
-    ///   - lobby: connections that may wait for a slot.
+    ///   - queue: connections that may wait for a slot.
     ///   - patience: how long a request's head may take.
-    init(lobby: Int = Lobby.capacity, patience: Duration = .seconds(10)) {
-        self.lobby = Lobby(capacity: lobby)
+    init(queue: Int = AcceptQueue.capacity, patience: Duration = .seconds(10)) {
+        self.queue = AcceptQueue(capacity: queue)
         self.patience = patience
     }
 
     /// Whether one more connection may be accepted: somebody is there to serve it some time, and the
-    /// lobby has a place if nobody can right now.
-    var canTake: Bool { !lobby.isFull && rooms.values.contains { $0.isOpen } }
-    var waiting: Int { lobby.count }
-    var lobbyCapacity: Int { lobby.capacity }
-    var unacknowledged: Int { rooms.values.reduce(0) { $0 + $1.unacknowledged.count } }
+    /// queue has a place if nobody can right now.
+    var canTake: Bool { !queue.isFull && loads.values.contains { $0.isOpen } }
+    var waiting: Int { queue.count }
+    var queueCapacity: Int { queue.capacity }
+    var unacknowledged: Int { loads.values.reduce(0) { $0 + $1.unacknowledged.count } }
     /// Slots in use, by our own count.
-    var used: Int { rooms.values.reduce(0) { $0 + $1.slots - $1.free } }
+    var used: Int { loads.values.reduce(0) { $0 + $1.slots - $1.free } }
     /// Nothing is on its way or waiting.
-    var isSettled: Bool { lobby.isEmpty && unacknowledged == 0 }
+    var isEmpty: Bool { queue.isEmpty && unacknowledged == 0 }
 
     // MARK: Workers
 
     mutating func opened(worker: Int, slots: Int) {
-        rooms[worker] = Room(slots: slots, free: slots)
+        loads[worker] = WorkerLoad(slots: slots, free: slots)
     }
 
     /// No new connections for this worker (it drains or is being killed).
-    mutating func closed(worker: Int) { rooms[worker]?.isOpen = false }
+    mutating func closed(worker: Int) { loads[worker]?.isOpen = false }
 
     /// The worker is dead and all it ever said has been read: what it had not acknowledged waits again.
     mutating func lost(worker: Int) {
-        guard let room = rooms.removeValue(forKey: worker) else { return }
-        lobby.putBack(Array(room.unacknowledged.keys))
-        lobby.forget(worker: worker)
+        guard let load = loads.removeValue(forKey: worker) else { return }
+        queue.putBack(Array(load.unacknowledged.keys))
+        queue.forget(worker: worker)
     }
 
     mutating func reported(worker: Int, figures: WorkerFigures) {
-        rooms[worker]?.idle = Int(clamping: Int64(figures.connections) - Int64(figures.exchanges))
+        loads[worker]?.idle = Int(clamping: Int64(figures.connections) - Int64(figures.exchanges))
     }
 
     /// `silent`: the heartbeat is overdue. `congested`: messages wait for room in its socket.
     mutating func observed(worker: Int, silent: Bool, congested: Bool) {
-        rooms[worker]?.isSilent = silent
-        rooms[worker]?.isCongested = congested
+        loads[worker]?.isSilent = silent
+        loads[worker]?.isCongested = congested
     }
 
     /// Workers that keep a connection waiting for longer than `acknowledgeWithin`.
-    func overdue(at now: Moment) -> [Int] {
-        let waits = rooms.flatMap { worker, room in room.oldest.map { [(worker: worker, since: $0)] } ?? [] }
-        let late = (waits + lobby.owed).filter { now.since($0.since) >= Self.acknowledgeWithin }
+    func overdue(at now: MonotonicInstant) -> [Int] {
+        let waits = loads.flatMap { worker, load in load.oldest.map { [(worker: worker, since: $0)] } ?? [] }
+        let late = (waits + queue.owed).filter { now.since($0.since) >= Self.acknowledgeWithin }
         return Set(late.map(\.worker)).sorted()
     }
 
     // MARK: Connections
 
-    mutating func arrived(_ id: UInt64) { lobby.append(id) }
+    mutating func arrived(_ id: UInt64) { queue.append(id) }
 
     mutating func accepted(_ id: UInt64, by worker: Int) throws(ProtocolViolation) -> Action {
-        guard rooms[worker]?.unacknowledged.removeValue(forKey: id) != nil else {
+        guard loads[worker]?.unacknowledged.removeValue(forKey: id) != nil else {
             throw ProtocolViolation("acknowledged connection \(id), which was not sent to it")
         }
         return .close(id: id)
     }
 
     mutating func released(_ count: UInt32, by worker: Int) throws(ProtocolViolation) {
-        guard let room = rooms[worker], let count = Int(exactly: count), count > 0,
-            room.free + room.unacknowledged.count + count <= room.slots
+        guard let load = loads[worker], let count = Int(exactly: count), count > 0,
+            load.free + load.unacknowledged.count + count <= load.slots
         else { throw ProtocolViolation("released \(count) slots, more than it has in use") }
-        rooms[worker]?.free += count
+        loads[worker]?.free += count
     }
 
     mutating func peeked(
         _ id: UInt64, _ verdict: PeekResult, by worker: Int
     ) throws(ProtocolViolation) -> Action? {
         // None: the client left while it was being looked at, and the supervisor saw that first.
-        guard let look = lobby.look(of: id) else { return nil }
+        guard let look = queue.look(of: id) else { return nil }
         guard look.looker == worker else {
             throw ProtocolViolation("a verdict on connection \(id), which it was not shown")
         }
         guard verdict == .other else {
-            _ = lobby.remove(id)
+            _ = queue.remove(id)
             return .close(id: id)
         }
-        lobby.set(.other, for: id)
+        queue.set(.other, for: id)
         return nil
     }
 
     /// The client of a waiting connection has left.
     mutating func vanished(_ id: UInt64) -> [Action] {
-        let look = lobby.look(of: id)
-        guard lobby.remove(id) else { return [] }
+        let look = queue.look(of: id)
+        guard queue.remove(id) else { return [] }
         switch look {
         case .asked(let worker, _): return [.unpeek(id: id, from: worker), .close(id: id)]
         default: return [.close(id: id)]
@@ -148,60 +148,60 @@ struct Intake: Sendable {
     }
 
     /// The client of a waiting connection will send no more; its answer it may still want.
-    mutating func finished(_ id: UInt64) { lobby.finished(id) }
+    mutating func finished(_ id: UInt64) { queue.finished(id) }
 
     /// Passes on what waits, as far as there are slots; shows the rest to workers and asks for room.
-    mutating func settle(at now: Moment) -> [Action] {
-        guard !lobby.isEmpty else { return [] }
+    mutating func dispatchWaiting(at now: MonotonicInstant) -> [Action] {
+        guard !queue.isEmpty else { return [] }
         var actions = passOn(at: now)
         actions += giveWay(at: now)
         actions += showRemaining(at: now)
         // Who has said nothing yet costs no other client its connection.
-        let waiting = lobby.speaking
-        if waiting > 0, now >= nextShed {
-            nextShed = now + Self.shedInterval
-            actions += Dispatch.shedding(waiting, among: candidates(at: now)).map {
-                .shed(worker: $0.worker, count: $0.count)
+        let waiting = queue.speaking
+        if waiting > 0, now >= nextCloseIdle {
+            nextCloseIdle = now + Self.closeIdleInterval
+            actions += Dispatch.closingIdle(waiting, among: candidates(at: now)).map {
+                .closeIdle(worker: $0.worker, count: $0.count)
             }
         }
         return actions
     }
 
-    /// Closes, oldest first, what has said nothing for too long: for its own sake, or because the lobby is
+    /// Closes, oldest first, what has said nothing for too long: for its own sake, or because the queue is
     /// full and nobody behind it would be seen. Then also those that may have left already.
-    private mutating func giveWay(at now: Moment) -> [Action] {
-        let allowed = lobby.isFull ? min(Self.silenceAllowed, patience) : patience
-        let silent = lobby.entries.filter { entry in
+    private mutating func giveWay(at now: MonotonicInstant) -> [Action] {
+        let allowed = queue.isFull ? min(Self.silenceAllowed, patience) : patience
+        let silent = queue.entries.filter { entry in
             guard let since = entry.look.silentSince, now.since(since) >= allowed else { return false }
             // A worker that does not look has not seen what may have come.
-            return entry.look.looker.flatMap { rooms[$0] }?.isSilent != true
+            return entry.look.looker.flatMap { loads[$0] }?.isSilent != true
         }
         var leaving = silent.prefix(Self.givingWay)
-        if leaving.isEmpty, lobby.isFull {
-            leaving = lobby.entries.filter { $0.hasFinished && $0.look == .other }.prefix(Self.givingWay)
+        if leaving.isEmpty, queue.isFull {
+            leaving = queue.entries.filter { $0.hasFinished && $0.look == .other }.prefix(Self.givingWay)
         }
         return leaving.flatMap { vanished($0.id) }
     }
 
     /// Each waiting connection takes a slot, in order, those that have said something first: it is passed, or
     /// its verdict called for.
-    private mutating func passOn(at now: Moment) -> [Action] {
+    private mutating func passOn(at now: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
-        var spoken = lobby.owed.count
-        guard room(at: now) > spoken else { return [] }
-        let order = lobby.entries.filter { $0.look == .other } + lobby.entries.filter { $0.look != .other }
+        var spoken = queue.owed.count
+        guard capacity(at: now) > spoken else { return [] }
+        let order = queue.entries.filter { $0.look == .other } + queue.entries.filter { $0.look != .other }
         for entry in order {
-            guard room(at: now) > spoken, let chosen = Dispatch.choose(among: candidates(at: now)) else {
+            guard capacity(at: now) > spoken, let chosen = Dispatch.choose(among: candidates(at: now)) else {
                 break
             }
             switch entry.look {
             case .none, .other:
-                _ = lobby.remove(entry.id)
-                rooms[chosen]?.free -= 1
-                rooms[chosen]?.unacknowledged[entry.id] = now
+                _ = queue.remove(entry.id)
+                loads[chosen]?.free -= 1
+                loads[chosen]?.unacknowledged[entry.id] = now
                 actions.append(.pass(id: entry.id, to: chosen))
             case .asked(let worker, _):
-                lobby.set(.recalled(worker: worker, since: now), for: entry.id)
+                queue.set(.recalled(worker: worker, since: now), for: entry.id)
                 actions.append(.unpeek(id: entry.id, from: worker))
                 spoken += 1
             case .recalled: break
@@ -210,11 +210,11 @@ struct Intake: Sendable {
         return actions
     }
 
-    private mutating func showRemaining(at now: Moment) -> [Action] {
-        let unseen = lobby.entries.filter { $0.look == .none }.map(\.id)
+    private mutating func showRemaining(at now: MonotonicInstant) -> [Action] {
+        let unseen = queue.entries.filter { $0.look == .none }.map(\.id)
         guard !unseen.isEmpty else { return [] }
         let lookers = candidates(at: now).filter { !$0.isQuiet }
-        var looks = lobby.looks
+        var looks = queue.looks
         var actions: [Action] = []
         for id in unseen {
             guard
@@ -223,26 +223,26 @@ struct Intake: Sendable {
                 })
             else { break }
             looks[looker, default: 0] += 1
-            lobby.set(.asked(worker: looker, since: now), for: id)
+            queue.set(.asked(worker: looker, since: now), for: id)
             actions.append(.peek(id: id, by: looker))
         }
         return actions
     }
 
     /// Connections that could be passed on now.
-    private func room(at now: Moment) -> Int {
+    private func capacity(at now: MonotonicInstant) -> Int {
         candidates(at: now).reduce(0) {
             $0 + max(0, min($1.free, Dispatch.maximumUnacknowledged - $1.unacknowledged))
         }
     }
 
-    private func candidates(at now: Moment) -> [Candidate] {
-        rooms.compactMap { worker, room in
-            guard room.isOpen, !room.isCongested else { return nil }
-            let waits = room.oldest.map { now.since($0) >= Self.quietAfter } ?? false
+    private func candidates(at now: MonotonicInstant) -> [Candidate] {
+        loads.compactMap { worker, load in
+            guard load.isOpen, !load.isCongested else { return nil }
+            let waits = load.oldest.map { now.since($0) >= Self.quietAfter } ?? false
             return Candidate(
-                worker: worker, free: room.free, unacknowledged: room.unacknowledged.count,
-                idle: room.idle, isQuiet: room.isSilent || waits)
+                worker: worker, free: load.free, unacknowledged: load.unacknowledged.count,
+                idle: load.idle, isQuiet: load.isSilent || waits)
         }
     }
 }

@@ -6,7 +6,7 @@ import Testing
 
 private typealias Grant = ConcurrencyLimiter.Grant
 
-@Suite("Permits") struct PermitBookTests {
+@Suite("Permits") struct ConcurrencyLimiterTests {
     private func book(_ limits: [Int?] = [2, nil]) -> ConcurrencyLimiter {
         ConcurrencyLimiter(limits: limits, ticketsPerWorker: 4)
     }
