@@ -109,9 +109,9 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
     var figures = WorkerFigures()
     figures.connections = small
     figures.inputTokens = number
-    let door = ListenerScope(rawValue: UInt8(number % 3)) ?? .unix
+    let scope = ListenerScope(rawValue: UInt8(number % 3)) ?? .unix
     for message: SupervisorMessage in [
-        .connection(id: number, door: door, peer: text), .peek(id: number, door: door, peer: text),
+        .connection(id: number, scope: scope, peer: text), .peek(id: number, scope: scope, peer: text),
         .welcome(slots: small, realBackendSeen: number & 1 == 0), .ping(sequence: number),
     ] { encode(message, tooLong: text.utf8.count > maximumPeerBytes) }
     for message: WorkerMessage in [
@@ -119,8 +119,8 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
         .pong(sequence: number, figures: figures), .peeked(id: number, verdict: .gone),
     ] { encode(message, tooLong: text.utf8.count > maximumReportBytes) }
     let lesson = ModelObservation(.init(backend: text, model: text), .lacks(text), learntAt: number)
-    encode(WorkerMessage.lesson(lesson), tooLong: !lesson.isTellable)
-    encode(SupervisorMessage.lesson(lesson), tooLong: !lesson.isTellable)
+    encode(WorkerMessage.observation(lesson), tooLong: !lesson.isTellable)
+    encode(SupervisorMessage.observation(lesson), tooLong: !lesson.isTellable)
 }
 
 private func decode<Message: ControlCodable>(_ type: Message.Type, _ bytes: [UInt8]) {

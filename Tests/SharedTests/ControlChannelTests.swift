@@ -47,7 +47,7 @@ func passesDescriptor() throws {
     let channel = try ends()
     let pipe = try Pipe()
     let read = pipe.read.raw
-    let message = SupervisorMessage.connection(id: 4, door: .loopback, peer: "127.0.0.1:1")
+    let message = SupervisorMessage.connection(id: 4, scope: .loopback, peer: "127.0.0.1:1")
     do {
         let mine = try pipe.write.duplicate()
         try channel.supervisor.send(message, passing: mine.raw)
@@ -74,7 +74,7 @@ func orderUnderPressure() throws {
     while channel.supervisor.waitingMessages < 600 {
         if next % 5 == 0 {
             try channel.supervisor.send(
-                .connection(id: next, door: .unix, peer: ""), passing: pipe.write.raw)
+                .connection(id: next, scope: .unix, peer: ""), passing: pipe.write.raw)
         } else {
             try channel.supervisor.send(.unpeek(id: next))
         }
@@ -141,7 +141,7 @@ func ending() throws {
 @Test("a descriptor with a message that carries none, none where one belongs, or two: refused, all closed")
 func mismatches() throws {
     let ping = try SupervisorMessage.ping(sequence: 1).encoded()
-    let connection = try SupervisorMessage.connection(id: 1, door: .unix, peer: "").encoded()
+    let connection = try SupervisorMessage.connection(id: 1, scope: .unix, peer: "").encoded()
     for (bytes, withDescriptor) in [(ping, true), (connection, false)] {
         let channel = try ends()
         let pipe = try Pipe()
@@ -155,7 +155,7 @@ func mismatches() throws {
     let channel = try ends()
     #expect(throws: ControlFailure.descriptorMismatch) { try channel.supervisor.send(.drain, passing: 0) }
     #expect(throws: ControlFailure.descriptorMismatch) {
-        try channel.supervisor.send(.connection(id: 1, door: .unix, peer: ""))
+        try channel.supervisor.send(.connection(id: 1, scope: .unix, peer: ""))
     }
 }
 
@@ -163,7 +163,7 @@ func mismatches() throws {
 func outOfDescriptors() throws {
     let channel = try ends()
     let pipe = try Pipe()
-    let message = SupervisorMessage.connection(id: 7, door: .unix, peer: "p")
+    let message = SupervisorMessage.connection(id: 7, scope: .unix, peer: "p")
     try channel.supervisor.send(message, passing: pipe.write.raw)
     try channel.supervisor.send(.drain)
     let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)

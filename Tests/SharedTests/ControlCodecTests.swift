@@ -19,24 +19,25 @@ private let place = ModelObservation.Place(backend: "gpu1", model: "größe:4b")
 
 private let fromSupervisor: [SupervisorMessage] = [
     .welcome(slots: 1024, realBackendSeen: false), .welcome(slots: .max, realBackendSeen: true),
-    .connection(id: .max, door: .network, peer: "[fe80::1%eth0]:65535"),
-    .connection(id: 0, door: .unix, peer: ""), .peek(id: 77, door: .loopback, peer: "127.0.0.1:9"),
-    .unpeek(id: 77), .shed(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9), .cut,
-    .drain, .lesson(ModelObservation(place, .lacks("tools"), learntAt: .max)),
-    .verdictsForgotten(backend: "gpu1", before: 1 << 40),
+    .connection(id: .max, scope: .network, peer: "[fe80::1%eth0]:65535"),
+    .connection(id: 0, scope: .unix, peer: ""), .peek(id: 77, scope: .loopback, peer: "127.0.0.1:9"),
+    .unpeek(id: 77), .closeIdle(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9),
+    .cut,
+    .drain, .observation(ModelObservation(place, .lacks("tools"), learntAt: .max)),
+    .capabilitiesInvalidated(backend: "gpu1", before: 1 << 40),
 ]
 
 private let fromWorker: [WorkerMessage] = [
     .hello(protocolVersion: controlProtocolVersion), .ready, .accepted(id: 5), .released(count: 3),
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
-    .acquire(ticket: 8, backend: 2), .relinquish(ticket: 8), .realBackendSeen,
+    .acquire(ticket: 8, backend: 2), .release(ticket: 8), .realBackendSeen,
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
-    .drained, .lesson(ModelObservation(place, .tokens(perThousand: .max), learntAt: 0)),
-    .lesson(ModelObservation(place, .window(tokens: 1 << 20), learntAt: 3)),
-    .lesson(ModelObservation(place, .output(tokens: 8192, times: 7), learntAt: 4)),
-    .lesson(ModelObservation(place, .lacks("images", times: .max), learntAt: 5)),
-    .lesson(ModelObservation(place, .chosen, learntAt: 4)),
-    .verdictsForgotten(backend: "", before: .max),
+    .drained, .observation(ModelObservation(place, .tokens(perThousand: .max), learntAt: 0)),
+    .observation(ModelObservation(place, .window(tokens: 1 << 20), learntAt: 3)),
+    .observation(ModelObservation(place, .output(tokens: 8192, times: 7), learntAt: 4)),
+    .observation(ModelObservation(place, .lacks("images", times: .max), learntAt: 5)),
+    .observation(ModelObservation(place, .chosen, learntAt: 4)),
+    .capabilitiesInvalidated(backend: "", before: .max),
 ]
 
 @Test("a supervisor's message survives its datagram", arguments: fromSupervisor)
@@ -92,12 +93,12 @@ func longTexts() throws {
     let name = String(repeating: "n", count: ModelObservation.longestName + 1)
     for place in [ModelObservation.Place(backend: name, model: ""), .init(backend: "", model: name)] {
         let lesson = ModelObservation(place, .tokens(perThousand: 1), learntAt: 1)
-        #expect(throws: ControlFailure.tooLong) { try WorkerMessage.lesson(lesson).encoded() }
+        #expect(throws: ControlFailure.tooLong) { try WorkerMessage.observation(lesson).encoded() }
         #expect(!lesson.isTellable)
     }
     let peer = String(repeating: "p", count: maximumPeerBytes + 1)
     #expect(throws: ControlFailure.tooLong) {
-        try SupervisorMessage.connection(id: 1, door: .unix, peer: peer).encoded()
+        try SupervisorMessage.connection(id: 1, scope: .unix, peer: peer).encoded()
     }
 }
 

@@ -78,10 +78,10 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             "new",
             [
                 .ready, .accepted(id: 1), .released(count: 1), .peeked(id: 1, verdict: .gone), .drained,
-                .acquire(ticket: 1, backend: 0), .relinquish(ticket: 1), .realBackendSeen,
+                .acquire(ticket: 1, backend: 0), .release(ticket: 1), .realBackendSeen,
                 .backends(json: "[]"), .pong(sequence: 1, figures: .init()),
                 .hello(protocolVersion: controlProtocolVersion + 1),
-                .lesson(lacksTools), .verdictsForgotten(backend: "b", before: 1),
+                .observation(lacksTools), .capabilitiesInvalidated(backend: "b", before: 1),
             ]
         ),
         (
@@ -89,7 +89,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             [
                 .hello(protocolVersion: controlProtocolVersion), .accepted(id: 1), .released(count: 1),
                 .drained,
-                .peeked(id: 1, verdict: .gone), .acquire(ticket: 1, backend: 0), .relinquish(ticket: 1),
+                .peeked(id: 1, verdict: .gone), .acquire(ticket: 1, backend: 0), .release(ticket: 1),
             ]
         ),
         (
@@ -343,20 +343,22 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         try bench.serve(0)
         try bench.serve(1)
         bench.start(2)
-        #expect(try bench.says(.lesson(lesson), 0) == [.send(worker: 1, .lesson(lesson))])
-        #expect(try bench.says(.lesson(lesson), 1) == [])
-        #expect(try bench.says(.lesson(counts), 1) == [.send(worker: 0, .lesson(counts))])
+        #expect(try bench.says(.observation(lesson), 0) == [.send(worker: 1, .observation(lesson))])
+        #expect(try bench.says(.observation(lesson), 1) == [])
+        #expect(try bench.says(.observation(counts), 1) == [.send(worker: 0, .observation(counts))])
         #expect(
             try bench.says(.hello(protocolVersion: controlProtocolVersion), 2) == [
                 .send(worker: 2, .welcome(slots: 8, realBackendSeen: false)),
-                .send(worker: 2, .lesson(lesson)), .send(worker: 2, .lesson(counts)),
+                .send(worker: 2, .observation(lesson)), .send(worker: 2, .observation(counts)),
             ])
         // A worker's death takes nothing with it; a backend that returns takes the verdicts.
         _ = bench.dies(.signalled(9), 0)
         #expect(bench.pool.lessons.all == [lesson, counts])
-        let forgotten = WorkerMessage.verdictsForgotten(backend: "b", before: 6)
+        let forgotten = WorkerMessage.capabilitiesInvalidated(backend: "b", before: 6)
         #expect(
-            try bench.says(forgotten, 2) == [.send(worker: 1, .verdictsForgotten(backend: "b", before: 6))])
+            try bench.says(forgotten, 2) == [
+                .send(worker: 1, .capabilitiesInvalidated(backend: "b", before: 6))
+            ])
         #expect(bench.pool.lessons.all == [counts])
     }
 

@@ -70,8 +70,8 @@ final class Worked {
         lastID += 1
         let message: SupervisorMessage =
             peek
-            ? .peek(id: lastID, door: .unix, peer: "test")
-            : .connection(id: lastID, door: .unix, peer: "test")
+            ? .peek(id: lastID, scope: .unix, peer: "test")
+            : .connection(id: lastID, scope: .unix, peer: "test")
         try say(message, passing: ends[0])
         close(ends[0])
         return (lastID, try Client(ends[1]))
@@ -219,7 +219,7 @@ struct ServerTests {
             await Loop.sleep(for: .milliseconds(2))
         }
         let fresh = try worker.connect().client
-        try worker.say(.shed(count: 2))
+        try worker.say(.closeIdle(count: 2))
         #expect(await worker.next(isReleased))
         #expect(await worker.next(isReleased))
         #expect(await idle[0].read(until: nil).hasSuffix("\"ok\"}"))
@@ -240,7 +240,7 @@ struct ServerTests {
         #expect(await worker.next { $0 == .accepted(id: 2) })
         await Loop.sleep(for: .milliseconds(2))
         let asked = Instant.now
-        try worker.say(.shed(count: 2))
+        try worker.say(.closeIdle(count: 2))
         #expect(await worker.next(isReleased))
         #expect(await silent.read(until: nil) == "")
         #expect(Instant.now < asked.advanced(by: .seconds(2)))
@@ -369,8 +369,8 @@ struct ServerTests {
         #expect(permit.isGranted)
         control.relinquish(permit)
         control.relinquish(permit)
-        #expect(await worker.next { $0 == .relinquish(ticket: permit.ticket) })
-        #expect(worker.count { if case .relinquish = $0 { true } else { false } } == 0)
+        #expect(await worker.next { $0 == .release(ticket: permit.ticket) })
+        #expect(worker.count { if case .release = $0 { true } else { false } } == 0)
         worker.end()
     }
 

@@ -12,6 +12,8 @@ public enum ControlFailure: Error, Equatable, Sendable {
     case tooLong
     /// A descriptor came with a message that carries none, or is missing where one belongs.
     case descriptorMismatch
+    /// It is not permitted in the present phase (see `WorkerPhase`): which message, and the phase.
+    case notPermitted(String)
     /// There is no number left to hold a descriptor in the queue; the message was not sent, the channel goes on.
     case outOfDescriptors
     /// The peer does not read: `ControlChannelLimits.queuedMessages` are waiting already.

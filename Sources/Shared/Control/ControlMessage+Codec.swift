@@ -1,93 +1,82 @@
-// The kind numbers and fields of every control message; see ControlCodec for the layout. A number,
-// once given, is never used for another message.
+// The fields of every control message; see MessageKind for the kinds' numbers, ControlCodec for the layout.
 
 extension SupervisorMessage: ControlCodable {
     public var carriesDescriptor: Bool {
         switch self {
         case .connection, .peek: true
-        case .welcome, .unpeek, .shed, .permit, .realBackendSeen, .lesson, .verdictsForgotten, .ping, .drain,
+        case .welcome, .unpeek, .closeIdle, .permit, .realBackendSeen, .observation, .capabilitiesInvalidated,
+            .ping, .drain,
             .cut:
             false
         }
     }
 
     public func write(into writer: inout ControlWriter) throws(ControlFailure) {
+        writer.kind(kind.rawValue)
         switch self {
         case .welcome(let slots, let realBackendSeen):
-            writer.kind(1)
             writer.integer(slots)
             writer.integer(UInt8(realBackendSeen ? 1 : 0))
-        case .connection(let id, let door, let peer):
-            writer.kind(2)
-            try Self.write(id, door, peer, into: &writer)
-        case .peek(let id, let door, let peer):
-            writer.kind(3)
-            try Self.write(id, door, peer, into: &writer)
+        case .connection(let id, let scope, let peer):
+            try Self.write(id, scope, peer, into: &writer)
+        case .peek(let id, let scope, let peer):
+            try Self.write(id, scope, peer, into: &writer)
         case .unpeek(let id):
-            writer.kind(4)
             writer.integer(id)
-        case .shed(let count):
-            writer.kind(5)
+        case .closeIdle(let count):
             writer.integer(count)
         case .permit(let ticket):
-            writer.kind(6)
             writer.integer(ticket)
-        case .realBackendSeen:
-            writer.kind(7)
+        case .realBackendSeen: break
         case .ping(let sequence):
-            writer.kind(8)
             writer.integer(sequence)
-        case .drain:
-            writer.kind(9)
-        case .lesson(let lesson):
-            writer.kind(10)
-            try lesson.write(into: &writer)
-        case .verdictsForgotten(let backend, let moment):
-            writer.kind(11)
+        case .drain: break
+        case .observation(let observation):
+            try observation.write(into: &writer)
+        case .capabilitiesInvalidated(let backend, let moment):
             try writer.text(backend, limit: ModelObservation.longestName)
             writer.integer(moment)
-        case .cut:
-            writer.kind(12)
+        case .cut: break
         }
     }
 
     private static func write(
-        _ id: UInt64, _ door: ListenerScope, _ peer: String, into writer: inout ControlWriter
+        _ id: UInt64, _ scope: ListenerScope, _ peer: String, into writer: inout ControlWriter
     ) throws(ControlFailure) {
         writer.integer(id)
-        writer.integer(door.rawValue)
+        writer.integer(scope.rawValue)
         try writer.text(peer, limit: maximumPeerBytes)
     }
 
-    public init(kind: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
+    public init(kind number: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
+        guard let kind = Kind(rawValue: number) else { throw .malformed }
         switch kind {
-        case 1: self = .welcome(slots: try reader.integer(), realBackendSeen: try reader.flag())
-        case 2:
+        case .welcome: self = .welcome(slots: try reader.integer(), realBackendSeen: try reader.flag())
+        case .connection:
             self = .connection(
-                id: try reader.integer(), door: try Self.door(&reader),
+                id: try reader.integer(), scope: try Self.scope(&reader),
                 peer: try reader.text(limit: maximumPeerBytes))
-        case 3:
+        case .peek:
             self = .peek(
-                id: try reader.integer(), door: try Self.door(&reader),
+                id: try reader.integer(), scope: try Self.scope(&reader),
                 peer: try reader.text(limit: maximumPeerBytes))
-        case 4: self = .unpeek(id: try reader.integer())
-        case 5: self = .shed(count: try reader.integer())
-        case 6: self = .permit(ticket: try reader.integer())
-        case 7: self = .realBackendSeen
-        case 8: self = .ping(sequence: try reader.integer())
-        case 9: self = .drain
-        case 10: self = .lesson(try ModelObservation(from: &reader))
-        case 11:
-            self = .verdictsForgotten(
+        case .unpeek: self = .unpeek(id: try reader.integer())
+        case .closeIdle: self = .closeIdle(count: try reader.integer())
+        case .permit: self = .permit(ticket: try reader.integer())
+        case .realBackendSeen: self = .realBackendSeen
+        case .ping: self = .ping(sequence: try reader.integer())
+        case .drain: self = .drain
+        case .observation: self = .observation(try ModelObservation(from: &reader))
+        case .capabilitiesInvalidated:
+            self = .capabilitiesInvalidated(
                 backend: try reader.text(limit: ModelObservation.longestName), before: try reader.integer())
-        case 12: self = .cut
-        default: throw .malformed
+        case .cut: self = .cut
         }
     }
 
-    private static func door(_ reader: inout ControlReader) throws(ControlFailure) -> ListenerScope {
-        guard let door = ListenerScope(rawValue: try reader.integer()) else { throw .malformed }
-        return door
+    private static func scope(_ reader: inout ControlReader) throws(ControlFailure) -> ListenerScope {
+        guard let scope = ListenerScope(rawValue: try reader.integer()) else { throw .malformed }
+        return scope
     }
 }
 
@@ -95,71 +84,59 @@ extension WorkerMessage: ControlCodable {
     public var carriesDescriptor: Bool { false }
 
     public func write(into writer: inout ControlWriter) throws(ControlFailure) {
+        writer.kind(kind.rawValue)
         switch self {
         case .hello(let version):
-            writer.kind(1)
             writer.integer(version)
-        case .ready:
-            writer.kind(2)
+        case .ready: break
         case .accepted(let id):
-            writer.kind(3)
             writer.integer(id)
         case .released(let count):
-            writer.kind(4)
             writer.integer(count)
         case .peeked(let id, let verdict):
-            writer.kind(5)
             writer.integer(id)
             writer.integer(verdict.rawValue)
         case .acquire(let ticket, let backend):
-            writer.kind(6)
             writer.integer(ticket)
             writer.integer(backend)
-        case .relinquish(let ticket):
-            writer.kind(7)
+        case .release(let ticket):
             writer.integer(ticket)
-        case .realBackendSeen:
-            writer.kind(8)
+        case .realBackendSeen: break
         case .pong(let sequence, let figures):
-            writer.kind(9)
             writer.integer(sequence)
             figures.write(into: &writer)
         case .backends(let json):
-            writer.kind(10)
             try writer.text(json, limit: maximumReportBytes)
-        case .drained:
-            writer.kind(11)
-        case .lesson(let lesson):
-            writer.kind(12)
-            try lesson.write(into: &writer)
-        case .verdictsForgotten(let backend, let moment):
-            writer.kind(13)
+        case .drained: break
+        case .observation(let observation):
+            try observation.write(into: &writer)
+        case .capabilitiesInvalidated(let backend, let moment):
             try writer.text(backend, limit: ModelObservation.longestName)
             writer.integer(moment)
         }
     }
 
-    public init(kind: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
+    public init(kind number: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
+        guard let kind = Kind(rawValue: number) else { throw .malformed }
         switch kind {
-        case 1: self = .hello(protocolVersion: try reader.integer())
-        case 2: self = .ready
-        case 3: self = .accepted(id: try reader.integer())
-        case 4: self = .released(count: try reader.integer())
-        case 5:
+        case .hello: self = .hello(protocolVersion: try reader.integer())
+        case .ready: self = .ready
+        case .accepted: self = .accepted(id: try reader.integer())
+        case .released: self = .released(count: try reader.integer())
+        case .peeked:
             let id: UInt64 = try reader.integer()
             guard let verdict = PeekResult(rawValue: try reader.integer()) else { throw .malformed }
             self = .peeked(id: id, verdict: verdict)
-        case 6: self = .acquire(ticket: try reader.integer(), backend: try reader.integer())
-        case 7: self = .relinquish(ticket: try reader.integer())
-        case 8: self = .realBackendSeen
-        case 9: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
-        case 10: self = .backends(json: try reader.text(limit: maximumReportBytes))
-        case 11: self = .drained
-        case 12: self = .lesson(try ModelObservation(from: &reader))
-        case 13:
-            self = .verdictsForgotten(
+        case .acquire: self = .acquire(ticket: try reader.integer(), backend: try reader.integer())
+        case .release: self = .release(ticket: try reader.integer())
+        case .realBackendSeen: self = .realBackendSeen
+        case .pong: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
+        case .backends: self = .backends(json: try reader.text(limit: maximumReportBytes))
+        case .drained: self = .drained
+        case .observation: self = .observation(try ModelObservation(from: &reader))
+        case .capabilitiesInvalidated:
+            self = .capabilitiesInvalidated(
                 backend: try reader.text(limit: ModelObservation.longestName), before: try reader.integer())
-        default: throw .malformed
         }
     }
 }

@@ -1,4 +1,5 @@
-// The whole contract between the supervisor and a worker: every message, and when it is permitted.
+// The whole contract between the supervisor and a worker: every message. When each is permitted stands in
+// WorkerPhase.
 // One datagram of a SOCK_SEQPACKET pair is one message. A message that is not permitted now, or does
 // not decode, ends the worker (never ignored). No message carries client bytes, prompts or keys.
 
@@ -31,7 +32,7 @@ public enum Inherited {
     ]
 }
 
-/// Which door a connection came in by; decides which Host names are accepted.
+/// Whom a listener is for; decides which Host names are accepted.
 public enum ListenerScope: UInt8, Sendable, Equatable {
     case loopback = 0
     case network = 1
@@ -43,28 +44,28 @@ public enum SupervisorMessage: Sendable, Equatable {
     /// Answer to `hello`, once: the worker's slots (connections held at once) and whether any worker of
     /// this run has already met a real backend (then the demo never answers again).
     case welcome(slots: UInt32, realBackendSeen: Bool)
-    /// A client connection for a free slot; carries the descriptor. Permitted while serving. `peer` is
+    /// A client connection for a free slot; carries the descriptor. `peer` is
     /// `address:port` (`[address]:port` for IPv6), for a Unix connection `pid P uid U`.
-    case connection(id: UInt64, door: ListenerScope, peer: String)
+    case connection(id: UInt64, scope: ListenerScope, peer: String)
     /// No slot is free: look (MSG_PEEK, consume nothing) whether this waiting connection asks for
     /// `/health` or `/ready`; if so answer it and close. Carries a descriptor; costs no slot. Every `peek`
     /// gets exactly one `peeked`, as soon as the verdict is certain or `unpeek` asks for it; with it the
     /// worker gives up its copy.
-    case peek(id: UInt64, door: ListenerScope, peer: String)
+    case peek(id: UInt64, scope: ListenerScope, peer: String)
     /// A slot is free for the waiting connection: say `peeked` now if it was not said yet (`.other`, unless
     /// an answer was begun: then `.served`), and give up the copy. Until that verdict the connection is given to
     /// nobody, so that two workers never answer it. Ignored for an id whose verdict is already sent.
     case unpeek(id: UInt64)
     /// Close up to `count` idle keep-alive connections, the oldest first.
-    case shed(count: UInt32)
+    case closeIdle(count: UInt32)
     /// The permit asked for by `acquire` with this ticket is granted.
     case permit(ticket: UInt64)
     /// Some worker has met a real backend.
     case realBackendSeen
     /// Another worker has learnt this. After `welcome` also all that was learnt before.
-    case lesson(ModelObservation)
+    case observation(ModelObservation)
     /// What this backend was found to lack before that moment (CLOCK_MONOTONIC, ns) is to be found out anew.
-    case verdictsForgotten(backend: String, before: UInt64)
+    case capabilitiesInvalidated(backend: String, before: UInt64)
     /// Heartbeat; the worker answers `pong` with the same number.
     case ping(sequence: UInt64)
     /// Take no new connections, close idle ones, say `Connection: close`, finish the rest, then `drained`.
@@ -91,14 +92,14 @@ public enum WorkerMessage: Sendable, Equatable {
     /// `backend` is the index in the configuration. Answered by `permit`, some time.
     case acquire(ticket: UInt64, backend: UInt32)
     /// Gives back a permit, or withdraws an `acquire` not answered yet.
-    case relinquish(ticket: UInt64)
+    case release(ticket: UInt64)
     /// This worker met a real backend. Relayed to all.
     case realBackendSeen
     /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all others.
-    case lesson(ModelObservation)
+    case observation(ModelObservation)
     /// This worker saw the backend return: what it was found to lack before that moment may not be true any
     /// more. Relayed to all others.
-    case verdictsForgotten(backend: String, before: UInt64)
+    case capabilitiesInvalidated(backend: String, before: UInt64)
     /// Heartbeat answer with the worker's own figures.
     case pong(sequence: UInt64, figures: WorkerFigures)
     /// What `dragoman status` shows of the backends as this worker sees them: a JSON array, at most

@@ -78,14 +78,14 @@ extension Supervisor {
                 guard let connection = connections[id] else { continue }
                 unwatch(connection)
                 let isPassed = send(
-                    .connection(id: id, door: connection.scope, peer: connection.peer),
+                    .connection(id: id, scope: connection.scope, peer: connection.peer),
                     passing: connection.raw, to: worker, at: now)
                 if !isPassed { lose(connection, meantFor: worker, at: now) }
             case .peek(let id, let worker):
                 guard let connection = connections[id] else { continue }
                 watch(connection)
                 let isPassed = send(
-                    .peek(id: id, door: connection.scope, peer: connection.peer),
+                    .peek(id: id, scope: connection.scope, peer: connection.peer),
                     passing: connection.raw, to: worker, at: now)
                 if !isPassed, let action = try? dispatcher.peeked(id, .other, by: worker) {
                     perform([action], at: now)
@@ -93,7 +93,7 @@ extension Supervisor {
             case .unpeek(let id, let worker):
                 send(.unpeek(id: id), to: worker, at: now)
             case .closeIdle(let worker, let count):
-                send(.shed(count: UInt32(clamping: count)), to: worker, at: now)
+                send(.closeIdle(count: UInt32(clamping: count)), to: worker, at: now)
             case .close(let id):
                 guard let connection = connections.removeValue(forKey: id) else { continue }
                 unwatch(connection)

@@ -222,15 +222,15 @@ final class Supervisor {
                 let grant = try permits.acquire(worker: number, ticket: ticket, backend: backend)
                 grants(grant.map { [$0] } ?? [], at: now)
             } catch { throw ProtocolViolation("acquire: \(error)") }
-        case .relinquish(let ticket):
+        case .release(let ticket):
             do throws(ConcurrencyLimiter.Refusal) {
                 grants(try permits.relinquish(worker: number, ticket: ticket), at: now)
-            } catch { throw ProtocolViolation("relinquish: \(error)") }
+            } catch { throw ProtocolViolation("release: \(error)") }
         case .pong(_, let figures): dispatcher.reported(worker: number, figures: figures)
         case .backends(let json):
             if let life = processes[number]?.life { reported(json, by: life) }
         case .realBackendSeen: log.debug(.realBackend, ["worker": LogValue(number)])
-        case .hello, .ready, .lesson, .verdictsForgotten, .drained: break
+        case .hello, .ready, .observation, .capabilitiesInvalidated, .drained: break
         }
     }
 

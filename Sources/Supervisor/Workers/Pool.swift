@@ -110,24 +110,24 @@ struct Pool: Sendable {
             }
             records[worker].state = .awaitingReady
             let welcome = SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)
-            return ([welcome] + lessons.all.map { .lesson($0) }).map { .send(worker: worker, $0) }
+            return ([welcome] + lessons.all.map { .observation($0) }).map { .send(worker: worker, $0) }
         case (.awaitingReady, .ready):
             records[worker].becomeReady(at: now)
             return [.open(worker: worker)]
         case (.awaitingHello, _), (_, .hello), (_, .ready):
-            throw ProtocolViolation("\(message.name) while \(state.name)")
+            throw ProtocolViolation("\(message.kind) while \(state.name)")
         case (_, .pong(let sequence, let figures)):
             guard records[worker].answered(sequence, figures) else {
                 throw ProtocolViolation("pong \(sequence) without its ping")
             }
             return []
         case (_, .realBackendSeen): return meetRealBackend(from: worker)
-        case (_, .lesson(let lesson)):
-            return lessons.take(lesson) ? relay(.lesson(lesson), from: worker) : []
-        case (_, .verdictsForgotten(let backend, let moment)):
+        case (_, .observation(let lesson)):
+            return lessons.take(lesson) ? relay(.observation(lesson), from: worker) : []
+        case (_, .capabilitiesInvalidated(let backend, let moment)):
             lessons.forgetVerdicts(of: backend, before: moment)
             // Told on even when nothing of it is kept here: what a worker has just told may be on its way.
-            return relay(.verdictsForgotten(backend: backend, before: moment), from: worker)
+            return relay(.capabilitiesInvalidated(backend: backend, before: moment), from: worker)
         case (.draining, .drained), (.cutting, .drained):
             records[worker].state = .drained(until: now + settings.exitWithin)
             return []
@@ -136,7 +136,7 @@ struct Pool: Sendable {
             records[worker].acknowledged()
             return []
         case (.serving, .drained), (.awaitingReady, _), (.drained, _):
-            throw ProtocolViolation("\(message.name) while \(state.name)")
+            throw ProtocolViolation("\(message.kind) while \(state.name)")
         case (.serving, _), (.draining, _), (.cutting, _): return []
         }
     }

@@ -247,24 +247,3 @@ extension WorkerFigures {
         outputTokens &+= other.outputTokens
     }
 }
-
-extension WorkerMessage {
-    /// For the journal: which message it was, without what it says.
-    var name: String {
-        switch self {
-        case .hello: "hello"
-        case .ready: "ready"
-        case .accepted: "accepted"
-        case .released: "released"
-        case .peeked: "peeked"
-        case .acquire: "acquire"
-        case .relinquish: "relinquish"
-        case .realBackendSeen: "realBackendSeen"
-        case .lesson: "lesson"
-        case .verdictsForgotten: "verdictsForgotten"
-        case .pong: "pong"
-        case .backends: "backends"
-        case .drained: "drained"
-        }
-    }
-}

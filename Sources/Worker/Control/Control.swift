@@ -11,7 +11,7 @@ protocol ControlReceiver: AnyObject {
     func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
     func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
     func unpeek(_ id: UInt64)
-    func shed(_ count: Int)
+    func closeIdle(_ count: Int)
     func realBackendSeen()
     func learnt(_ lesson: ModelObservation)
     func verdictsForgotten(of backend: String, before moment: UInt64)
@@ -22,11 +22,6 @@ protocol ControlReceiver: AnyObject {
 
 @Loop
 final class Control {
-    /// What may come next.
-    private enum Phase {
-        case greeting, serving, draining
-    }
-
     /// Exit status when the channel was broken, as EX_SOFTWARE of sysexits.h; 0 when it ended.
     static let brokenChannel: Int32 = 70
 
@@ -36,7 +31,8 @@ final class Control {
     /// Ends the process with this status, at once.
     private let leave: @Loop (Int32) -> Void
     private var watch: Watch?
-    private var phase = Phase.greeting
+    /// Says what may come next.
+    private var phase = WorkerPhase.greeting
     private var permits: [UInt64: Permit] = [:]
     private var lastTicket: UInt64 = 0
 
@@ -57,6 +53,11 @@ final class Control {
     }
 
     func send(_ message: WorkerMessage) {
+        switch message.kind {
+        case .ready: phase = .serving
+        case .drained: phase = .drained
+        default: break
+        }
         do throws(ControlFailure) {
             try channel.send(message)
         } catch {
@@ -82,21 +83,22 @@ final class Control {
         }
     }
 
-    private func take(_ message: SupervisorMessage, _ descriptor: consuming Descriptor) throws(ControlFailure)
-    {
-        switch (message, phase) {
-        case (.connection(let id, let door, let peer), .serving):
+    private func take(
+        _ message: SupervisorMessage, _ descriptor: consuming Descriptor
+    ) throws(ControlFailure) {
+        try check(message)
+        switch message {
+        case .connection(let id, let scope, let peer):
             send(.accepted(id: id))
-            receiver.received(id, door, peer, descriptor)
-        case (.peek(let id, let door, let peer), .serving):
-            receiver.peek(id, door, peer, descriptor)
-        default: throw .malformed
+            receiver.received(id, scope, peer, descriptor)
+        case .peek(let id, let scope, let peer): receiver.peek(id, scope, peer, descriptor)
+        default: throw .descriptorMismatch
         }
     }
 
     /// Out of descriptors: this one connection is given up, not the worker with all its others.
     private func lose(_ message: SupervisorMessage) throws(ControlFailure) {
-        guard phase == .serving else { throw .malformed }
+        try check(message)
         switch message {
         case .connection(let id, _, let peer):
             log.error(.connectionNotTaken, ["peer": LogValue(peer), "reason": "no descriptor is left"])
@@ -104,37 +106,40 @@ final class Control {
             send(.released(count: 1))
         // It keeps its place in the queue.
         case .peek(let id, _, _): send(.peeked(id: id, verdict: .other))
-        default: throw .malformed
+        default: throw .descriptorMismatch
         }
     }
 
     private func take(_ message: SupervisorMessage) throws(ControlFailure) {
-        switch (message, phase) {
-        case (.welcome(let slots, let seen), .greeting):
-            phase = .serving
+        try check(message)
+        switch message {
+        case .welcome(let slots, let seen):
+            phase = .welcomed
             receiver.welcomed(slots: Int(slots), realBackendSeen: seen)
-        case (.ping(let sequence), _):
+        case .ping(let sequence):
             send(.pong(sequence: sequence, figures: receiver.figures()))
             // The heartbeat also moves on what a burst of entries left waiting.
             log.flush()
-        case (.unpeek(let id), .serving), (.unpeek(let id), .draining): receiver.unpeek(id)
-        case (.shed(let count), .serving), (.shed(let count), .draining): receiver.shed(Int(count))
-        case (.realBackendSeen, .serving), (.realBackendSeen, .draining): receiver.realBackendSeen()
-        case (.lesson(let lesson), .serving), (.lesson(let lesson), .draining): receiver.learnt(lesson)
-        case (.verdictsForgotten(let backend, let moment), .serving),
-            (.verdictsForgotten(let backend, let moment), .draining):
+        case .unpeek(let id): receiver.unpeek(id)
+        case .closeIdle(let count): receiver.closeIdle(Int(count))
+        case .realBackendSeen: receiver.realBackendSeen()
+        case .observation(let observation): receiver.learnt(observation)
+        case .capabilitiesInvalidated(let backend, let moment):
             receiver.verdictsForgotten(of: backend, before: moment)
-        case (.permit(let ticket), .serving), (.permit(let ticket), .draining):
-            // Withdrawn meanwhile: the supervisor learns so from our `relinquish`.
-            permits[ticket]?.grant()
-        case (.drain, .serving):
+        // Withdrawn meanwhile: the supervisor learns so from our `release`.
+        case .permit(let ticket): permits[ticket]?.grant()
+        case .drain:
             phase = .draining
             receiver.drain()
-        case (.cut, .serving), (.cut, .draining):
+        case .cut:
             phase = .draining
             receiver.cut()
-        default: throw .malformed
+        case .connection, .peek: throw .descriptorMismatch
         }
+    }
+
+    private func check(_ message: SupervisorMessage) throws(ControlFailure) {
+        guard message.isPermitted(in: phase) else { throw .notPermitted("\(message.kind) while \(phase)") }
     }
 
     // MARK: Permits
@@ -151,7 +156,7 @@ final class Control {
     /// Gives the permit back, or withdraws the question; once.
     func relinquish(_ permit: Permit) {
         guard permits.removeValue(forKey: permit.ticket) != nil else { return }
-        send(.relinquish(ticket: permit.ticket))
+        send(.release(ticket: permit.ticket))
     }
 
     // MARK: The end

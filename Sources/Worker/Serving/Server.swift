@@ -121,8 +121,8 @@ extension Server: ControlReceiver {
             carrier: { [upstream] probe in await upstream.ask(probe) },
             metRealBackend: { [unowned self] in control?.send(.realBackendSeen) },
             reportChanged: { [unowned self] in reportBackends() },
-            learnt: { [unowned self] in control?.send(.lesson($0)) },
-            forgot: { [unowned self] in control?.send(.verdictsForgotten(backend: $0, before: $1)) })
+            learnt: { [unowned self] in control?.send(.observation($0)) },
+            forgot: { [unowned self] in control?.send(.capabilitiesInvalidated(backend: $0, before: $1)) })
         let catalogue = Catalogue(
             configuration, keys: backendKeys, realBackendSeen: realBackendSeen, tellsChanges: number == 0,
             log: log, outside: outside)
@@ -149,7 +149,7 @@ extension Server: ControlReceiver {
 
     func unpeek(_ id: UInt64) { lobby?.release(id) }
 
-    func shed(_ count: Int) {
+    func closeIdle(_ count: Int) {
         let idle = connections.values.compactMap { connection in
             connection.idleSince.map { (since: $0, connection: connection) }
         }

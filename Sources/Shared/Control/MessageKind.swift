@@ -1,0 +1,72 @@
+// The kinds of control messages and their numbers in a datagram. A number, once given, is never used for another
+// message.
+
+extension SupervisorMessage {
+    public enum Kind: UInt8, CaseIterable, Sendable {
+        case welcome = 1
+        case connection = 2
+        case peek = 3
+        case unpeek = 4
+        case closeIdle = 5
+        case permit = 6
+        case realBackendSeen = 7
+        case ping = 8
+        case drain = 9
+        case observation = 10
+        case capabilitiesInvalidated = 11
+        case cut = 12
+    }
+
+    public var kind: Kind {
+        switch self {
+        case .welcome: .welcome
+        case .connection: .connection
+        case .peek: .peek
+        case .unpeek: .unpeek
+        case .closeIdle: .closeIdle
+        case .permit: .permit
+        case .realBackendSeen: .realBackendSeen
+        case .ping: .ping
+        case .drain: .drain
+        case .observation: .observation
+        case .capabilitiesInvalidated: .capabilitiesInvalidated
+        case .cut: .cut
+        }
+    }
+}
+
+extension WorkerMessage {
+    public enum Kind: UInt8, CaseIterable, Sendable {
+        case hello = 1
+        case ready = 2
+        case accepted = 3
+        case released = 4
+        case peeked = 5
+        case acquire = 6
+        case release = 7
+        case realBackendSeen = 8
+        case pong = 9
+        case backends = 10
+        case drained = 11
+        case observation = 12
+        case capabilitiesInvalidated = 13
+    }
+
+    public var kind: Kind {
+        switch self {
+        case .hello: .hello
+        case .ready: .ready
+        case .accepted: .accepted
+        case .released: .released
+        case .peeked: .peeked
+        case .acquire: .acquire
+        case .release: .release
+        case .realBackendSeen: .realBackendSeen
+        case .pong: .pong
+        case .backends: .backends
+        case .drained: .drained
+        case .observation: .observation
+        case .capabilitiesInvalidated: .capabilitiesInvalidated
+        }
+    }
+}
