@@ -167,7 +167,7 @@ private struct Seeded: RandomNumberGenerator {
             {"role":"user","content":[{"type":"\(long)"}]}],
             "thinking":{"type":"\(long)"},"tools":[{"name":"a"},{"name":"a"},{"type":"\(long)","name":"n"}]}
             """
-        let omissions = try MessagesRequest(parsing: Array(body.utf8)).omissions
+        let omissions = try MessagesRequest(parsing: Array(body.utf8)).content.omissions
         #expect(omissions.count >= 6)
         #expect(omissions.contains { $0.path == #""""# })
         #expect(omissions.contains { $0.path == "a??b" })

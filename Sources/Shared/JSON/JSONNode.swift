@@ -100,6 +100,12 @@ public struct JSONNode: Sendable {
         if hasEscapes { Unescape.append(stringRaw, to: &out) } else { out.append(contentsOf: stringRaw) }
     }
 
+    /// The same of a part of the string, which cuts no escape in two.
+    public func appendDecoded(_ range: Range<Int>, to out: inout [UInt8]) {
+        let part = storage.bytes[range.clamped(to: stringRange)]
+        if hasEscapes { Unescape.append(part, to: &out) } else { out.append(contentsOf: part) }
+    }
+
     /// A number written as an integer that fits. `1.0` and `1e2` are not integers.
     public var int: Int? {
         guard kind == .number else { return nil }

@@ -59,7 +59,7 @@ public struct CountQuestion: Sendable {
         model = target.model
         switch (target.profile.dialect, target.profile.counting) {
         case (.anthropic, _):
-            let call = try request.relayedCount(to: target)
+            let call = request.relayedCount(to: target)
             (path, body, headers, expected) = (call.path, call.body, call.headers, .message)
             return
         case (.ollama, _), (.openAI, .unsupported): return nil

@@ -4,14 +4,14 @@
 import JSON
 
 struct ReasoningParameters {
-    private let request: MessagesRequest
+    private let request: CanonicalRequest
     private let profile: Profile
     private let model: String
     private let thinking: Thinking
     private let maxTokens: Int
-    private var omissions: [Omission] = []
+    private var losses: [Loss] = []
 
-    init(_ request: MessagesRequest, _ target: UpstreamTarget, _ length: Length, hasPrefill: Bool) {
+    init(_ request: CanonicalRequest, _ target: UpstreamTarget, _ length: Length, hasPrefill: Bool) {
         maxTokens = length.maxTokens
         self.request = request
         profile = target.usableProfile
@@ -19,7 +19,7 @@ struct ReasoningParameters {
         var thinking = request.thinking
         if hasPrefill, thinking.isOn, case .passedWithoutThinking = profile.prefill {
             thinking = .disabled
-            omissions.append(Omission(path: "thinking", reason: "not possible when an answer is continued"))
+            losses.append(Loss(.thinking, "not possible when an answer is continued"))
         }
         self.thinking = thinking
     }
@@ -46,10 +46,10 @@ struct ReasoningParameters {
     }
 
     /// Writes the members; returns what was left out.
-    consuming func write(to writer: inout JSONWriter) -> [Omission] {
-        var omissions = omissions
+    consuming func write(to writer: inout JSONWriter) -> [Loss] {
+        var losses = losses
         if lacksLevels {
-            omissions.append(Omission(path: "output_config.effort", reason: "the model takes no level"))
+            losses.append(Loss(.effort, "the model takes no level"))
         }
         let level = level
         if case .think = profile.thinkingSwitch {
@@ -74,7 +74,7 @@ struct ReasoningParameters {
             }
         }
         writeBudget(&writer)
-        return omissions
+        return losses
     }
 
     /// The backend's word for how hard to think; nil = none is said.

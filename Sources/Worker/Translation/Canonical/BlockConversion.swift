@@ -5,24 +5,24 @@ import JSON
 
 struct BlockConversion {
     let profile: Profile
-    private let pdfReadings: [Int: PDFReading]
-    private(set) var omissions: [Omission] = []
+    private let pdfs: [AttachedPDF]
+    private(set) var losses: [Loss] = []
 
-    init(_ request: MessagesRequest, profile: Profile) {
+    init(_ request: CanonicalRequest, profile: Profile) {
         self.profile = profile
-        pdfReadings = request.pdfReadings
+        pdfs = request.pdfs
     }
 
     /// Enough for a person to see what is wrong.
-    private static let maxOmissions = 64
+    private static let maxLosses = 64
 
     mutating func omit(_ message: Message, _ block: Int, _ reason: String) {
-        omit("messages.\(message.index).content.\(block)", reason)
+        omit(.block(message: message.index, block: block), reason)
     }
 
-    mutating func omit(_ path: String, _ reason: String) {
-        guard omissions.count < Self.maxOmissions else { return }
-        omissions.append(Omission(path: path, reason: reason))
+    mutating func omit(_ part: RequestPart, _ reason: String) {
+        guard losses.count < Self.maxLosses else { return }
+        losses.append(Loss(part, reason))
     }
 
     /// A user's block.
@@ -150,9 +150,10 @@ struct BlockConversion {
             var body = Text()
             for node in texts { body.add(Text(node), boundary: "\n") }
             return ([.text(framed(body, document.title))] + document.images.map { image($0).part }, nil)
-        case .pdf(let data):
-            if profile.pdfFiles { return ([.pdf(data: data, title: document.title)], nil) }
-            switch pdfReadings[data.rawRange.lowerBound] {
+        case .pdf(let index):
+            let pdf = pdfs.indices.contains(index) ? pdfs[index] : nil
+            if profile.pdfFiles, let pdf { return ([.pdf(data: pdf.data, title: document.title)], nil) }
+            switch pdf?.reading {
             case .text(let bytes, let isCut):
                 var body = Text([.bytes(bytes)])
                 if isCut { body.add(Text("[the rest is omitted]" as StaticString), boundary: "\n") }

@@ -119,7 +119,7 @@ enum EscapedText {
 enum Part: Sendable {
     case text(Text)
     case image(ImageSource)
-    case pdf(data: JSONNode, title: JSONNode?)
+    case pdf(data: TextSlice, title: JSONNode?)
 
     var image: ImageSource? {
         if case .image(let source) = self { source } else { nil }

@@ -24,26 +24,26 @@ struct ConversationBuilder {
     private let edits: AppliedEdits
     private let isSequential: Bool
 
-    init(_ request: MessagesRequest, _ profile: Profile) {
+    init(_ request: PreparedRequest, _ profile: Profile) {
         self.profile = profile
-        conversion = BlockConversion(request, profile: profile)
-        edits = AppliedEdits(request)
-        isSequential = request.sequentialCalls
+        conversion = BlockConversion(request.content, profile: profile)
+        edits = AppliedEdits(request.content, inputTokens: request.inputTokens)
+        isSequential = request.isSequential
     }
 
     /// The conversation, and what belongs into the leading system prompt.
-    mutating func build(_ request: MessagesRequest) throws(ClientError) -> Text {
+    mutating func build(_ request: CanonicalRequest) throws(ClientError) -> Text {
         var system = Text()
-        for slice in request.system { system.add(Text(slice), boundary: "\n\n") }
+        for slice in request.systemTexts { system.add(Text(slice), boundary: "\n\n") }
         if let last = request.messages.last, last.role == .user, last.isEmpty {
-            throw .invalid("messages: text content blocks must be non-empty")
+            throw request.vocabulary.emptyConversation
         }
         let leading = request.messages.prefix { $0.role == .system }
         guard leading.count < request.messages.count else {
             // A conversation of nothing but instructions: somebody has to say them.
             var text = Text()
             for message in leading { text.add(conversion.flat(message), boundary: "\n\n") }
-            guard !text.isEmpty else { throw .invalid("messages: text content blocks must be non-empty") }
+            guard !text.isEmpty else { throw request.vocabulary.emptyConversation }
             messages = [.user([.text(text)])]
             return system
         }
@@ -138,7 +138,7 @@ struct ConversationBuilder {
             if isSequential, place > 0 { push(.assistant(AssistantTurn(calls: [call]))) }
             guard let (result, message, block) = found[call.id] else {
                 conversion.omit(
-                    "messages", "call \(Excerpt.shown(call.id)) has no result; marked as interrupted")
+                    .messages, "call \(Excerpt.shown(call.id)) has no result; marked as interrupted")
                 push(.tool(call: call, Text("[no result: interrupted]" as StaticString)))
                 continue
             }
@@ -249,7 +249,7 @@ private struct AppliedEdits {
     private var thinkingFrom = 0
     private var cleared: Set<String> = []
 
-    init(_ request: MessagesRequest) {
+    init(_ request: CanonicalRequest, inputTokens: Int) {
         for edit in request.contextEdits {
             switch edit {
             case .clearThinking(let turns):
@@ -260,7 +260,7 @@ private struct AppliedEdits {
                 }
                 thinkingFrom = turns == 0 ? .max : thinking.suffix(turns).first?.index ?? 0
             case .clearToolUses(let keep, let trigger):
-                guard request.estimatedInputTokens > trigger else { continue }
+                guard inputTokens > trigger else { continue }
                 let ids = request.messages.flatMap { message in
                     message.blocks.compactMap {
                         if case .toolResult(let result) = $0 { result.id } else { nil }

@@ -14,7 +14,7 @@ struct HistoryHealing {
     /// Bytes at the start of a result in which the reason of a refusal stands.
     private static let reasonBytes = 600
 
-    init(_ request: MessagesRequest) {
+    init(_ request: CanonicalRequest) {
         messages = request.messages
         tools = request.tools
     }
@@ -109,43 +109,6 @@ struct HistoryHealing {
             messages[index].blocks[at] = .toolUse(call)
             mendedInputs += 1
         }
-    }
-}
-
-extension MessagesRequest {
-    /// The request with the history as this target's operator wants it.
-    func prepared(for target: UpstreamTarget) -> MessagesRequest {
-        let dropsThinking = target.reasoningRemedy == .thinkingOff
-        guard target.healsHistory || target.sequentialCalls || dropsThinking else { return self }
-        var request = self
-        if dropsThinking {
-            request.thinking = .disabled
-            request.omissions.append(
-                Omission(path: "thinking", reason: "earlier turns have no reasoning to give back"))
-        }
-        if target.healsHistory {
-            var healing = HistoryHealing(self)
-            healing.heal()
-            request.messages = healing.messages
-            request.note("history-failed-calls", healing.droppedCalls)
-            request.note("history-arguments", healing.mendedInputs)
-        }
-        if target.sequentialCalls {
-            request.sequentialCalls = true
-            request.note("history-sequential", request.messages.count { $0.callCount > 1 })
-        }
-        return request
-    }
-
-    private mutating func note(_ repair: String, _ count: Int) {
-        if count > 0 { self.historyRepairs.append("\(repair):\(count)") }
-    }
-}
-
-extension Message {
-    fileprivate var callCount: Int {
-        guard role == .assistant else { return 0 }
-        return blocks.count { if case .toolUse = $0 { true } else { false } }
     }
 }
 

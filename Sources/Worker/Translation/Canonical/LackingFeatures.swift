@@ -89,27 +89,30 @@ extension SchemaRules {
     }()
 }
 
-extension MessagesRequest {
+extension CanonicalRequest {
     /// What a client has to know of features left out for this model, beside what their own converters name.
-    func omitted(lacking features: Set<Feature>) -> [Omission] {
-        var omissions: [Omission] = []
-        func omit(_ path: String, _ reason: String) {
-            omissions.append(Omission(path: path, reason: reason))
+    func losses(lacking features: Set<Feature>) -> [Loss] {
+        var losses: [Loss] = []
+        if features.contains(.thinking), self.thinking.isOn {
+            losses.append(Loss(.thinking, "the model does not take it"))
         }
-        if features.contains(.thinking), self.thinking.isOn { omit("thinking", "the model does not take it") }
-        if features.contains(.tools), !self.tools.isEmpty { omit("tools", "the model does not take tools") }
+        if features.contains(.tools), !self.tools.isEmpty {
+            losses.append(Loss(.tools, "the model does not take tools"))
+        }
         if features.contains(.parallelToolCalls), self.disableParallelToolUse {
-            omit("tool_choice.disable_parallel_tool_use", "the backend does not take it; carried out here")
+            losses.append(Loss(.parallelToolUse, "the backend does not take it; carried out here"))
         }
-        if features.contains(.streamOptions), stream {
-            omit("stream_options", "the backend does not count what it streams; usage is an estimate")
+        if features.contains(.streamOptions), self.stream {
+            losses.append(
+                Loss(.usageOfStream, "the backend does not count what it streams; usage is an estimate"))
         }
         if features.contains(.schemaKeywords),
             self.outputSchema != nil || self.tools.contains(where: \.hasOwnSchema)
         {
-            omit("tools.input_schema", "simplified: the backend does not take all of JSON Schema")
+            losses.append(
+                Loss(.toolSchemas, "simplified: the backend does not take all of JSON Schema"))
         }
-        return omissions
+        return losses
     }
 }
 

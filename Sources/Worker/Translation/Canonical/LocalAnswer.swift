@@ -13,9 +13,9 @@ public enum LocalAnswer: Sendable, Equatable {
     case webSearchUnavailable(query: String)
 }
 
-extension MessagesRequest {
+extension CanonicalRequest {
     /// nil = a backend has to answer.
-    public var localAnswer: LocalAnswer? {
+    var localAnswer: LocalAnswer? {
         if self.maxTokens == 0 { return .nothing }
         // In mid-conversation the model has more to say than what a search would bring.
         let isFirstTurn = !self.messages.contains { $0.role == .assistant }

@@ -5,10 +5,12 @@ import JSON
 
 /// One PDF of a request, still base64 in the received bytes.
 public struct PDFSource: Sendable {
-    let data: JSONNode
+    let data: TextSlice
+    /// Its position among the request's PDFs.
+    let index: Int
 
     /// Size of the base64 text.
-    public var encodedCount: Int { data.stringRange.count }
+    public var encodedCount: Int { data.range.count }
     /// The same for the same document, whoever sends it; made piece by piece.
     public var name: PDFName { PDFName(data) }
     public var decoder: PDFDecoder { PDFDecoder(data) }
@@ -16,19 +18,19 @@ public struct PDFSource: Sendable {
 
 /// SHA-256 of the base64 text.
 public struct PDFName: Sendable {
-    private let data: JSONNode
+    private let data: TextSlice
     private var rest: Range<Int>
     private var hash = SHA256()
 
-    fileprivate init(_ data: JSONNode) {
+    fileprivate init(_ data: TextSlice) {
         self.data = data
-        rest = data.stringRange
+        rest = data.range
     }
 
     /// Goes on by at most `count` bytes; the name once all were seen.
     public mutating func advance(_ count: Int) -> String? {
         let end = min(rest.lowerBound + max(count, 1), rest.upperBound)
-        hash.update(data.bytes[rest.lowerBound..<end])
+        hash.update(data.node.bytes[rest.lowerBound..<end])
         rest = end..<rest.upperBound
         return rest.isEmpty ? hash.hex() : nil
     }
@@ -43,13 +45,12 @@ public struct PDFDecoder: Sendable {
     /// What came is no base64.
     public private(set) var isBroken = false
 
-    fileprivate init(_ data: JSONNode) {
-        if data.hasEscapes {
-            var plain: [UInt8] = []
-            data.appendDecoded(to: &plain)
+    fileprivate init(_ data: TextSlice) {
+        if data.node.hasEscapes {
+            let plain = data.decoded
             (text, rest) = (plain, plain.indices)
         } else {
-            (text, rest) = (data.bytes, data.stringRange)
+            (text, rest) = (data.node.bytes, data.range)
         }
     }
 
@@ -113,13 +114,17 @@ public enum PDFReading: Sendable, Equatable {
     }
 }
 
-extension MessagesRequest {
+extension CanonicalRequest {
     /// In their order.
-    public var pdfs: [PDFSource] { self.pdfData.map(PDFSource.init) }
+    var pdfSources: [PDFSource] {
+        self.pdfs.enumerated().map { PDFSource(data: $1.data, index: $0) }
+    }
 
-    /// Gives a PDF its words, for backends that do not take it as it is.
-    public mutating func read(_ pdf: PDFSource, as reading: PDFReading) {
-        let known = self.pdfReadings.updateValue(reading, forKey: pdf.data.rawRange.lowerBound)
-        if known == nil, case .text(let text, _) = reading { self.tally.replace(pdf.data, by: text) }
+    /// - Returns: whether it had not been read before.
+    mutating func read(_ pdf: PDFSource, as reading: PDFReading) -> Bool {
+        guard self.pdfs.indices.contains(pdf.index) else { return false }
+        let isFirst = self.pdfs[pdf.index].reading == nil
+        self.pdfs[pdf.index].reading = reading
+        return isFirst
     }
 }

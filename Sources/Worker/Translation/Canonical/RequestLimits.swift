@@ -4,20 +4,19 @@
 /// How long the answer may become.
 struct Length {
     let maxTokens: Int
-    private(set) var omissions: [Omission] = []
+    private(set) var losses: [Loss] = []
     /// An answer gets at least this much, for the estimate of the prompt errs to the high side.
     private static let least = 1024
     /// What templates add to a prompt without being asked.
     private static let margin = 128
 
-    init(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
+    /// - Parameter input: tokens of the prompt.
+    init(_ request: CanonicalRequest, _ target: UpstreamTarget, input: Int) {
         var asked = max(request.maxTokens, 1)
         if let limit = target.outputLimit, limit > 0, asked > limit {
             asked = limit
-            omissions.append(
-                Omission(path: "max_tokens", reason: "lowered to \(limit): the model gives no more at once"))
+            losses = [Loss(.maxTokens, "lowered to \(limit): the model gives no more at once")]
         }
-        let input = try request.fitting(target)
         guard let window = target.contextWindow, window > 0 else {
             maxTokens = asked
             return
@@ -25,44 +24,38 @@ struct Length {
         let room = max(window - input - Self.margin, min(Self.least, window))
         if asked > room {
             asked = room
-            omissions = [
-                Omission(path: "max_tokens", reason: "lowered to \(room): the context window is \(window)")
-            ]
+            losses = [Loss(.maxTokens, "lowered to \(room): the context window is \(window)")]
         }
         maxTokens = asked
     }
 }
 
-extension MessagesRequest {
-    /// The estimate without a ratio is at most 2.8 times a count (`Tests/Tokens`): what lies beyond this many windows
-    /// cannot fit.
-    fileprivate static let farBeyond = 3
+extension PromptEstimate {
+    /// The estimate without a ratio is at most 2.8 times a count (`Tests/Tokens`): what lies beyond this many
+    /// windows cannot fit.
+    private static let farBeyond = 3
+
+    private func isFarBeyond(_ window: Int) -> Bool { (fewest - 1) / Self.farBeyond >= window }
 
     /// The prompt's tokens: the backend's own count, else the estimate.
     /// - Throws: 400 when it overflows the target's window by that count, or the estimate lies far beyond it. What
     ///   is in doubt the backend decides, in words of its own.
     func fitting(_ target: UpstreamTarget) throws(ClientError) -> Int {
-        let estimate = estimate(for: target)
-        let input = target.countedPrompt ?? estimate.tokens
+        let input = target.countedPrompt ?? tokens
         guard let window = target.contextWindow, window > 0 else { return input }
-        let isTooLong = target.countedPrompt.map { $0 > window } ?? estimate.isFarBeyond(window)
+        let isTooLong = target.countedPrompt.map { $0 > window } ?? isFarBeyond(window)
         guard !isTooLong else {
             throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")
         }
         return input
     }
 
-    /// Whether this prompt may or may not fit: worth asking a backend that counts.
-    public func isDoubtful(for target: UpstreamTarget) -> Bool {
+    /// Whether this prompt may or may not fit.
+    func isDoubtful(for target: UpstreamTarget) -> Bool {
         guard target.countedPrompt == nil, let window = target.contextWindow, window > 0 else { return false }
         // Nine tenths, since the estimate errs to the high side.
-        let estimate = estimate(for: target)
-        return estimate.tokens / 10 * 9 > window && !estimate.isFarBeyond(window)
+        return tokens / 10 * 9 > window && !isFarBeyond(window)
     }
-}
-
-extension PromptEstimate {
-    fileprivate func isFarBeyond(_ window: Int) -> Bool { (fewest - 1) / MessagesRequest.farBeyond >= window }
 }
 
 /// The conversation, with the assistant's last words apart when they are to be continued.

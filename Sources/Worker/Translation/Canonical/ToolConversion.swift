@@ -44,9 +44,9 @@ struct OfferedTools {
     var choice: ToolChoice?
     /// Said in the system prompt where the backend has no word for the choice.
     var nudge: Text?
-    private(set) var omissions: [Omission] = []
+    private(set) var losses: [Loss] = []
 
-    init(_ request: MessagesRequest, _ profile: Profile) throws(ClientError) {
+    init(_ request: CanonicalRequest, _ profile: Profile) throws(ClientError) {
         guard profile.tools else {
             switch request.toolChoice {
             case .any, .tool: throw .invalid("tool_choice: the model does not take tools")
@@ -59,7 +59,7 @@ struct OfferedTools {
             throw .invalid("tool_choice: Tool '\(Excerpt.shown(name))' is not available here")
         }
         if let limit = profile.maxTools, tools.count > limit {
-            omissions.append(Omission(path: "tools", reason: "the backend takes \(limit) of \(tools.count)"))
+            losses.append(Loss(.tools, "the backend takes \(limit) of \(tools.count)"))
             tools = limited(limit)
         }
         guard !tools.isEmpty else {
@@ -106,8 +106,7 @@ struct OfferedTools {
         } else {
             nudge = Text("You must answer by calling one of the tools." as StaticString)
         }
-        omissions.append(
-            Omission(path: "tool_choice", reason: "the backend cannot be forced; asked in the prompt"))
+        losses.append(Loss(.toolChoice, "the backend cannot be forced; asked in the prompt"))
         if dropsChoice { choice = nil }
     }
 }

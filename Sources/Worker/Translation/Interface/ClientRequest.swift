@@ -101,7 +101,6 @@ public indirect enum ClientRequest: Sendable {
             case .messages(let request): try request.converted(for: target)
             case .chat(let request): try request.converted(for: target)
             }
-        call.estimate = estimate(for: target)
         call.plan.backend = target.backend
         return call
     }

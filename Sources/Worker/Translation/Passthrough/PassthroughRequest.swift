@@ -5,29 +5,28 @@ import JSON
 extension MessagesRequest {
     /// The request as received, for a backend that speaks the Messages API.
     /// - Throws: 400 when the prompt is surely too long; nothing is lowered in bytes that only pass.
-    func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        _ = try fitting(target)
-        var call = try call(head.path("/v1/messages"), target)
+    func relayed(to target: UpstreamTarget, _ estimate: PromptEstimate) throws(ClientError) -> UpstreamCall {
+        _ = try estimate.fitting(target)
+        var call = call(head.path("/v1/messages"), target)
+        call.estimate = estimate
         call.headers = head.headers(
             accept: stream && !target.asksWhole ? "text/event-stream" : "application/json")
         return call
     }
 
     /// The question for the number of tokens, as received, for a backend that speaks the Messages API.
-    public func relayedCount(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        var call = try call(head.path("/v1/messages/count_tokens"), target)
+    public func relayedCount(to target: UpstreamTarget) -> UpstreamCall {
+        var call = call(head.path("/v1/messages/count_tokens"), target)
         call.headers = head.headers(accept: "application/json")
         return call
     }
 
-    private func call(_ path: String, _ target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        // What was parsed has a root; a request made by hand has none.
-        guard let root = self.root else { throw .invalid("the request cannot be handed on") }
+    private func call(_ path: String, _ target: UpstreamTarget) -> UpstreamCall {
         var plan = ReplyPlan()
         plan.isPassthrough = true
         plan.dialect = .anthropic
         plan.streamRequested = stream && !target.asksWhole
-        plan.maxTokens = self.maxTokens
+        plan.maxTokens = content.maxTokens
         plan.contextWindow = target.contextWindow
         return UpstreamCall(
             path: path,

@@ -49,9 +49,9 @@ struct PromptTally: Sendable {
 
     init() {}
 
-    init(_ request: MessagesContent) {
+    init(_ request: CanonicalRequest) {
         text = 8
-        for slice in request.system { text += TextTokens.estimate(slice.bytes) + 2 }
+        for slice in request.systemTexts { text += TextTokens.estimate(slice.bytes) + 2 }
         let before = text
         for tool in ToolAvailability(events: request.toolEvents, of: request.tools).offered(request.tools) {
             add(tool)
@@ -59,7 +59,7 @@ struct PromptTally: Sendable {
         tools = text - before
         for message in request.messages {
             text += Self.perMessage
-            for block in message.blocks { add(block) }
+            for block in message.blocks { add(block, request.pdfs) }
         }
         add(request.outputSchema)
     }
@@ -78,11 +78,11 @@ struct PromptTally: Sendable {
         }
     }
 
-    private mutating func add(_ block: Block) {
+    private mutating func add(_ block: Block, _ pdfs: [AttachedPDF]) {
         switch block {
         case .text(let node), .summary(let node): add(node)
         case .image: add(images: 1)
-        case .document(let document): add(document)
+        case .document(let document): add(document, pdfs)
         case .searchResult(let title, let source, let content):
             text += 4
             add(title)
@@ -95,7 +95,7 @@ struct PromptTally: Sendable {
             add(call.input)
         case .toolResult(let result):
             text += 6
-            for part in result.blocks { add(part) }
+            for part in result.blocks { add(part, pdfs) }
         case .toolReference: text += 8
         case .serverTool(_, let input, let lines):
             text += 8
@@ -110,43 +110,44 @@ struct PromptTally: Sendable {
         pictures += count * Self.image
     }
 
-    private mutating func add(_ document: Document) {
+    private mutating func add(_ document: Document, _ pdfs: [AttachedPDF]) {
         add(images: document.images.count)
         switch document.source {
         case .text(let texts):
             text += 8
             for part in texts { add(part) }
-        case .pdf(let data): pictures += Self.pages(data)
+        case .pdf(let index): if pdfs.indices.contains(index) { pictures += Self.pages(pdfs[index].data) }
         case .unreachable: text += 16
         }
     }
 
     /// Of a PDF. A page has two to three thousand tokens and seldom less than fifty kilobytes.
-    private static func pages(_ data: JSONNode) -> Int { max(image, data.stringRange.count / 32) }
+    private static func pages(_ data: TextSlice) -> Int { max(image, data.range.count / 32) }
 
     /// A PDF was read: its text will be sent instead of its pages.
-    mutating func replace(_ pdf: JSONNode, by words: [UInt8]) {
+    mutating func replace(_ pdf: TextSlice, by words: [UInt8]) {
         pictures -= Self.pages(pdf)
         text += TextTokens.estimate(words[...])
     }
 }
 
-extension MessagesRequest {
-    /// What counting by hand gives, whoever gets the request; rather too many than too few.
-    public var estimatedInputTokens: Int { self.tally.text + self.tally.pictures }
+extension PromptTally {
+    /// Rather too many than too few, whoever gets the request.
+    var inputTokens: Int { text + pictures }
 
     /// How many tokens the prompt probably has for this backend and model.
-    public func estimate(for target: UpstreamTarget) -> PromptEstimate {
+    /// - Parameter isEdited: parts of the history may be left out.
+    func estimate(for target: UpstreamTarget, isEdited: Bool) -> PromptEstimate {
         var estimate = PromptEstimate()
-        let thinking = target.echoesReasoning ? self.tally.thinking : 0
-        let tools = target.profile.tools && !target.lacking.contains(.tools)
-        let vision = target.profile.vision && !target.lacking.contains(.images)
-        estimate.text = self.tally.text - (tools ? 0 : self.tally.tools) + thinking
-        estimate.pictures = self.tally.pictures - (vision ? 0 : self.tally.images)
+        let thinking = target.echoesReasoning ? self.thinking : 0
+        let takesTools = target.profile.tools && !target.lacking.contains(.tools)
+        let hasVision = target.profile.vision && !target.lacking.contains(.images)
+        estimate.text = text - (takesTools ? 0 : tools) + thinking
+        estimate.pictures = pictures - (hasVision ? 0 : images)
         estimate.ratio = target.tokenRatio
         // Templates may drop earlier reasoning, edits leave results out, pictures count differently everywhere.
         estimate.isTelling =
-            self.contextEdits.isEmpty && self.tally.pictures == 0 && thinking < self.tally.text / 10
+            !isEdited && pictures == 0 && thinking < text / 10
             // Simplified schemas are shorter than those that were counted.
             && !target.lacking.contains(.schemaKeywords)
         return estimate

@@ -181,8 +181,9 @@ struct ChatMessagesBody {
         }
         var stops: [JSONNode] = []
         for (index, stop) in (node.isString ? [node] : Array(node.elements)).enumerated() {
-            guard index < RequestReader.stopSequenceLimit else {
-                throw .chat("Invalid 'stop': at most \(RequestReader.stopSequenceLimit) are allowed.", "stop")
+            guard index < MessagesReader.stopSequenceLimit else {
+                throw .chat(
+                    "Invalid 'stop': at most \(MessagesReader.stopSequenceLimit) are allowed.", "stop")
             }
             guard let text = stop.string else {
                 throw .chatType("stop[\(index)]", expected: "a string", stop)

@@ -38,7 +38,7 @@ extension OllamaRequest {
         case .text(let more): text.add(more, boundary: "\n\n")
         case .image(let source):
             if let data = Self.data(of: source) { return images.append(data) }
-            omit("messages", "an image's address holds no base64 data")
+            builder.omit(.messages, "an image's address holds no base64 data")
             text.add(
                 Text("[image omitted: its address holds no base64 data]" as StaticString), boundary: "\n\n")
         case .pdf: break
@@ -48,7 +48,7 @@ extension OllamaRequest {
     /// The base64 text alone, also of a `data:` address (RFC 2397).
     private static func data(of source: ImageSource) -> TextSlice? {
         switch source {
-        case .base64(_, let data): return TextSlice(data)
+        case .base64(_, let data): return data
         case .url(let address):
             var slice = TextSlice(address)
             let mark = Array(";base64,".utf8)
@@ -85,15 +85,15 @@ extension OllamaRequest {
         features.insert(.tools)
         writer.name("tool_calls")
         writer.beginArray()
-        ids.begin(calls)
+        builder.ids.begin(calls)
         for call in calls {
             writer.beginObject()
             writer.name("id")
-            writer.value(ids.upstream(call.id))
+            writer.value(builder.ids.upstream(call.id))
             writer.name("function")
             writer.beginObject()
             writer.name("name")
-            writer.value(names.upstream(call.name))
+            writer.value(builder.names.upstream(call.name))
             writer.name("arguments")
             if let input = call.input { writer.raw(input) } else { writer.raw("{}") }
             writer.endObject()
@@ -109,9 +109,9 @@ extension OllamaRequest {
         beginMessage("tool", content)
         write(images)
         writer.name("tool_name")
-        writer.value(names.upstream(call.name))
+        writer.value(builder.names.upstream(call.name))
         writer.name("tool_call_id")
-        writer.value(ids.upstream(call.id))
+        writer.value(builder.ids.upstream(call.id))
         writer.endObject()
     }
 }

@@ -10,39 +10,19 @@ extension UpstreamTarget {
     public static let unknownOllamaWindow = 32_768
 }
 
-struct OllamaRequest {
-    let request: MessagesRequest
-    let target: UpstreamTarget
-    let profile: Profile
-    var tools: OfferedTools
-    var names: UpstreamToolNames
-    var ids: UpstreamCallIDs
-    var writer: JSONWriter
-    var omissions: [Omission]
-    /// What was written that a model may not take.
-    var features: Set<Feature> = []
+struct OllamaRequest: DialectRequest {
+    var builder: UpstreamRequestBuilder
 
-    init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
-        self.request = request
+    init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(ClientError) {
         var target = asked
         target.contextWindow = target.contextWindow ?? UpstreamTarget.unknownOllamaWindow
-        target.profile = asked.usableProfile
-        self.target = target
-        profile = target.profile
-        tools = try OfferedTools(request, profile)
-        names = UpstreamToolNames(profile.toolNames)
-        ids = UpstreamCallIDs(profile.toolIDs)
-        omissions = request.omissions + request.omitted(lacking: target.lacking)
-        writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
+        builder = try UpstreamRequestBuilder(prepared, target)
+        if let cut = target.promptTruncation { try cut.refuse(prepared.estimate.tokens) }
     }
 
     mutating func convert() throws(ClientError) -> UpstreamCall {
-        let length = try Length(request, target)
-        if let cut = target.promptTruncation { try cut.refuse(request.estimate(for: target).tokens) }
-        omissions += length.omissions + tools.omissions
-        let arranged = try ArrangedConversation(request, profile, tools)
+        let arranged = try builder.arranged()
         let (system, ending) = (arranged.system, arranged.ending)
-        omissions += arranged.omissions
 
         writer.beginObject()
         writer.name("model")
@@ -55,11 +35,11 @@ struct OllamaRequest {
         writer.endArray()
         if !tools.tools.isEmpty {
             features.formUnion([.tools, .schemaKeywords])
-            writer.functions(tools.tools, &names, profile)
+            builder.writer.functions(tools.tools, &builder.names, profile)
         }
-        writeThink(length, hasPrefill: ending.prefill != nil)
+        writeThink(hasPrefill: ending.prefill != nil)
         writeFormat()
-        writeOptions(length.maxTokens)
+        writeOptions(builder.length.maxTokens)
         writeKeepAlive()
         // Both are true when they are not said: the front of a long prompt, with its system prompt and tools,
         // would be thrown away in silence (ollama#3839).
@@ -70,18 +50,16 @@ struct OllamaRequest {
         writer.name("stream")
         writer.value(target.streams(request.stream))
         writer.endObject()
-        return UpstreamCall(
-            path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions,
-            plan: ReplyPlan(request, target, tools, names, length, ending, features))
+        return builder.call(ReplyPlan(builder, ending))
     }
 
     // MARK: Parameters
 
-    private mutating func writeThink(_ length: Length, hasPrefill: Bool) {
+    private mutating func writeThink(hasPrefill: Bool) {
         if hasPrefill { features.insert(.prefill) }
-        let thinking = ReasoningParameters(request, target, length, hasPrefill: hasPrefill)
+        let thinking = ReasoningParameters(request, target, builder.length, hasPrefill: hasPrefill)
         let before = writer.bytes.count
-        omissions += thinking.write(to: &writer)
+        builder.omit(thinking.write(to: &writer))
         if writer.bytes.count > before { features.insert(.thinking) }
         if thinking.level != nil { features.insert(.effort) }
     }
@@ -120,7 +98,7 @@ struct OllamaRequest {
     private mutating func writeFormat() {
         guard let schema = request.outputSchema else { return }
         guard case .schema = profile.structuredOutput else {
-            return omit("output_config.format", "the model takes no schema; asked in the prompt")
+            return builder.omit(.outputFormat, "the model takes no schema; asked in the prompt")
         }
         features.formUnion([.structuredOutput, .schemaKeywords])
         writer.name("format")
@@ -135,9 +113,5 @@ struct OllamaRequest {
         case .seconds(let count): writer.value(count)
         case .time(let text): writer.value(text)
         }
-    }
-
-    mutating func omit(_ path: String, _ reason: String) {
-        omissions.append(Omission(path: path, reason: reason))
     }
 }

@@ -30,7 +30,7 @@ extension OpenAIRequest {
             writer.name("role")
             writer.value("tool")
             writer.name("tool_call_id")
-            writer.value(ids.upstream(call.id))
+            writer.value(builder.ids.upstream(call.id))
             writer.name("content")
             writer.value(text)
             writer.endObject()
@@ -82,17 +82,17 @@ extension OpenAIRequest {
         features.insert(.tools)
         writer.name("tool_calls")
         writer.beginArray()
-        ids.begin(calls)
+        builder.ids.begin(calls)
         for call in calls {
             writer.beginObject()
             writer.name("id")
-            writer.value(ids.upstream(call.id))
+            writer.value(builder.ids.upstream(call.id))
             writer.name("type")
             writer.value("function")
             writer.name("function")
             writer.beginObject()
             writer.name("name")
-            writer.value(names.upstream(call.name))
+            writer.value(builder.names.upstream(call.name))
             writer.name("arguments")
             if let input = call.input { writer.value(Text([.json(input)])) } else { writer.value("{}") }
             writer.endObject()
@@ -130,7 +130,7 @@ extension JSONWriter {
                 name("filename")
                 if let title { raw(title) } else { value("document.pdf") }
                 name("file_data")
-                value(Text([.words("data:application/pdf;base64,"), .slice(TextSlice(data))]))
+                value(Text([.words("data:application/pdf;base64,"), .slice(data)]))
                 endObject()
             }
             endObject()
@@ -143,7 +143,7 @@ extension JSONWriter {
         case .base64(let mediaType, let data):
             var type: [Text.Piece] = [.words("image/png")]
             if let mediaType { type = [.slice(TextSlice(mediaType))] }
-            return Text([.words("data:")] + type + [.words(";base64,"), .slice(TextSlice(data))])
+            return Text([.words("data:")] + type + [.words(";base64,"), .slice(data)])
         case .url(let url): return Text(url)
         case .unreachable: return Text()
         }

@@ -3,41 +3,21 @@
 
 import JSON
 
-struct OpenAIRequest {
-    let request: MessagesRequest
-    let target: UpstreamTarget
-    let profile: Profile
-    var tools: OfferedTools
-    var names: UpstreamToolNames
-    var ids: UpstreamCallIDs
-    var writer: JSONWriter
-    private var omissions: [Omission]
+struct OpenAIRequest: DialectRequest {
+    var builder: UpstreamRequestBuilder
     /// What stands for the reasoning of turns that have none.
     private(set) var reasoningFiller: StaticString?
-    /// What was written that a model may not take.
-    var features: Set<Feature> = []
     private var lengthName: Feature?
 
-    init(_ request: MessagesRequest, _ asked: UpstreamTarget) throws(ClientError) {
-        self.request = request
-        var target = asked
-        target.profile = asked.usableProfile
-        self.target = target
-        profile = target.profile
-        tools = try OfferedTools(request, profile)
-        names = UpstreamToolNames(profile.toolNames)
-        ids = UpstreamCallIDs(profile.toolIDs)
-        omissions = request.omissions + request.omitted(lacking: target.lacking)
-        writer = JSONWriter(capacity: request.receivedBytes &+ 4096)
+    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(ClientError) {
+        builder = try UpstreamRequestBuilder(prepared, target)
     }
 
     mutating func convert() throws(ClientError) -> UpstreamCall {
-        let length = try Length(request, target)
-        omissions += length.omissions + tools.omissions
-        let arranged = try ArrangedConversation(request, profile, tools)
-        let (system, prefill) = (arranged.system, arranged.ending)
-        omissions += arranged.omissions
-        let thinking = ReasoningParameters(request, target, length, hasPrefill: prefill.prefill != nil)
+        let arranged = try builder.arranged()
+        let (system, ending) = (arranged.system, arranged.ending)
+        let hasPrefill = ending.prefill != nil
+        let thinking = ReasoningParameters(request, target, builder.length, hasPrefill: hasPrefill)
         if target.reasoningRemedy == .filled || thinking.isOn == true {
             reasoningFiller = profile.reasoningFiller
         }
@@ -48,24 +28,23 @@ struct OpenAIRequest {
         writer.name("messages")
         writer.beginArray()
         if !system.isEmpty { writeMessage("system") { $0.value(system) } }
-        for message in prefill.messages { write(message, isPrefill: false) }
-        if let last = prefill.prefill { write(.assistant(last), isPrefill: true) }
+        for message in ending.messages { write(message, isPrefill: false) }
+        if let last = ending.prefill { write(.assistant(last), isPrefill: true) }
         writer.endArray()
         writeTools()
-        writeLength(length.maxTokens)
+        writeLength(builder.length.maxTokens)
         writeSampling()
         writeOutputFormat()
         let beforeThinking = writer.bytes.count
-        omissions += thinking.write(to: &writer)
+        builder.omit(thinking.write(to: &writer))
         if writer.bytes.count > beforeThinking { features.insert(.thinking) }
         if thinking.level != nil { features.insert(.effort) }
-        writeEnd(hasPrefill: prefill.prefill != nil)
+        writeEnd(hasPrefill: hasPrefill)
         writer.endObject()
-        var plan = ReplyPlan(request, target, tools, names, length, prefill, features)
+        var plan = ReplyPlan(builder, ending)
         plan.lengthName = lengthName
         plan.reasoningRemedies = thinking.remedies(isFilled: reasoningFiller != nil)
-        return UpstreamCall(
-            path: String(describing: profile.chatPath), body: writer.bytes, omissions: omissions, plan: plan)
+        return builder.call(plan)
     }
 
     // MARK: Parameters
@@ -84,24 +63,25 @@ struct OpenAIRequest {
 
     private mutating func writeSampling() {
         let isFixed = profile.fixedSampling.matches(target.model)
-        let fields: [(StaticString, JSONNode?, Bool)] = [
-            ("temperature", request.temperature, !isFixed), ("top_p", request.topP, !isFixed),
-            ("top_k", request.topK, profile.topK && !isFixed),
+        let fields: [(StaticString, RequestPart, JSONNode?, Bool)] = [
+            ("temperature", .temperature, request.temperature, !isFixed),
+            ("top_p", .topP, request.topP, !isFixed),
+            ("top_k", .topK, request.topK, profile.topK && !isFixed),
         ]
-        for (name, value, isTaken) in fields {
+        for (name, part, value, isTaken) in fields {
             guard let value else { continue }
             if isTaken {
                 features.insert(.sampling)
                 writer.name(name)
                 writer.raw(value)
             } else {
-                omit(String(describing: name), "the backend does not take it")
+                builder.omit(part, "the backend does not take it")
             }
         }
         let limit = isFixed ? 0 : profile.maxStops ?? .max
         let stops = request.stopSequences.prefix(limit)
         if stops.count < request.stopSequences.count {
-            omit("stop_sequences", "the backend takes \(limit) of \(request.stopSequences.count)")
+            builder.omit(.stopSequences, "the backend takes \(limit) of \(request.stopSequences.count)")
         }
         if !stops.isEmpty {
             features.insert(.sampling)
@@ -138,9 +118,9 @@ struct OpenAIRequest {
             writer.name("response_format")
             writer.raw(#"{"type":"json_object"}"#)
             features.insert(.structuredOutput)
-            omit("output_config.format", "the backend takes no schema; asked in the prompt")
+            builder.omit(.outputFormat, "the backend takes no schema; asked in the prompt")
         case .unsupported:
-            omit("output_config.format", "the backend takes no schema; asked in the prompt")
+            builder.omit(.outputFormat, "the backend takes no schema; asked in the prompt")
         }
     }
 
@@ -159,9 +139,5 @@ struct OpenAIRequest {
         writer.name("stream_options")
         writer.raw(#"{"include_usage":true}"#)
         features.insert(.streamOptions)
-    }
-
-    private mutating func omit(_ path: String, _ reason: String) {
-        omissions.append(Omission(path: path, reason: reason))
     }
 }

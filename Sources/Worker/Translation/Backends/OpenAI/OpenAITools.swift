@@ -6,7 +6,7 @@ extension OpenAIRequest {
     mutating func writeTools() {
         guard !tools.tools.isEmpty else { return }
         features.formUnion([.tools, .schemaKeywords])
-        writer.functions(tools.tools, &names, profile)
+        builder.writer.functions(tools.tools, &builder.names, profile)
         writeChoice()
         if request.disableParallelToolUse, profile.parallelToolCalls {
             features.insert(.parallelToolCalls)
@@ -34,7 +34,7 @@ extension OpenAIRequest {
             writer.name("function")
             writer.beginObject()
             writer.name("name")
-            writer.value(names.upstream(name))
+            writer.value(builder.names.upstream(name))
             writer.endObject()
             writer.endObject()
         }

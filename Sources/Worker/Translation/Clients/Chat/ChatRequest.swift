@@ -64,6 +64,7 @@ public struct ChatRequest: Sendable {
             var call = UpstreamCall(
                 path: "/v1/messages", body: body.bytes, omissions: body.omissions, plan: body.plan)
             call.headers = MessagesHead().headers(accept: accept(target))
+            call.estimate = estimate(for: target)
             return call
         case .ollama:
             var target = target
@@ -71,7 +72,7 @@ public struct ChatRequest: Sendable {
             target.profile.thinkingOffByDefault = false
             let body = try ChatMessagesBody(self, target)
             var request = try MessagesRequest(parsing: body.bytes)
-            request.furtherSampling = body.sampling
+            request.content.furtherSampling = body.sampling
             var call = try request.converted(for: target)
             // This API has no request for reasoning to be shown: it is, in a field of its own.
             call.plan.showsThinking = body.plan.showsThinking
@@ -103,6 +104,7 @@ public struct ChatRequest: Sendable {
             body: root.replacingModel(with: target.model, withoutStream: stream && target.asksWhole),
             omissions: [], plan: plan)
         call.headers = [.init(name: "accept", value: accept(target))]
+        call.estimate = estimate(for: target)
         return call
     }
 

@@ -5,7 +5,7 @@ import JSON
 
 struct BlockReader {
     private(set) var omissions: [Omission] = []
-    private(set) var pdfs: [JSONNode] = []
+    private(set) var pdfs: [AttachedPDF] = []
     /// What messages say about tools coming and going, in their order.
     private(set) var toolEvents: [ToolEvent] = []
     /// Tools defined inside messages, not read yet.
@@ -216,7 +216,7 @@ struct BlockReader {
         let type = try source.requiredString("type")
         if type.stringEquals("base64") {
             let mediaType = try source.string("media_type")
-            return .base64(mediaType: mediaType, data: try source.requiredString("data"))
+            return .base64(mediaType: mediaType, data: TextSlice(try source.requiredString("data")))
         }
         if type.stringEquals("url") { return .url(try source.requiredString("url")) }
         return .unreachable
@@ -235,8 +235,8 @@ struct BlockReader {
         }
         if type.stringEquals("base64") {
             let data = try source.requiredString("data")
-            pdfs.append(data)
-            return .document(Document(source: .pdf(data: data), title: title))
+            pdfs.append(AttachedPDF(data: TextSlice(data)))
+            return .document(Document(source: .pdf(pdfs.count - 1), title: title))
         }
         if type.stringEquals("content"), let content = source.take("content") {
             var document = Document(source: .text(Self.texts(content)), title: title)

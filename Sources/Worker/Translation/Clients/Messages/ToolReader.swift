@@ -108,7 +108,7 @@ struct ToolReader {
         return tool.name == "DeferredToolPlaceholder" ? nil : tool
     }
 
-    mutating func choice(_ node: JSONNode?, into request: inout MessagesContent) throws(ClientError) {
+    mutating func choice(_ node: JSONNode?, into request: inout RequestContent) throws(ClientError) {
         guard let node else { return }
         var fields = try EnvelopeFields(node) { Path("tool_choice") }
         let type = try fields.requiredString("type").string ?? ""

@@ -1,9 +1,9 @@
-// From JSON to MessagesRequest: the top level. Strict where the API is and a client could only have made
+// From a Messages request's JSON to the canonical request: the top level. Strict where the API is and a client could only have made
 // a mistake; open to fields, roles and blocks that did not exist when this was written.
 
 import JSON
 
-struct RequestReader {
+struct MessagesReader {
     private var fields: EnvelopeFields
     private let root: JSONNode
 
@@ -26,7 +26,8 @@ struct RequestReader {
     /// More than anybody reads.
     private static let maxOmissions = 200
 
-    mutating func read(into request: inout MessagesContent, isCount: Bool) throws(ClientError) {
+    mutating func read(isCount: Bool) throws(ClientError) -> RequestContent {
+        var request = RequestContent(MessagesVocabulary())
         let model = try fields.requiredString("model").string ?? ""
         guard !model.isEmpty else { throw .missing(Path("model")) }
         request.model = model
@@ -46,7 +47,7 @@ struct RequestReader {
         request.messages = try blocks.messages(messages)
         request.omissions += blocks.omissions
         if let effort = blocks.effort { request.effort = effort }
-        request.pdfData = blocks.pdfs
+        request.pdfs = blocks.pdfs
 
         var tools = ToolReader()
         request.tools = try tools.tools(try fields.array("tools"))
@@ -57,18 +58,19 @@ struct RequestReader {
         if request.omissions.count > Self.maxOmissions {
             request.omissions.removeSubrange(Self.maxOmissions...)
         }
+        return request
     }
 
-    private mutating func readLength(into request: inout MessagesContent, isCount: Bool) throws(ClientError) {
+    private mutating func readLength(into request: inout RequestContent, isCount: Bool) throws(ClientError) {
+        request.maxTokens = MessagesRequest.defaultMaxTokens
         guard !isCount else { return fields.ignore("max_tokens") }
-        request.maxTokens = try fields.int("max_tokens", atLeast: 0) ?? MessagesContent.defaultMaxTokens
+        request.maxTokens = try fields.int("max_tokens", atLeast: 0) ?? MessagesRequest.defaultMaxTokens
     }
 
-    private mutating func readSystem(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readSystem(into request: inout RequestContent) throws(ClientError) {
         guard let system = fields.take("system") else { return }
-        var slices: [TextSlice] = []
         if system.isString {
-            slices = [TextSlice(system)]
+            request.system = [system]
         } else {
             guard system.isArray else { throw .invalid("system: Input should be a valid string or array") }
             for (index, element) in system.elements.enumerated() {
@@ -77,13 +79,12 @@ struct RequestReader {
                 guard try block.requiredString("type").stringEquals("text") else {
                     throw .invalid("\(path() / "type"): Input should be 'text'")
                 }
-                slices.append(TextSlice(try block.requiredString("text")))
+                request.system.append(try block.requiredString("text"))
             }
         }
-        request.system = slices.map(Attribution.stripped).filter { !$0.isEmpty }
     }
 
-    private mutating func readSampling(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readSampling(into request: inout RequestContent) throws(ClientError) {
         request.temperature = try fields.number("temperature")
         request.topP = try fields.number("top_p")
         if let topK = try fields.number("top_k") {
@@ -104,7 +105,7 @@ struct RequestReader {
     /// for in every piece of the answer.
     static let stopSequenceLimit = 4096
 
-    private mutating func readStopSequences(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readStopSequences(into request: inout RequestContent) throws(ClientError) {
         guard let stops = try fields.array("stop_sequences") else { return }
         var blank = 0
         var text: [UInt8] = []
@@ -135,7 +136,7 @@ struct RequestReader {
         return String(decoding: text, as: UTF8.self).allSatisfy(\.isWhitespace)
     }
 
-    private mutating func readThinking(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readThinking(into request: inout RequestContent) throws(ClientError) {
         guard let thinking = try fields.object("thinking") else { return }
         var inner = try EnvelopeFields(thinking) { Path("thinking") }
         let type = try inner.requiredString("type").string ?? ""
@@ -151,7 +152,7 @@ struct RequestReader {
         request.thinkingDisplayOmitted = inner.take("display")?.stringEquals("omitted") == true
     }
 
-    private mutating func readOutput(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readOutput(into request: inout RequestContent) throws(ClientError) {
         // The older form wins where both are given.
         let legacy = try fields.object("output_format")
         var format: (node: JSONNode, path: Path)?
@@ -181,7 +182,7 @@ struct RequestReader {
         request.outputSchema = schema
     }
 
-    private mutating func readContext(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readContext(into request: inout RequestContent) throws(ClientError) {
         if let thread = fields.take("thread"), thread["type"]?.stringEquals("continue") == true {
             var error = ClientError.invalid("thread: the earlier messages are not kept here; send them all")
             error.code = "thread_unsupported_request"
@@ -208,7 +209,7 @@ struct RequestReader {
         }
     }
 
-    private mutating func readRest(into request: inout MessagesContent) throws(ClientError) {
+    private mutating func readRest(into request: inout RequestContent) throws(ClientError) {
         if let servers = fields.take("mcp_servers"), servers.isArray, !servers.isEmpty {
             request.omissions.append(Omission(path: "mcp_servers", reason: "not supported"))
         }
@@ -223,30 +224,4 @@ struct RequestReader {
 
 extension Optional where Wrapped: RangeReplaceableCollection {
     var orEmpty: Wrapped { self ?? Wrapped() }
-}
-
-/// The line in which a client says which build of it is asking: of no use to a backend, and at the very
-/// start of the prompt it spoils every prompt cache.
-enum Attribution {
-    private static let mark = Array("x-anthropic-billing-header:".utf8)
-
-    static func stripped(_ slice: TextSlice) -> TextSlice {
-        guard slice.bytes.starts(with: mark) else { return slice }
-        var rest = slice
-        let bytes = slice.bytes
-        var at = bytes.startIndex
-        // A newline inside a JSON string is an escape; a doubled backslash is none.
-        while at < bytes.endIndex {
-            guard bytes[at] == UInt8(ascii: "\\"), at + 1 < bytes.endIndex else {
-                at += 1
-                continue
-            }
-            if bytes[at + 1] == UInt8(ascii: "n") { break }
-            at += 2
-        }
-        at = min(at, bytes.endIndex)
-        while bytes[at...].starts(with: [UInt8(ascii: "\\"), UInt8(ascii: "n")]) { at += 2 }
-        rest.range = at..<slice.range.upperBound
-        return rest
-    }
 }

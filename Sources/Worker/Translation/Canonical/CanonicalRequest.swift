@@ -1,83 +1,43 @@
-// The canonical request: what a client asked of the Messages API, typed, every text still a slice of the
-// bytes received. Read once, at the border; inside nothing is checked again.
+// The canonical request: what a client asks for, typed, whatever API it speaks. Every text is a node of some JSON
+// document, mostly the one received. Read once, at the border; inside nothing is checked again.
 
 import JSON
 
-/// A parsed `POST /v1/messages`, or the body of `count_tokens`. A value that is copied when it is changed, not
-/// when it is handed on: converters look at it from many places.
+/// What a client asks for. A value that is copied when it is changed, not when it is handed on: converters look at
+/// it from many places.
 @dynamicMemberLookup
-public struct MessagesRequest: Sendable {
+struct CanonicalRequest: Sendable {
     private final class Storage: @unchecked Sendable {
         // Changed only while one value alone holds it.
-        @exclusivity(unchecked) var content: MessagesContent
+        @exclusivity(unchecked) var content: RequestContent
 
-        init(_ content: MessagesContent) { self.content = content }
+        init(_ content: RequestContent) { self.content = content }
     }
 
     private var storage: Storage
 
-    /// What it says; for this module alone.
-    public subscript<Value>(dynamicMember path: WritableKeyPath<MessagesContent, Value>) -> Value {
+    init(_ content: RequestContent) { storage = Storage(content) }
+
+    subscript<Value>(dynamicMember path: WritableKeyPath<RequestContent, Value>) -> Value {
         @inline(__always) get { storage.content[keyPath: path] }
         @inline(__always) _modify {
             if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.content) }
             yield &storage.content[keyPath: path]
         }
     }
-
-    /// As requested.
-    public var model: String { storage.content.model }
-    public var stream: Bool { storage.content.stream }
-
-    /// What of the request's head concerns a backend of this API.
-    public var head: MessagesHead {
-        get { self[dynamicMember: \.head] }
-        set { self[dynamicMember: \.head] = newValue }
-    }
-
-    /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
-    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
-
-    public init(reading body: RequestBody) throws(ClientError) { try self.init(body, isCount: false) }
-
-    /// A `count_tokens` body: as a request, without what only generating needs.
-    public init(parsingCount body: [UInt8]) throws(ClientError) {
-        try self.init(readingCount: RequestBody(body))
-    }
-
-    public init(readingCount body: RequestBody) throws(ClientError) { try self.init(body, isCount: true) }
-
-    private init(_ body: RequestBody, isCount: Bool) throws(ClientError) {
-        let root: JSONNode
-        do { root = try body.document.get().root } catch { throw ClientError(error) }
-        guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
-        var content = MessagesContent()
-        content.root = root
-        content.receivedBytes = body.count
-        var reader = try RequestReader(root)
-        try reader.read(into: &content, isCount: isCount)
-        content.tally = PromptTally(content)
-        storage = Storage(content)
-    }
 }
 
-/// What a request says.
-public struct MessagesContent: Sendable {
-    /// What the client gets when it does not say; the API itself wants it said.
-    static let defaultMaxTokens = 4096
-
+/// What a request says. Its reader fills it in.
+struct RequestContent: Sendable {
+    /// What the client's API calls the parts of a request.
+    var vocabulary: any RequestVocabulary
     var model = ""
     var stream = false
-    /// What was not understood and is left out for every backend.
+    /// What the reader did not understand; it is left out for every backend.
     var omissions: [Omission] = []
-    var head = MessagesHead()
-    /// The body as received, for backends of this API; nil until it is parsed.
-    var root: JSONNode?
-    /// Size of the body, for buffers.
-    var receivedBytes = 0
-    var maxTokens = MessagesContent.defaultMaxTokens
-    /// String nodes, the attribution line already cut off.
-    var system: [TextSlice] = []
+    var maxTokens = 0
+    /// String nodes, as received.
+    var system: [JSONNode] = []
     var messages: [Message] = []
     /// Declared ones, then those that messages define.
     var tools: [Tool] = []
@@ -94,19 +54,22 @@ public struct MessagesContent: Sendable {
     var temperature: JSONNode?
     var topP: JSONNode?
     var topK: JSONNode?
-    /// What clients of another API asked for besides.
+    /// Sampling that not every API has words for.
     var furtherSampling: [SamplingOption] = []
     var userID: JSONNode?
     var contextEdits: [ContextEdit] = []
-    /// Of several calls in one answer each is told with its result, one after the other.
-    var sequentialCalls = false
-    /// What was put right in the history, by name and number.
-    var historyRepairs: [String] = []
-    /// PDF documents anywhere in the messages.
-    var pdfData: [JSONNode] = []
-    /// What was read of them, by where they stand in the body.
-    var pdfReadings: [Int: PDFReading] = [:]
-    var tally = PromptTally()
+    /// PDF documents anywhere in the messages, which name them by their position here.
+    var pdfs: [AttachedPDF] = []
+
+    init(_ vocabulary: any RequestVocabulary) { self.vocabulary = vocabulary }
+}
+
+/// A PDF document of a request.
+struct AttachedPDF: Sendable {
+    /// Base64.
+    let data: TextSlice
+    /// What was read of it; nil = nobody has read it.
+    var reading: PDFReading?
 }
 
 /// Sampling that is called the same in OpenAI's API and among Ollama's options.
@@ -128,7 +91,19 @@ struct TextSlice: Sendable {
         range = node.stringRange
     }
 
+    /// - Parameter range: of the node's bytes, within its string.
+    init(_ node: JSONNode, _ range: Range<Int>) {
+        self.node = node
+        self.range = range
+    }
+
     var bytes: ArraySlice<UInt8> { node.bytes[range] }
+    /// Without its escapes.
+    var decoded: [UInt8] {
+        var decoded: [UInt8] = []
+        node.appendDecoded(range, to: &decoded)
+        return decoded
+    }
     var isEmpty: Bool { range.isEmpty }
 }
 
@@ -163,7 +138,7 @@ enum Block: Sendable {
 }
 
 enum ImageSource: Sendable {
-    case base64(mediaType: JSONNode?, data: JSONNode)
+    case base64(mediaType: JSONNode?, data: TextSlice)
     case url(JSONNode)
     /// A file id or anything else that only Anthropic's servers can read.
     case unreachable
@@ -172,7 +147,8 @@ enum ImageSource: Sendable {
 struct Document: Sendable {
     enum Source: Sendable {
         case text([JSONNode])
-        case pdf(data: JSONNode)
+        /// By its position among the request's PDFs.
+        case pdf(Int)
         case unreachable
     }
 
