@@ -54,6 +54,7 @@ endurance: build venv ## run an hour and a half of fuzzing, kills and heavy load
 	@Tests/tools/endurance $(ARGS)
 
 fuzz: packages swift ## run every fuzzer in turn, ten minutes in total (ARGS=SECONDS sets another time)
+	@Tests/tools/packages python3
 	@Tests/Fuzz/run $(ARGS)
 
 bench: build ## run load tests against nginx and the bare backend; prints a table of ratios

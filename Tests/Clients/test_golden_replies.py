@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import anthropic
 import pytest
+from harness import golden
 
-GOLDEN = Path(__file__).parent.parent / "TranslationTests" / "Golden"
-STREAMS = sorted(folder.name for folder in (GOLDEN / "streams").iterdir())
-ERRORS = sorted(folder.name for folder in (GOLDEN / "errors").iterdir())
+SAID = {room: {case.name: case.sections for case in golden.cases(room)} for room in ("streams", "errors")}
+"""What the gateway says in each case: room, name, section."""
 HELLO: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Hello"}]
 MESSAGE: dict[str, Any] = {"model": "claude-x", "max_tokens": 1000, "messages": HELLO}
 # What the SDK's own list of error types lacks, although the API's reference has it.
@@ -26,15 +25,15 @@ TYPES = {
 
 
 class Player(BaseHTTPRequestHandler):
-    """Answers `POST /ROOM/NAME/FILE/v1/messages` with that file, as the gateway would."""
+    """Answers `POST /ROOM/NAME/OUTPUT/v1/messages` with that output, as the gateway would."""
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["content-length"]))
-        room, name, file = self.path.split("/")[1:4]
-        said = (GOLDEN / room / name / file).read_bytes()
+        room, name, output = self.path.split("/")[1:4]
+        said = SAID[room][name][f"out {output}"]
         status, fields = 200, {"content-type": "text/event-stream" if said.startswith(b"event: ") else "application/json"}
         if said.startswith(b"HTTP "):
             *lines, said, _ = said.split(b"\n")
@@ -73,10 +72,10 @@ def check(error: anthropic.APIStatusError, status: int, expected: dict[str, Any]
     assert expected["error"]["type"] in TYPES | DOCUMENTED
 
 
-def failing(player: str, room: str, name: str, file: str) -> None:
-    said = (GOLDEN / room / name / file).read_bytes()
+def failing(player: str, room: str, name: str, output: str) -> None:
+    said = SAID[room][name][f"out {output}"]
     status, body = int(said.split()[1]), json.loads(said.splitlines()[-1])
-    with sdk(f"{player}/{room}/{name}/{file}") as client:
+    with sdk(f"{player}/{room}/{name}/{output}") as client:
         with pytest.raises(anthropic.APIStatusError) as raised:
             client.messages.create(**MESSAGE)
         check(raised.value, status, body)
@@ -85,19 +84,19 @@ def failing(player: str, room: str, name: str, file: str) -> None:
         check(raised.value, status, body)
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@pytest.mark.parametrize("name", SAID["errors"])
 def test_an_error(player: str, name: str) -> None:
-    failing(player, "errors", name, "client.txt")
+    failing(player, "errors", name, "error")
 
 
-@pytest.mark.parametrize("name", STREAMS)
+@pytest.mark.parametrize("name", SAID["streams"])
 def test_a_stream(player: str, name: str) -> None:
     """The events are parsed and add up to the message that comes without a stream; a failure raises."""
-    said = (GOLDEN / "streams" / name / "anthropic.sse").read_bytes()
+    said = SAID["streams"][name]["out stream"]
     if said.startswith(b"HTTP "):
-        return failing(player, "streams", name, "anthropic.sse")
+        return failing(player, "streams", name, "stream")
     *_, last = [json.loads(line[6:]) for line in said.splitlines() if line.startswith(b"data: ")]
-    with sdk(f"{player}/streams/{name}/anthropic.sse") as client:
+    with sdk(f"{player}/streams/{name}/stream") as client:
         if last["type"] == "error":
             with pytest.raises(anthropic.APIStatusError) as raised, client.messages.stream(**MESSAGE) as stream:
                 stream.get_final_message()
@@ -107,13 +106,13 @@ def test_a_stream(player: str, name: str) -> None:
             streamed = stream.get_final_message()
         raw = [event.type for event in client.messages.create(stream=True, **MESSAGE)]
     assert kinds[0] == raw[0] == "message_start" and kinds[-1] == raw[-1] == "message_stop"
-    with sdk(f"{player}/streams/{name}/reply.json") as client:
+    with sdk(f"{player}/streams/{name}/whole") as client:
         whole = client.messages.create(**MESSAGE)
     assert streamed.model_dump(exclude={"content"}) == whole.model_dump(exclude={"content"})
     assert [block.to_dict() for block in streamed.content] == [block.to_dict() for block in whole.content]
     return None
 
 
-@pytest.mark.parametrize("name", [name for name in STREAMS if (GOLDEN / "streams" / name / "reply.json").read_bytes().startswith(b"HTTP ")])
+@pytest.mark.parametrize("name", [name for name, said in SAID["streams"].items() if said["out whole"].startswith(b"HTTP ")])
 def test_a_whole_reply_that_fails(player: str, name: str) -> None:
-    failing(player, "streams", name, "reply.json")
+    failing(player, "streams", name, "whole")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from harness.daemon import PROGRAM, ROOT
+from harness import golden
+from harness.daemon import PROGRAM
 
 WORKER = PROGRAM.parent / "dragoman-worker"
 
@@ -18,9 +20,9 @@ def translated(*arguments: str, given: bytes = b"") -> subprocess.CompletedProce
 
 
 @pytest.mark.parametrize("through_file", [True, False], ids=["file", "standard-input"])
-def test_the_conversion_is_on_the_output_the_omissions_on_the_error(through_file: bool) -> None:
-    source = ROOT / "Tests/TranslationTests/Golden/requests/top-k-not-taken"
-    body = source / "anthropic.json"
+def test_the_conversion_is_on_the_output_the_omissions_on_the_error(through_file: bool, tmp_path: Path) -> None:
+    body = tmp_path / "request.json"
+    body.write_bytes(golden.case("requests", "top-k-not-taken").sections["in request"])
     arguments = ["--from", "anthropic", "--to", "openai", "--model", "local-model"]
     arguments += ["--profile", "openai", str(body)] if through_file else ["--profile", "openai", "-"]
     done = translated(*arguments, given=b"" if through_file else body.read_bytes())

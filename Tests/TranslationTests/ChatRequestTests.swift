@@ -1,9 +1,7 @@
-// One folder per case under Golden/chat-requests: what an OpenAI client sends (`chat.json`), for whom
-// (`profile.txt`), and what has to come out: `openai.json`, what a backend of the same API is sent;
-// `messages.json`, the Messages request that other dialects are made from; `ollama.json`, what Ollama gets of it;
-// `anthropic.json`, the same for an API that is sent just that; what was left out for each; or `error.txt`. `GOLDEN=record` writes the expectations.
+// Requests of OpenAI's API under `Golden/chat-requests`, and what has to come out of each: `openai`, what a backend of
+// the same API is sent; `messages`, the Messages request that other dialects are made from; `ollama`, what Ollama
+// gets of it; `anthropic`, the same for an API that is sent just that; what was left out for each; or `error`.
 
-import Foundation
 import JSON
 import Testing
 
@@ -11,57 +9,41 @@ import Testing
 
 @Suite("golden chat requests")
 struct ChatRequestTests {
-    private static let isRecording = ProcessInfo.processInfo.environment["GOLDEN"] == "record"
-    private static let expectations = [
-        "openai.json", "messages.json", "messages.omissions.txt", "ollama.json", "ollama.omissions.txt",
-        "anthropic.json", "anthropic.omissions.txt",
-        "error.txt",
-    ]
-    private static let all = GoldenRequest.all(in: "chat-requests")
+    @Test func thereAreCases() { #expect(GoldenCase.all(in: .chatRequests).count > 40) }
 
-    @Test func thereAreCases() { #expect(Self.all.count > 40) }
-
-    @Test(arguments: all)
-    func golden(sample: GoldenRequest) throws {
-        #expect(sample.text("WHY.md")?.isEmpty == false, "a case says what it shows")
-        let outcome = try Self.outcome(sample)
-        for name in Self.expectations {
-            if Self.isRecording {
-                let file = sample.folder.appendingPathComponent(name)
-                try? FileManager.default.removeItem(at: file)
-                try outcome[name]?.write(to: file, atomically: true, encoding: .utf8)
-            } else {
-                #expect(outcome[name] == sample.text(name), "\(name)")
-            }
-        }
+    @Test("exact bytes", arguments: GoldenCase.all(in: .chatRequests))
+    func golden(_ golden: GoldenCase) throws {
+        let outcome = try Self.outcome(golden)
+        for name in golden.room.outputs { try golden.expect(outcome[name], is: name) }
     }
 
-    private static func outcome(_ sample: GoldenRequest) throws -> [String: String] {
-        let body = try sample.bytes("chat.json")
+    private static func outcome(_ golden: GoldenCase) throws -> [String: String] {
+        let file = try golden.read()
+        let circumstances = try golden.circumstances(file)
         var files: [String: String] = [:]
         do {
-            let request = try ChatRequest(parsing: body)
+            let request = try ChatRequest(parsing: file.input("request") ?? [])
             for (name, dialect) in [
                 ("openai", Dialect.openAI), ("messages", .ollama), ("anthropic", .anthropic),
             ] {
-                var target = sample.target
+                var target = circumstances.target
                 target.profile.dialect = dialect
                 let call = try converted(request, target)
                 if dialect == .ollama {
                     target.profile = .ollamaNative
                     let call = try request.converted(for: target)
-                    files["ollama.json"] = String(decoding: call.body, as: UTF8.self) + "\n"
+                    files["ollama"] = String(decoding: call.body, as: UTF8.self) + "\n"
                     let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
-                    if !omissions.isEmpty { files["ollama.omissions.txt"] = omissions }
+                    if !omissions.isEmpty { files["ollama omissions"] = omissions }
                 }
-                files["\(name).json"] = String(decoding: call.body, as: UTF8.self) + "\n"
+                files[name] = String(decoding: call.body, as: UTF8.self) + "\n"
                 let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
-                if !omissions.isEmpty { files["\(name).omissions.txt"] = omissions }
+                if !omissions.isEmpty { files["\(name) omissions"] = omissions }
             }
             return files
         } catch let error as ClientError {
             let words = String(decoding: error.body(requestID: "", door: .chat), as: UTF8.self)
-            files["error.txt"] = "\(error.status(at: .chat))\n\(words)\n"
+            files["error"] = "\(error.status(at: .chat))\n\(words)\n"
             return files
         }
     }

@@ -14,21 +14,20 @@ struct ChatStreamTests {
             includesUsage: includesUsage)
     }
 
-    private static let rooms = GoldenCase.all(in: "streams") + GoldenCase.all(in: "chat-streams")
+    private static let rooms = GoldenCase.all(in: .streams) + GoldenCase.all(in: .chatStreams)
 
-    @Test("exact bytes", arguments: GoldenCase.all(in: "chat-streams"))
+    @Test("exact bytes", arguments: GoldenCase.all(in: .chatStreams))
     func exact(_ golden: GoldenCase) throws {
-        #expect(golden.bytes("WHY.md")?.isEmpty == false, "a case says what it shows")
         let upstream = try ScriptedUpstream(golden)
         let streamed = upstream.run(streaming: true, chat: Self.head(true))
         let whole = upstream.run(streaming: false, chat: Self.head(true))
-        try golden.expect(ScriptedUpstream.shown(streamed, at: .chat), is: "chat.sse")
-        try golden.expect(ScriptedUpstream.shown(whole, at: .chat), is: "chat.json")
+        try golden.expect(ScriptedUpstream.shown(streamed, at: .chat), is: "stream")
+        try golden.expect(ScriptedUpstream.shown(whole, at: .chat), is: "whole")
     }
 
     @Test("clients that declared functions read of one call, in the older words")
     func functionCall() throws {
-        let golden = try #require(GoldenCase.all(in: "streams").first { $0.name == "tool-two-in-one-delta" })
+        let golden = try #require(GoldenCase.all(in: .streams).first { $0.name == "tool-two-in-one-delta" })
         let upstream = try ScriptedUpstream(golden)
         var head = Self.head(false)
         head.readsFunctionCall = true

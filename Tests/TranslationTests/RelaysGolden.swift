@@ -1,8 +1,6 @@
-// Golden cases of relayed replies, under `Golden/relays`: what a backend of the client's own API sends
-// (`upstream.sse`, `upstream.json` or `upstream.txt`, and in `relay.json` the door and the head), and what
+// Golden cases of relayed replies, under `Golden/relays`: what a backend of the client's own API sends, and what
 // clients with and without a stream get, byte for byte.
 
-import JSON
 import Testing
 
 @testable import Translation
@@ -17,27 +15,12 @@ struct ScriptedRelay: Sendable {
     var end = UpstreamEnd.complete
 
     init(_ golden: GoldenCase) throws {
-        if let sse = golden.bytes("upstream.sse") {
-            body = sse
-        } else if let json = golden.bytes("upstream.json") {
-            body = json
-            head.contentType = "application/json"
-        } else {
-            body = golden.bytes("upstream.txt") ?? []
-            head.contentType = "text/html"
-        }
-        guard let text = golden.bytes("relay.json") else { return }
-        let json = try JSONDocument(parsing: text).root
-        if json["door"]?.stringEquals("chat") == true { door = .chat }
-        if let status = json["status"]?.int { head.status = status }
-        head.retryAfter = json["retryAfter"]?.string
-        head.shouldRetry = json["shouldRetry"]?.bool
-        switch json["end"]?.string {
-        case "broken": end = .broken(detail: "connection reset")
-        case "unreachable": end = .unreachable(detail: "connection refused")
-        case "timedOut": end = .timedOut(limit: "idle")
-        default: break
-        }
+        let file = try golden.read()
+        let circumstances = try golden.circumstances(file)
+        door = circumstances.client
+        head = circumstances.answer
+        end = circumstances.end
+        (body, head.contentType) = file.answer
     }
 
     func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (PassthroughReply, output: [UInt8]) {
@@ -96,21 +79,20 @@ struct ScriptedRelay: Sendable {
 
 @Suite("golden relays")
 struct RelaysGoldenTests {
-    @Test func thereAreCases() { #expect(GoldenCase.all(in: "relays").count > 40) }
+    @Test func thereAreCases() { #expect(GoldenCase.all(in: .relays).count > 40) }
 
-    @Test("exact bytes, outcome and counts", arguments: GoldenCase.all(in: "relays"))
+    @Test("exact bytes, outcome and counts", arguments: GoldenCase.all(in: .relays))
     func exact(_ golden: GoldenCase) throws {
-        #expect(golden.bytes("WHY.md")?.isEmpty == false, "a case says what it shows")
         let upstream = try ScriptedRelay(golden)
         let streamed = upstream.run(streaming: true)
         let whole = upstream.run(streaming: false)
-        try golden.expect(upstream.shown(streamed), is: "streamed.txt")
-        try golden.expect(Array(upstream.facts(streamed.0).utf8), is: "facts.txt")
-        try golden.expect(upstream.shown(whole), is: "whole.txt")
+        try golden.expect(upstream.shown(streamed), is: "stream")
+        try golden.expect(upstream.facts(streamed.0), is: "facts")
+        try golden.expect(upstream.shown(whole), is: "whole")
         #expect(!streamed.0.wantsMore && !whole.0.wantsMore)
     }
 
-    @Test("the same bytes however they are cut", arguments: GoldenCase.all(in: "relays"))
+    @Test("the same bytes however they are cut", arguments: GoldenCase.all(in: .relays))
     func cuts(_ golden: GoldenCase) throws {
         let upstream = try ScriptedRelay(golden)
         var random = SeededRandom(golden.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
@@ -130,7 +112,7 @@ struct RelaysGoldenTests {
 
     @Test(
         "committed early: one ping, then the same bytes or an error event",
-        arguments: GoldenCase.all(in: "relays"))
+        arguments: GoldenCase.all(in: .relays))
     func early(_ golden: GoldenCase) throws {
         let upstream = try ScriptedRelay(golden)
         let late = upstream.run(streaming: true)
@@ -149,7 +131,7 @@ struct RelaysGoldenTests {
         #expect(!rest.contains("message_start") && reply.phase == late.0.phase)
     }
 
-    @Test("every output is made of whole frames", arguments: GoldenCase.all(in: "relays"))
+    @Test("every output is made of whole frames", arguments: GoldenCase.all(in: .relays))
     func wholeFrames(_ golden: GoldenCase) throws {
         let upstream = try ScriptedRelay(golden)
         var reply = PassthroughReply(

@@ -1,4 +1,4 @@
-// What a client hears of a backend's failure: golden folders of status, headers and body, and tables for the parts.
+// What a client hears of a backend's failure: golden cases of status, headers and body, and tables for the parts.
 
 import JSON
 import Testing
@@ -7,26 +7,12 @@ import Testing
 
 @Suite("errors")
 struct RepliesErrorsTests {
-    @Test("a failing answer", arguments: GoldenCase.all(in: "errors"))
+    @Test("a failing answer", arguments: GoldenCase.all(in: .errors))
     func answer(_ golden: GoldenCase) throws {
-        func text(_ file: String) -> String { String(decoding: golden.bytes(file) ?? [], as: UTF8.self) }
-        var head = UpstreamHead(
-            status: Int(text("status.txt").filter(\.isNumber)) ?? 0, contentType: "application/json",
-            receivedAt: 784_111_777)
-        for line in text("headers.txt").split(separator: "\n") {
-            let value = line.drop { $0 != ":" }.dropFirst(2)
-            if line.hasPrefix("retry-after") { head.retryAfter = String(value) }
-            if line.hasPrefix("x-ratelimit-reset") { head.rateLimitReset = String(value) }
-            if line.hasPrefix("content-type") { head.contentType = String(value) }
-        }
-        var upstream = ScriptedUpstream(head: head, body: golden.bytes("body") ?? [])
-        if let plan = golden.bytes("plan.json"), let json = try? JSONDocument(parsing: plan).root {
-            if json["dialect"]?.string == "ollama" { upstream.plan.dialect = .ollama }
-            upstream.plan.contextWindow = json["window"]?.int
-            upstream.plan.promptEstimate = json["estimate"]?.int ?? 0
-        }
+        var upstream = try ScriptedUpstream(golden)
+        upstream.head.receivedAt = 784_111_777
         let shown = ScriptedUpstream.shown(upstream.run(streaming: true))
-        try golden.expect(shown, is: "client.txt")
+        try golden.expect(shown, is: "error")
         #expect(ScriptedUpstream.shown(upstream.run(streaming: false)) == shown)
         var random = SeededRandom(1)
         for _ in 0..<10 {

@@ -8,25 +8,23 @@ import Testing
 
 @Suite("golden replies")
 struct RepliesGoldenTests {
-    @Test("exact bytes and fold", arguments: GoldenCase.all(in: "streams"))
+    @Test("exact bytes and fold", arguments: GoldenCase.all(in: .streams))
     func exact(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
         let streamed = upstream.run(streaming: true)
         let whole = upstream.run(streaming: false)
-        try golden.expect(ScriptedUpstream.shown(streamed), is: "anthropic.sse")
-        try golden.expect(ScriptedUpstream.shown(whole), is: "reply.json")
+        try golden.expect(ScriptedUpstream.shown(streamed), is: "stream")
+        try golden.expect(ScriptedUpstream.shown(whole), is: "whole")
         #expect(streamed.0.repairs == whole.0.repairs)
-        if !streamed.0.repairs.isEmpty || golden.bytes("repairs.txt") != nil {
-            try golden.expect(
-                Array((streamed.0.repairs.joined(separator: "\n") + "\n").utf8), is: "repairs.txt")
-        }
+        let repairs = streamed.0.repairs.map { $0 + "\n" }.joined()
+        try golden.expect(repairs.isEmpty ? nil : repairs, is: "repairs")
         guard case .ended = streamed.0.phase, case .ended = whole.0.phase else {
             Issue.record("not ended")
             return
         }
     }
 
-    @Test("grammar, and the fold of the events is the reply", arguments: GoldenCase.all(in: "streams"))
+    @Test("grammar, and the fold of the events is the reply", arguments: GoldenCase.all(in: .streams))
     func grammar(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
         let streamed = upstream.run(streaming: true)
@@ -47,7 +45,7 @@ struct RepliesGoldenTests {
 
     @Test(
         "committed early: the same events after message_start and ping",
-        arguments: GoldenCase.all(in: "streams"))
+        arguments: GoldenCase.all(in: .streams))
     func early(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
         let (reply, output) = upstream.run(streaming: true, early: true)
@@ -57,7 +55,7 @@ struct RepliesGoldenTests {
         #expect(grammar.isComplete == (reply.phase == .ended(.completed)))
     }
 
-    @Test("the same bytes however they are cut", arguments: GoldenCase.all(in: "streams"))
+    @Test("the same bytes however they are cut", arguments: GoldenCase.all(in: .streams))
     func cuts(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
         var random = SeededRandom(golden.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })

@@ -92,7 +92,7 @@ struct RepliesPropertyTests {
         }
     }
 
-    @Test("mutated streams end once, in the grammar", arguments: GoldenCase.all(in: "streams"))
+    @Test("mutated streams end once, in the grammar", arguments: GoldenCase.all(in: .streams))
     func mutated(_ golden: GoldenCase) throws {
         let original = try ScriptedUpstream(golden)
         guard original.body.count > 1, original.body.count < 20_000 else { return }

@@ -44,8 +44,8 @@ struct RepliesTextCallTests {
     }
 
     /// Texts of the golden cases.
-    private static let texts: [String] = GoldenCase.all(in: "streams").compactMap { golden in
-        guard let body = golden.bytes("openai.sse") else { return nil }
+    private static let texts: [String] = GoldenCase.all(in: .streams).compactMap { golden in
+        guard let body = try? golden.read().input("answer.sse") else { return nil }
         var text: [UInt8] = []
         for line in body.split(separator: 0x0A) where line.starts(with: "data: {".utf8) {
             let root = (try? JSONDocument(parsing: Array(line.dropFirst(6))))?.root

@@ -91,8 +91,8 @@ private struct Seeded: RandomNumberGenerator {
         var random = Seeded(state: seed)
         let profiles = Profile.all.keys.sorted().compactMap(Profile.named)
         var passed = 0
-        for sample in GoldenRequest.all {
-            var text = try sample.bytes("anthropic.json")
+        for golden in GoldenCase.all(in: .requests) {
+            var text = try golden.read().input("request") ?? []
             guard text.count < 5000 else { continue }
             for _ in 0..<Int.random(in: 1...3, using: &random) { text = changed(text, &random) }
             let profile = profiles.randomElement(using: &random) ?? .openaiCompatible
