@@ -9,7 +9,9 @@ private let start = MonotonicInstant(nanoseconds: 1_000_000_000)
 
 private func dispatcher(_ slots: Int...) -> ConnectionDispatcher {
     var dispatcher = ConnectionDispatcher()
-    for (worker, count) in slots.enumerated() { dispatcher.opened(worker: worker, slots: count) }
+    for (worker, count) in slots.enumerated() {
+        dispatcher.opened(worker: WorkerID(life: UInt32(worker)), slots: count)
+    }
     return dispatcher
 }
 
@@ -75,9 +77,9 @@ extension ConnectionDispatcher {
             dispatcher.dispatchWaiting(at: start + (ConnectionDispatcher.silenceAllowed - .milliseconds(1)))
                 == [])
         // While the worker itself is silent nobody knows what has come.
-        dispatcher.observed(worker: 0, silent: true, congested: false)
+        dispatcher.observed(worker: 0, idle: 0, silent: true, congested: false)
         #expect(dispatcher.dispatchWaiting(at: start + ConnectionDispatcher.silenceAllowed) == [])
-        dispatcher.observed(worker: 0, silent: false, congested: false)
+        dispatcher.observed(worker: 0, idle: 0, silent: false, congested: false)
         let away = [2, 3].flatMap { [ConnectionDispatcher.Action.unpeek(id: $0, from: 0), .close(id: $0)] }
         #expect(dispatcher.dispatchWaiting(at: start + ConnectionDispatcher.silenceAllowed) == away)
         #expect(dispatcher.canTake && dispatcher.waiting == 1)
@@ -192,9 +194,9 @@ extension ConnectionDispatcher {
     @Test("a worker whose socket is full gets nothing more until it is not")
     func congested() {
         var dispatcher = dispatcher(8)
-        dispatcher.observed(worker: 0, silent: false, congested: true)
+        dispatcher.observed(worker: 0, idle: 0, silent: false, congested: true)
         #expect(dispatcher.arrive(1) == [])
-        dispatcher.observed(worker: 0, silent: false, congested: false)
+        dispatcher.observed(worker: 0, idle: 0, silent: false, congested: false)
         #expect(dispatcher.dispatchWaiting(at: start) == [.pass(id: 1, to: 0)])
     }
 
@@ -251,15 +253,15 @@ private struct World {
     var now = start
     var nextID: UInt64 = 0
     /// Sent to a worker and not acknowledged; acknowledged; being looked at.
-    var sent: [UInt64: Int] = [:]
-    var serving: [UInt64: Int] = [:]
-    var looking: [UInt64: Int] = [:]
+    var sent: [UInt64: WorkerID] = [:]
+    var serving: [UInt64: WorkerID] = [:]
+    var looking: [UInt64: WorkerID] = [:]
     var unfinished: Set<UInt64> = []
 
     init(seed: UInt64) {
         random = Seeded(state: seed)
         dispatcher = ConnectionDispatcher(queue: 8)
-        for worker in 0..<2 { dispatcher.opened(worker: worker, slots: 3) }
+        for worker in [0, 1] as [WorkerID] { dispatcher.opened(worker: worker, slots: 3) }
     }
 
     mutating func carryOut(_ actions: [ConnectionDispatcher.Action]) throws {
@@ -312,7 +314,7 @@ private struct World {
             try carryOut(dispatcher.vanished(id))
         default:
             guard random.next() % 10 == 0 else { return }
-            let worker = Int(random.next() % 2)
+            let worker = WorkerID(life: UInt32(random.next() % 2))
             for id in serving.filter({ $0.value == worker }).keys { finish(id) }
             sent = sent.filter { $0.value != worker }
             looking = looking.filter { $0.value != worker }

@@ -38,12 +38,12 @@ import Testing
 
 @Suite("Dispatch") struct DispatchTests {
     private static func candidate(
-        _ worker: Int, free: Int, unacknowledged: Int = 0, idle: Int = 0, quiet: Bool = false
+        _ worker: WorkerID, free: Int, unacknowledged: Int = 0, idle: Int = 0, quiet: Bool = false
     ) -> Candidate {
         Candidate(worker: worker, free: free, unacknowledged: unacknowledged, idle: idle, isQuiet: quiet)
     }
 
-    static let choices: [([Candidate], Int?)] = [
+    static let choices: [([Candidate], WorkerID?)] = [
         ([], nil),
         ([candidate(0, free: 0), candidate(1, free: 0)], nil),
         ([candidate(0, free: 3), candidate(1, free: 5), candidate(2, free: 4)], 1),
@@ -56,7 +56,7 @@ import Testing
     ]
 
     @Test("the most room wins; never none, never one that swallows", arguments: choices)
-    func choose(candidates: [Candidate], expected: Int?) {
+    func choose(candidates: [Candidate], expected: WorkerID?) {
         #expect(Dispatch.choose(among: candidates) == expected)
     }
 
@@ -67,10 +67,10 @@ import Testing
             Self.candidate(2, free: 0), Self.candidate(3, free: 0, idle: 9, quiet: true),
         ]
         #expect(
-            Dispatch.closingIdle(10, among: workers).map { [$0.worker, $0.count] } == [
+            Dispatch.closingIdle(10, among: workers).map { [Int($0.worker.life), $0.count] } == [
                 [1, 7], [0, 2], [2, 1],
             ])
-        #expect(Dispatch.closingIdle(3, among: workers).map { [$0.worker, $0.count] } == [[1, 3]])
+        #expect(Dispatch.closingIdle(3, among: workers).map { [Int($0.worker.life), $0.count] } == [[1, 3]])
         #expect(Dispatch.closingIdle(0, among: workers).isEmpty)
     }
 }

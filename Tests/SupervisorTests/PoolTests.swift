@@ -5,7 +5,7 @@ import Testing
 
 @testable import Supervisor
 
-/// A pool with a clock that the test moves.
+/// A pool with a clock that the test moves. Workers are named by their numbers.
 private struct Bench {
     var pool: Pool
     var now = MonotonicInstant(nanoseconds: 1_000_000_000)
@@ -14,33 +14,50 @@ private struct Bench {
     init(workers: Int = 1) {
         pool = Pool(
             Pool.Settings(
-                workers: workers, slots: 8, heartbeat: .seconds(1), hungAfter: .seconds(10),
+                workers: workers, heartbeat: .seconds(1), hungAfter: .seconds(10),
                 restartDelayMaximum: .seconds(30)))
     }
+
+    /// Who lives under this number; a stranger when nobody does.
+    func worker(_ number: Int) -> WorkerID { pool.records[number].id ?? 99 }
 
     mutating func after(_ duration: Duration) -> [Pool.Action] {
         now = now + duration
         return pool.tick(at: now)
     }
 
-    mutating func start(_ worker: Int = 0) {
+    mutating func start(_ number: Int = 0) {
         lastPid += 1
-        pool.started(worker: worker, pid: lastPid, at: now)
+        pool.started(worker(number), pid: lastPid)
     }
 
-    mutating func says(_ message: WorkerMessage, _ worker: Int = 0) throws -> [Pool.Action] {
-        try pool.received(message, from: worker, at: now)
+    /// As the supervisor does with messages about a worker's life.
+    mutating func says(_ message: WorkerMessage, _ number: Int = 0) throws -> [Pool.Action] {
+        let worker = worker(number)
+        guard let phase = pool.phase(of: worker), message.isPermitted(in: phase) else {
+            throw ProtocolViolation("\(message.kind)")
+        }
+        switch message {
+        case .hello(let version): return try pool.greeted(worker, version: version)
+        case .ready: return pool.ready(worker, at: now)
+        case .pong(let sequence, let figures): try pool.answered(worker, sequence, figures)
+        case .drained: pool.drained(worker, at: now)
+        default: break
+        }
+        return []
     }
 
     /// Through spawn and handshake to serving.
-    mutating func serve(_ worker: Int = 0) throws {
-        start(worker)
-        _ = try says(.hello(protocolVersion: controlProtocolVersion), worker)
-        _ = try says(.ready, worker)
+    mutating func serve(_ number: Int = 0) throws {
+        start(number)
+        _ = try says(.hello(protocolVersion: controlProtocolVersion), number)
+        _ = try says(.ready, number)
     }
 
-    mutating func dies(_ ending: Ending = .signalled(9), _ worker: Int = 0) -> Obituary? {
-        let actions = pool.ended(worker: worker, ending, at: now)
+    mutating func dies(
+        _ ending: Ending = .signalled(9), _ number: Int = 0, hasServed: Bool = false
+    ) -> Obituary? {
+        let actions = pool.ended(worker(number), ending, hasServed: hasServed, at: now)
         guard case .bury(let obituary) = actions.last else { return nil }
         return obituary
     }
@@ -57,13 +74,13 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
     @Test("start to serving: spawn, hello, welcome, ready, open")
     func start() throws {
         var bench = Bench(workers: 2)
-        #expect(bench.after(.zero) == [.spawn(worker: 0), .spawn(worker: 1)])
+        #expect(bench.after(.zero) == [.spawn(worker: 0, number: 0), .spawn(worker: 1, number: 1)])
         bench.start(0)
         bench.start(1)
         #expect(bench.after(.zero) == [])
         #expect(
             try bench.says(.hello(protocolVersion: controlProtocolVersion))
-                == [.send(worker: 0, .welcome(slots: 8, realBackendSeen: false))])
+                == [.welcome(worker: 0)])
         #expect(!bench.pool.hasStarted)
         #expect(try bench.says(.ready) == [.open(worker: 0)])
         #expect(!bench.pool.hasStarted)
@@ -131,7 +148,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         let obituary = try #require(died)
         #expect(obituary.killedFor == .handshakeLate && obituary.restart == .milliseconds(100))
         #expect(bench.after(.milliseconds(99)) == [])
-        #expect(bench.after(.milliseconds(1)) == [.spawn(worker: 0)])
+        #expect(bench.after(.milliseconds(1)) == [.spawn(worker: 1, number: 0)])
     }
 
     @Test("heartbeat: one ping at a time; ten seconds of silence are the end")
@@ -151,7 +168,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         let obituary = try #require(died)
         #expect(obituary.killedFor == .hung(.seconds(10)) && obituary.served == 7)
         #expect(obituary.restart == .zero)
-        #expect(bench.after(.zero) == [.spawn(worker: 0)])
+        #expect(bench.after(.zero) == [.spawn(worker: 1, number: 0)])
     }
 
     @Test("who asks for status gets figures of now: a heartbeat ahead of time, one at a time as ever")
@@ -189,15 +206,14 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         _ = bench.after(.zero)
         bench.start()
         #expect(bench.dies(.exited(status: 1))?.restart == .milliseconds(100))
-        #expect(bench.after(.milliseconds(100)) == [.spawn(worker: 0)])
+        #expect(bench.after(.milliseconds(100)) == [.spawn(worker: 1, number: 0)])
         try bench.serve()
         #expect(bench.dies()?.restart == .milliseconds(200))
         _ = bench.after(.milliseconds(200))
         try bench.serve()
-        _ = try bench.says(.accepted(id: 1))
-        #expect(bench.dies()?.restart == .zero)
-        #expect(bench.after(.zero) == [.spawn(worker: 0)])
-        #expect(bench.pool.records[0].restarts == 2)
+        #expect(bench.dies(hasServed: true)?.restart == .zero)
+        #expect(bench.after(.zero) == [.spawn(worker: 3, number: 0)])
+        #expect(bench.pool.records[0].restarts == 3)
         try bench.serve()
         #expect(bench.pool.records[0].restarts == 3)
     }
@@ -206,9 +222,10 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
     func cannotStart() {
         var bench = Bench()
         var delays: [Duration] = []
-        for _ in 0..<40 {
-            #expect(bench.after(.seconds(30)) == [.spawn(worker: 0)])
-            let actions = bench.pool.failedToStart(worker: 0, reason: "No such file", at: bench.now)
+        for life in 0..<40 as Range<UInt32> {
+            let worker = WorkerID(life: life)
+            #expect(bench.after(.seconds(30)) == [.spawn(worker: worker, number: 0)])
+            let actions = bench.pool.failedToStart(worker, reason: "No such file", at: bench.now)
             guard case .bury(let obituary) = actions.last, let delay = obituary.restart else {
                 Issue.record("no obituary")
                 return
@@ -300,72 +317,45 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         var bench = Bench()
         _ = bench.after(.zero)
         try bench.serve()
-        #expect(bench.pool.channelEnded(worker: 0, at: bench.now) == [.close(worker: 0)])
+        #expect(bench.pool.channelEnded(0, at: bench.now) == [.close(worker: 0)])
         #expect(bench.pool.serving == 0)
         #expect(bench.after(.milliseconds(1999)) == [])
         #expect(bench.after(.milliseconds(1)) == [.close(worker: 0), .kill(worker: 0)])
         #expect(bench.dies()?.killedFor == .channelEnded)
     }
 
-    @Test("a killed worker is killed once, and nothing it still says counts as a violation")
+    @Test("a killed worker is killed once, and is ending until it is dead")
     func condemned() throws {
         var bench = Bench()
         _ = bench.after(.zero)
         try bench.serve()
-        #expect(bench.pool.condemn(worker: 0, for: .stopped) == [.close(worker: 0), .kill(worker: 0)])
-        #expect(bench.pool.condemn(worker: 0, for: .serviceEnds) == [])
-        #expect(try bench.says(.hello(protocolVersion: controlProtocolVersion)) == [])
+        #expect(bench.pool.condemn(0, for: .stopped) == [.close(worker: 0), .kill(worker: 0)])
+        #expect(bench.pool.condemn(0, for: .serviceEnds) == [])
+        #expect(bench.pool.phase(of: 0) == .ending)
         #expect(bench.dies()?.killedFor == .stopped)
+        #expect(bench.pool.phase(of: 0) == nil)
     }
 
-    @Test("the first real backend is told to the others once, and to every later worker in its welcome")
-    func realBackend() throws {
-        var bench = Bench(workers: 3)
+    @Test("a successor is another worker: what comes late for its predecessor finds nobody")
+    func successor() throws {
+        var bench = Bench()
         _ = bench.after(.zero)
-        try bench.serve(0)
-        try bench.serve(1)
-        bench.start(2)
-        #expect(try bench.says(.realBackendSeen, 0) == [.send(worker: 1, .realBackendSeen)])
-        #expect(try bench.says(.realBackendSeen, 1) == [])
-        #expect(
-            try bench.says(.hello(protocolVersion: controlProtocolVersion), 2)
-                == [.send(worker: 2, .welcome(slots: 8, realBackendSeen: true))])
+        try bench.serve()
+        _ = bench.dies(hasServed: true)
+        #expect(bench.after(.zero) == [.spawn(worker: 1, number: 0)])
+        #expect(bench.pool.condemn(0, for: .stopped) == [])
+        #expect(bench.pool.channelEnded(0, at: bench.now) == [])
+        #expect(bench.pool.ended(0, .signalled(9), hasServed: true, at: bench.now) == [])
+        try bench.serve()
+        #expect(bench.pool.phase(of: 0) == nil && bench.pool.phase(of: 1) == .serving)
     }
 
     static let lacksTools = ModelObservation(.init(backend: "b", model: "m"), .lacks("tools"), learntAt: 5)
 
-    @Test("a lesson is told to the others once, and to every later worker after its welcome")
-    func lessons() throws {
-        let lesson = Self.lacksTools
-        let counts = ModelObservation(lesson.place, .tokens(perThousand: 1200), learntAt: 6)
-        var bench = Bench(workers: 3)
-        _ = bench.after(.zero)
-        try bench.serve(0)
-        try bench.serve(1)
-        bench.start(2)
-        #expect(try bench.says(.observation(lesson), 0) == [.send(worker: 1, .observation(lesson))])
-        #expect(try bench.says(.observation(lesson), 1) == [])
-        #expect(try bench.says(.observation(counts), 1) == [.send(worker: 0, .observation(counts))])
-        #expect(
-            try bench.says(.hello(protocolVersion: controlProtocolVersion), 2) == [
-                .send(worker: 2, .welcome(slots: 8, realBackendSeen: false)),
-                .send(worker: 2, .observation(lesson)), .send(worker: 2, .observation(counts)),
-            ])
-        // A worker's death takes nothing with it; a backend that returns takes the verdicts.
-        _ = bench.dies(.signalled(9), 0)
-        #expect(bench.pool.lessons.all == [lesson, counts])
-        let forgotten = WorkerMessage.capabilitiesInvalidated(backend: "b", before: 6)
-        #expect(
-            try bench.says(forgotten, 2) == [
-                .send(worker: 1, .capabilitiesInvalidated(backend: "b", before: 6))
-            ])
-        #expect(bench.pool.lessons.all == [counts])
-    }
-
     @Test("the end of a process that is not there changes nothing")
     func strayEnd() throws {
         var bench = Bench()
-        #expect(bench.pool.ended(worker: 0, .signalled(9), at: bench.now) == [])
-        #expect(bench.after(.zero) == [.spawn(worker: 0)])
+        #expect(bench.pool.ended(0, .signalled(9), hasServed: false, at: bench.now) == [])
+        #expect(bench.after(.zero) == [.spawn(worker: 0, number: 0)])
     }
 }

@@ -1,4 +1,7 @@
-// Random numbers that are the same on every machine (SplitMix64).
+// What the tests of the supervisor share: random numbers that are the same on every machine (SplitMix64), and
+// identities as literals.
+
+public import Shared
 
 struct Seeded: RandomNumberGenerator {
     var state: UInt64
@@ -10,4 +13,12 @@ struct Seeded: RandomNumberGenerator {
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
     }
+}
+
+extension WorkerID: ExpressibleByIntegerLiteral {
+    public init(integerLiteral life: UInt32) { self.init(life: life) }
+}
+
+extension BackendID: ExpressibleByStringLiteral {
+    public init(stringLiteral name: String) { self.init(name) }
 }

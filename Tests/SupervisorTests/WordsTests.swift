@@ -63,7 +63,7 @@ import Testing
     func restartText() {
         func text(_ restart: Duration?) -> String {
             Obituary(
-                worker: 0, pid: 1, age: .zero, served: 0, connections: 0, ending: .signalled(9),
+                worker: 0, number: 0, pid: 1, age: .zero, served: 0, connections: 0, ending: .signalled(9),
                 killedFor: nil, restart: restart, wasClean: false
             ).restartText
         }

@@ -82,10 +82,7 @@ public struct ObservationStore: Sendable {
 
     /// The oldest first; lessons of one moment in the order of their names.
     public var all: [ModelObservation] {
-        pages.values.joined().sorted {
-            let (left, right) = ($0.place, $1.place)
-            return ($0.learntAt, left.backend, left.model) < ($1.learntAt, right.backend, right.model)
-        }
+        pages.values.joined().sorted(by: Self.isOlder)
     }
 
     /// Remembers it. False when what was known already says the same or is newer: there is nothing to tell.
@@ -101,8 +98,20 @@ public struct ObservationStore: Sendable {
         }
         pages[lesson.place, default: []].append(lesson)
         count += 1
-        if count > Self.capacity, let oldest = all.first { drop { $0 == oldest } }
+        if count > Self.capacity { dropOldest() }
         return true
+    }
+
+    private mutating func dropOldest() {
+        guard let oldest = pages.values.joined().min(by: Self.isOlder) else { return }
+        let kept = lessons(of: oldest.place).filter { $0 != oldest }
+        count -= lessons(of: oldest.place).count - kept.count
+        pages[oldest.place] = kept.isEmpty ? nil : kept
+    }
+
+    private static func isOlder(_ left: ModelObservation, _ right: ModelObservation) -> Bool {
+        (left.learntAt, left.place.backend, left.place.model)
+            < (right.learntAt, right.place.backend, right.place.model)
     }
 
     /// Forgets what the backend's models were found to refuse before that moment: it may have been started

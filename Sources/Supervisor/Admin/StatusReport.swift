@@ -133,7 +133,7 @@ extension Supervisor {
         return StatusReport(
             pid: getpid(), state: stateName, uptimeSeconds: now.since(started).wholeSeconds,
             listeners: listeners.clients.map { .init(name: $0.name, address: $0.address) }, workers: workers,
-            connections: dispatcher.used, queue: dispatcher.waiting, backends: backends,
+            connections: dispatcher.used, queue: dispatcher.waiting, backends: service.report,
             backendsLine: backendsLine)
     }
 

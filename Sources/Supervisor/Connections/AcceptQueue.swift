@@ -3,6 +3,8 @@
 // answered. Pure. Holds: a connection that is being looked at is given to nobody before the verdict, so that two
 // never answer it.
 
+import Shared
+
 struct AcceptQueue: Sendable {
     /// Beyond it the kernel's backlog is the queue. Large, because a question of health behind it is not seen.
     static let capacity = 1024
@@ -12,14 +14,14 @@ struct AcceptQueue: Sendable {
     enum Look: Equatable, Sendable {
         case none
         /// Shown to this worker since then; its verdict is not here yet, for not enough has come to judge by.
-        case asked(worker: Int, since: MonotonicInstant)
+        case asked(worker: WorkerID, since: MonotonicInstant)
         /// The verdict was called for, because a slot is free; it has to come at once.
-        case recalled(worker: Int, since: MonotonicInstant)
+        case recalled(worker: WorkerID, since: MonotonicInstant)
         /// Not a health question: it waits for a slot.
         case other
 
         /// The worker that looks.
-        var looker: Int? {
+        var looker: WorkerID? {
             switch self {
             case .asked(let worker, _), .recalled(let worker, _): worker
             case .none, .other: nil
@@ -78,14 +80,14 @@ struct AcceptQueue: Sendable {
     func look(of id: UInt64) -> Look? { entries.first { $0.id == id }?.look }
 
     /// A worker has died: what it was looking at is unseen again.
-    mutating func forget(worker: Int) {
+    mutating func forget(worker: WorkerID) {
         for index in entries.indices where entries[index].look.looker == worker {
             entries[index].look = .none
         }
     }
 
     /// How many of the entries each worker is looking at.
-    var looks: [Int: Int] {
+    var looks: [WorkerID: Int] {
         entries.reduce(into: [:]) { counts, entry in
             if let looker = entry.look.looker { counts[looker, default: 0] += 1 }
         }
@@ -95,7 +97,7 @@ struct AcceptQueue: Sendable {
     var speaking: Int { entries.count { $0.look == .other } }
 
     /// The workers that owe a verdict they were asked for, and since when.
-    var owed: [(worker: Int, since: MonotonicInstant)] {
+    var owed: [(worker: WorkerID, since: MonotonicInstant)] {
         entries.compactMap { entry in
             guard case .recalled(let worker, let since) = entry.look else { return nil }
             return (worker, since)

@@ -14,10 +14,10 @@ struct ProtocolViolation: Error, Equatable {
 
 struct ConnectionDispatcher: Sendable {
     enum Action: Equatable, Sendable {
-        case pass(id: UInt64, to: Int)
-        case peek(id: UInt64, by: Int)
-        case unpeek(id: UInt64, from: Int)
-        case closeIdle(worker: Int, count: Int)
+        case pass(id: UInt64, to: WorkerID)
+        case peek(id: UInt64, by: WorkerID)
+        case unpeek(id: UInt64, from: WorkerID)
+        case closeIdle(worker: WorkerID, count: Int)
         /// The supervisor's copy is not needed any more.
         case close(id: UInt64)
     }
@@ -40,12 +40,14 @@ struct ConnectionDispatcher: Sendable {
         var idle = 0
         var isSilent = false
         var isCongested = false
+        /// It has acknowledged a connection.
+        var hasServed = false
         var unacknowledged: [UInt64: MonotonicInstant] = [:]
         /// When the oldest unacknowledged connection was sent.
         var oldest: MonotonicInstant? { unacknowledged.values.min() }
     }
 
-    private var loads: [Int: WorkerLoad] = [:]
+    private var loads: [WorkerID: WorkerLoad] = [:]
     private var queue: AcceptQueue
     private var nextCloseIdle = MonotonicInstant(nanoseconds: 0)
     /// How long a connection may say nothing, or not enough, in any case.
@@ -72,49 +74,51 @@ struct ConnectionDispatcher: Sendable {
 
     // MARK: Workers
 
-    mutating func opened(worker: Int, slots: Int) {
+    mutating func opened(worker: WorkerID, slots: Int) {
         loads[worker] = WorkerLoad(slots: slots, free: slots)
     }
 
     /// No new connections for this worker (it drains or is being killed).
-    mutating func closed(worker: Int) { loads[worker]?.isOpen = false }
+    mutating func closed(worker: WorkerID) { loads[worker]?.isOpen = false }
 
     /// The worker is dead and all it ever said has been read: what it had not acknowledged waits again.
-    mutating func lost(worker: Int) {
+    mutating func lost(worker: WorkerID) {
         guard let load = loads.removeValue(forKey: worker) else { return }
         queue.putBack(Array(load.unacknowledged.keys))
         queue.forget(worker: worker)
     }
 
-    mutating func reported(worker: Int, figures: WorkerFigures) {
-        loads[worker]?.idle = Int(clamping: Int64(figures.connections) - Int64(figures.exchanges))
-    }
-
-    /// `silent`: the heartbeat is overdue. `congested`: messages wait for room in its socket.
-    mutating func observed(worker: Int, silent: Bool, congested: Bool) {
+    /// `idle`: kept-alive connections by its last report. `silent`: the heartbeat is overdue. `congested`: messages
+    /// wait for room in its socket.
+    mutating func observed(worker: WorkerID, idle: Int, silent: Bool, congested: Bool) {
+        loads[worker]?.idle = idle
         loads[worker]?.isSilent = silent
         loads[worker]?.isCongested = congested
     }
 
     /// Workers that keep a connection waiting for longer than `acknowledgeWithin`.
-    func overdue(at now: MonotonicInstant) -> [Int] {
+    func overdue(at now: MonotonicInstant) -> [WorkerID] {
         let waits = loads.flatMap { worker, load in load.oldest.map { [(worker: worker, since: $0)] } ?? [] }
         let late = (waits + queue.owed).filter { now.since($0.since) >= Self.acknowledgeWithin }
         return Set(late.map(\.worker)).sorted()
     }
 
+    /// Whether this worker has ever acknowledged a connection.
+    func hasServed(_ worker: WorkerID) -> Bool { loads[worker]?.hasServed == true }
+
     // MARK: Connections
 
     mutating func arrived(_ id: UInt64) { queue.append(id) }
 
-    mutating func accepted(_ id: UInt64, by worker: Int) throws(ProtocolViolation) -> Action {
+    mutating func accepted(_ id: UInt64, by worker: WorkerID) throws(ProtocolViolation) -> Action {
         guard loads[worker]?.unacknowledged.removeValue(forKey: id) != nil else {
             throw ProtocolViolation("acknowledged connection \(id), which was not sent to it")
         }
+        loads[worker]?.hasServed = true
         return .close(id: id)
     }
 
-    mutating func released(_ count: UInt32, by worker: Int) throws(ProtocolViolation) {
+    mutating func released(_ count: UInt32, by worker: WorkerID) throws(ProtocolViolation) {
         guard let load = loads[worker], let count = Int(exactly: count), count > 0,
             load.free + load.unacknowledged.count + count <= load.slots
         else { throw ProtocolViolation("released \(count) slots, more than it has in use") }
@@ -122,7 +126,7 @@ struct ConnectionDispatcher: Sendable {
     }
 
     mutating func peeked(
-        _ id: UInt64, _ verdict: PeekResult, by worker: Int
+        _ id: UInt64, _ verdict: PeekResult, by worker: WorkerID
     ) throws(ProtocolViolation) -> Action? {
         // None: the client left while it was being looked at, and the supervisor saw that first.
         guard let look = queue.look(of: id) else { return nil }

@@ -2,9 +2,11 @@
 // worker without a free slot, nor one that already has as many unacknowledged connections as it may
 // swallow if it should turn out to hang.
 
+import Shared
+
 /// What is known of a serving worker when a connection is to be given out.
 struct Candidate: Equatable, Sendable {
-    let worker: Int
+    let worker: WorkerID
     /// Free slots, by our own count.
     var free: Int
     /// Sent and not acknowledged yet.
@@ -20,8 +22,8 @@ enum Dispatch {
     static let maximumUnacknowledged = 64
 
     /// The worker with the most free slots; of equals the one with the least unacknowledged, then the
-    /// lowest number. A quiet one only when there is no other.
-    static func choose(among candidates: [Candidate]) -> Int? {
+    /// oldest. A quiet one only when there is no other.
+    static func choose(among candidates: [Candidate]) -> WorkerID? {
         var best: Candidate?
         for candidate in candidates
         where candidate.free > 0 && candidate.unacknowledged < maximumUnacknowledged {
@@ -35,14 +37,14 @@ enum Dispatch {
     }
 
     private static func rank(_ candidate: Candidate) -> (Int, Int, Int, Int) {
-        (candidate.isQuiet ? 0 : 1, candidate.free, -candidate.unacknowledged, -candidate.worker)
+        (candidate.isQuiet ? 0 : 1, candidate.free, -candidate.unacknowledged, -Int(candidate.worker.life))
     }
 
     /// Asks for `count` slots from workers with idle connections, the one with the most first. What the
     /// reports (a heartbeat old) do not cover is asked of the others, one each: they may have idle ones by now.
-    static func closingIdle(_ count: Int, among candidates: [Candidate]) -> [(worker: Int, count: Int)] {
+    static func closingIdle(_ count: Int, among candidates: [Candidate]) -> [(worker: WorkerID, count: Int)] {
         var missing = count
-        var asked: [(worker: Int, count: Int)] = []
+        var asked: [(worker: WorkerID, count: Int)] = []
         for candidate in candidates.sorted(by: { ($0.idle, $1.worker) > ($1.idle, $0.worker) })
         where missing > 0 && !candidate.isQuiet {
             let share = min(missing, max(candidate.idle, 1))

@@ -102,7 +102,7 @@ extension Supervisor {
     }
 
     /// Out of descriptors: it is given up as if the worker had taken and ended it, and accepting pauses.
-    private func lose(_ connection: PendingConnection, meantFor worker: Int, at now: MonotonicInstant) {
+    private func lose(_ connection: PendingConnection, meantFor worker: WorkerID, at now: MonotonicInstant) {
         pauseAccepting(EMFILE, at: now)
         log.error(
             .connectionLost,

@@ -39,7 +39,7 @@ extension Obituary {
     /// Death is a warning, for we recover; a worker that cannot start is for somebody to act on. What the
     /// worker had in hand can have no entry of its own any more, and gets it here.
     func write(to log: Log, lost: [InHand.Entry], at now: MonotonicInstant) {
-        var fields: LogFields = ["worker": LogValue(worker)]
+        var fields: LogFields = ["worker": LogValue(number)]
         if pid > 0 { fields.append("object_pid", pid) }
         fields.append("age_seconds", age.wholeSeconds)
         fields.append("served", served)
@@ -62,7 +62,7 @@ extension Obituary {
             log.warning(.workerDied, fields)
         }
         for entry in lost.prefix(Self.mostTold) {
-            log.warning(.exchangeLost, Self.fields(of: entry, worker: worker, at: now))
+            log.warning(.exchangeLost, Self.fields(of: entry, worker: number, at: now))
         }
     }
 

@@ -22,10 +22,9 @@ enum Token: Equatable, Sendable {
     case listener(Int)
     case admin
     case adminClient(UInt32)
-    /// A worker's control channel, or its exit, by the serial number of its life: an event left over
-    /// from a predecessor finds nobody.
-    case channel(life: UInt32)
-    case exit(life: UInt32)
+    /// A worker's control channel, or its exit: an event left over from a predecessor finds nobody.
+    case channel(WorkerID)
+    case exit(WorkerID)
     /// A connection in the queue.
     case waiting(id: UInt64)
 
@@ -35,8 +34,8 @@ enum Token: Equatable, Sendable {
         case .listener(let index): 1 << 56 | UInt64(truncatingIfNeeded: index) & 0xffff
         case .admin: 2 << 56
         case .adminClient(let serial): 3 << 56 | UInt64(serial)
-        case .channel(let life): 4 << 56 | UInt64(life)
-        case .exit(let life): 5 << 56 | UInt64(life)
+        case .channel(let worker): 4 << 56 | UInt64(worker.life)
+        case .exit(let worker): 5 << 56 | UInt64(worker.life)
         case .waiting(let id): 6 << 56 | id & 0x00ff_ffff_ffff_ffff
         }
     }
@@ -49,8 +48,8 @@ enum Token: Equatable, Sendable {
         case 1: self = .listener(Int(small))
         case 2: self = .admin
         case 3: self = .adminClient(small)
-        case 4: self = .channel(life: small)
-        case 5: self = .exit(life: small)
+        case 4: self = .channel(WorkerID(life: small))
+        case 5: self = .exit(WorkerID(life: small))
         case 6: self = .waiting(id: value)
         default: return nil
         }

@@ -1,6 +1,8 @@
 // What the journal says when a worker's life has ended: which worker, how old, what it had served, how
 // it ended and when the next one starts. Pure.
 
+import Shared
+
 /// How a process ended.
 enum Ending: Equatable, Sendable {
     case exited(status: Int32)
@@ -40,7 +42,8 @@ enum KillReason: Equatable, Sendable {
 }
 
 struct Obituary: Equatable, Sendable {
-    let worker: Int
+    let worker: WorkerID
+    let number: Int
     /// Zero when it never started.
     let pid: Int32
     let age: Duration

@@ -1,14 +1,14 @@
 // The lives of the workers. Pure: events in, actions out, the clock handed in; nothing here starts,
 // signals or writes. Holds: every worker has exactly one state; a worker that breaks the contract, hangs or
-// is late is killed and replaced; while the service runs, every worker that is not alive has a time at
-// which the next one starts.
+// is late is killed and replaced; while the service runs, every number whose worker is not alive has a time at
+// which the next one starts. What is known of a life is known by its identity: an event that comes late finds
+// nobody, never the successor.
 
 import Shared
 
 struct Pool: Sendable {
     struct Settings: Sendable {
         let workers: Int
-        let slots: UInt32
         /// Interval of the heartbeat, and how long it may stay unanswered.
         let heartbeat: Duration
         let hungAfter: Duration
@@ -22,14 +22,17 @@ struct Pool: Sendable {
     }
 
     enum Action: Equatable, Sendable {
-        case spawn(worker: Int)
-        case send(worker: Int, SupervisorMessage)
+        /// A life begins under this number; `started` or `failedToStart` follows.
+        case spawn(worker: WorkerID, number: Int)
+        /// It speaks our language: it is to be told what the others know.
+        case welcome(worker: WorkerID)
+        case send(worker: WorkerID, SupervisorMessage)
         /// SIGKILL.
-        case kill(worker: Int)
+        case kill(worker: WorkerID)
         /// Ready: connections may be sent to it.
-        case open(worker: Int)
+        case open(worker: WorkerID)
         /// No more connections for it; those it has not acknowledged stay its own until `bury`.
-        case close(worker: Int)
+        case close(worker: WorkerID)
         /// Dead: its connections and permits go to others.
         case bury(Obituary)
     }
@@ -38,12 +41,10 @@ struct Pool: Sendable {
     static let provenAfter: Duration = .seconds(1)
 
     let settings: Settings
+    /// By number.
     private(set) var records: [WorkerRecord]
     private(set) var isStopping = false
-    /// Whether some worker of this run has met a real backend.
-    private(set) var realBackendSeen = false
-    /// What the workers of this run have learnt of the backends' models.
-    private(set) var lessons = ObservationStore()
+    private var nextLife: UInt32 = 0
 
     init(_ settings: Settings) {
         self.settings = settings
@@ -60,12 +61,19 @@ struct Pool: Sendable {
     /// No worker owes an answer to a heartbeat.
     var isCurrent: Bool { records.allSatisfy { !$0.owesAnswer } }
 
-    // MARK: Events
+    /// Nil when no such worker is alive.
+    func phase(of worker: WorkerID) -> WorkerPhase? { record(of: worker)?.state?.phase }
+
+    func record(of worker: WorkerID) -> WorkerRecord? { records.first { $0.id == worker } }
+
+    private func number(of worker: WorkerID) -> Int? { records.firstIndex { $0.id == worker } }
+
+    // MARK: Time
 
     /// Starts what is due, sends heartbeats, kills what is late.
     mutating func tick(at now: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
-        for number in records.indices { actions += tick(worker: number, at: now) }
+        for number in records.indices { actions += tick(number, at: now) }
         return actions
     }
 
@@ -73,9 +81,7 @@ struct Pool: Sendable {
     mutating func pingAll(at now: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
         for number in records.indices where records[number].isAnswering {
-            if let sequence = records[number].nextPing(every: .zero, at: now) {
-                actions.append(.send(worker: number, .ping(sequence: sequence)))
-            }
+            actions += ping(number, every: .zero, at: now)
         }
         return actions
     }
@@ -85,87 +91,79 @@ struct Pool: Sendable {
         for number in records.indices { records[number].postpone(by: pause) }
     }
 
-    mutating func started(worker: Int, pid: Int32, at now: MonotonicInstant) {
-        records[worker].begin(pid: pid, deadline: now + settings.handshakeWithin, at: now)
+    // MARK: Processes
+
+    mutating func started(_ worker: WorkerID, pid: Int32) {
+        guard let number = number(of: worker) else { return }
+        records[number].started(pid: pid)
     }
 
-    mutating func failedToStart(worker: Int, reason: String, at now: MonotonicInstant) -> [Action] {
-        records[worker].begin(pid: 0, deadline: now, at: now)
-        return ended(worker: worker, .neverStarted(reason: reason), at: now)
-    }
-
-    /// A message that concerns the worker's life; throws what is not permitted in its state. Messages
-    /// about connections and permits are only checked here.
-    mutating func received(
-        _ message: WorkerMessage, from worker: Int, at now: MonotonicInstant
-    ) throws(ProtocolViolation) -> [Action] {
-        guard let state = records[worker].state else { return [] }
-        switch (state, message) {
-        // What an ending worker has still said counts only for its connections.
-        case (.killed, _), (.leaving, _): return []
-        case (.awaitingHello, .hello(let version)):
-            guard version == controlProtocolVersion else {
-                throw ProtocolViolation(
-                    "it speaks version \(version) of the control protocol, not \(controlProtocolVersion)")
-            }
-            records[worker].state = .awaitingReady
-            let welcome = SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)
-            return ([welcome] + lessons.all.map { .observation($0) }).map { .send(worker: worker, $0) }
-        case (.awaitingReady, .ready):
-            records[worker].becomeReady(at: now)
-            return [.open(worker: worker)]
-        case (.awaitingHello, _), (_, .hello), (_, .ready):
-            throw ProtocolViolation("\(message.kind) while \(state.name)")
-        case (_, .pong(let sequence, let figures)):
-            guard records[worker].answered(sequence, figures) else {
-                throw ProtocolViolation("pong \(sequence) without its ping")
-            }
-            return []
-        case (_, .realBackendSeen): return meetRealBackend(from: worker)
-        case (_, .observation(let lesson)):
-            return lessons.take(lesson) ? relay(.observation(lesson), from: worker) : []
-        case (_, .capabilitiesInvalidated(let backend, let moment)):
-            lessons.forgetVerdicts(of: backend, before: moment)
-            // Told on even when nothing of it is kept here: what a worker has just told may be on its way.
-            return relay(.capabilitiesInvalidated(backend: backend, before: moment), from: worker)
-        case (.draining, .drained), (.cutting, .drained):
-            records[worker].state = .drained(until: now + settings.exitWithin)
-            return []
-        case (_, .backends): return []
-        case (.serving, .accepted), (.draining, .accepted), (.cutting, .accepted):
-            records[worker].acknowledged()
-            return []
-        case (.serving, .drained), (.awaitingReady, _), (.drained, _):
-            throw ProtocolViolation("\(message.kind) while \(state.name)")
-        case (.serving, _), (.draining, _), (.cutting, _): return []
-        }
-    }
-
-    /// The worker broke the contract, or hangs: SIGKILL. Its connections are handed over when it is dead,
-    /// not before: until then it could still serve them.
-    mutating func condemn(worker: Int, for reason: KillReason) -> [Action] {
-        guard let state = records[worker].state else { return [] }
-        if case .killed = state { return [] }
-        records[worker].state = .killed(reason)
-        return [.close(worker: worker), .kill(worker: worker)]
+    mutating func failedToStart(_ worker: WorkerID, reason: String, at now: MonotonicInstant) -> [Action] {
+        ended(worker, .neverStarted(reason: reason), hasServed: false, at: now)
     }
 
     /// The control channel has ended. A worker that has said `drained` is about to exit.
-    mutating func channelEnded(worker: Int, at now: MonotonicInstant) -> [Action] {
-        guard let state = records[worker].state else { return [] }
+    mutating func channelEnded(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
+        guard let number = number(of: worker), let state = records[number].state else { return [] }
         switch state {
         case .killed, .drained, .leaving: return []
         case .awaitingHello, .awaitingReady, .serving, .draining, .cutting:
             // Usually it is exiting and its status says more than a kill would: it gets a moment.
-            records[worker].state = .leaving(until: now + settings.exitWithin)
+            records[number].state = .leaving(until: now + settings.exitWithin)
             return [.close(worker: worker)]
         }
     }
 
-    /// The process has ended and all it ever said has been read.
-    mutating func ended(worker: Int, _ ending: Ending, at now: MonotonicInstant) -> [Action] {
-        guard let obituary = records[worker].end(ending, isStopping: isStopping, at: now) else { return [] }
+    /// The process has ended and all it ever said has been read. `hasServed`: it acknowledged a connection.
+    mutating func ended(
+        _ worker: WorkerID, _ ending: Ending, hasServed: Bool, at now: MonotonicInstant
+    ) -> [Action] {
+        guard let number = number(of: worker),
+            let obituary = records[number].end(
+                ending, hasServed: hasServed, isStopping: isStopping, at: now)
+        else { return [] }
         return [.close(worker: worker), .bury(obituary)]
+    }
+
+    // MARK: Messages, permitted in the worker's phase
+
+    mutating func greeted(_ worker: WorkerID, version: UInt32) throws(ProtocolViolation) -> [Action] {
+        guard let number = number(of: worker) else { return [] }
+        guard version == controlProtocolVersion else {
+            throw ProtocolViolation(
+                "it speaks version \(version) of the control protocol, not \(controlProtocolVersion)")
+        }
+        records[number].state = .awaitingReady
+        return [.welcome(worker: worker)]
+    }
+
+    mutating func ready(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
+        guard let number = number(of: worker) else { return [] }
+        records[number].becomeReady(at: now)
+        return [.open(worker: worker)]
+    }
+
+    mutating func answered(
+        _ worker: WorkerID, _ sequence: UInt64, _ figures: WorkerFigures
+    ) throws(ProtocolViolation) {
+        guard let number = number(of: worker) else { return }
+        guard records[number].answered(sequence, figures) else {
+            throw ProtocolViolation("pong \(sequence) without its ping")
+        }
+    }
+
+    mutating func drained(_ worker: WorkerID, at now: MonotonicInstant) {
+        guard let number = number(of: worker) else { return }
+        records[number].state = .drained(until: now + settings.exitWithin)
+    }
+
+    // MARK: The end
+
+    /// The worker broke the contract, or hangs: SIGKILL. Its connections are handed over when it is dead,
+    /// not before: until then it could still serve them.
+    mutating func condemn(_ worker: WorkerID, for reason: KillReason) -> [Action] {
+        guard let number = number(of: worker) else { return [] }
+        return condemn(number, for: reason)
     }
 
     /// No successors from here on; who serves goes on serving until `drain`.
@@ -180,8 +178,9 @@ struct Pool: Sendable {
     mutating func drain(until deadline: MonotonicInstant) -> [Action] {
         var actions: [Action] = []
         for number in records.indices where records[number].isServing {
+            guard let worker = records[number].id else { continue }
             records[number].state = .draining(until: deadline)
-            actions += [.close(worker: number), .send(worker: number, .drain)]
+            actions += [.close(worker: worker), .send(worker: worker, .drain)]
         }
         return actions
     }
@@ -191,53 +190,64 @@ struct Pool: Sendable {
     mutating func cutAll(for reason: KillReason, at now: MonotonicInstant) -> [Action] {
         records.indices.flatMap { number in
             switch records[number].state {
-            case .serving, .draining: cut(worker: number, at: now)
+            case .serving, .draining: cut(number, at: now)
             case .drained, .leaving: [] as [Action]
-            default: condemn(worker: number, for: reason)
+            default: condemn(number, for: reason)
             }
         }
     }
 
-    private mutating func cut(worker: Int, at now: MonotonicInstant) -> [Action] {
-        records[worker].state = .cutting(until: now + settings.cutWithin)
+    // MARK: By number
+
+    private mutating func condemn(_ number: Int, for reason: KillReason) -> [Action] {
+        guard let worker = records[number].id, let state = records[number].state else { return [] }
+        if case .killed = state { return [] }
+        records[number].state = .killed(reason)
+        return [.close(worker: worker), .kill(worker: worker)]
+    }
+
+    private mutating func cut(_ number: Int, at now: MonotonicInstant) -> [Action] {
+        guard let worker = records[number].id else { return [] }
+        records[number].state = .cutting(until: now + settings.cutWithin)
         return [.close(worker: worker), .send(worker: worker, .cut)]
     }
 
-    // MARK: Decisions
+    private mutating func ping(
+        _ number: Int, every interval: Duration, at now: MonotonicInstant
+    ) -> [Action] {
+        guard let worker = records[number].id,
+            let sequence = records[number].nextPing(every: interval, at: now)
+        else { return [] }
+        return [.send(worker: worker, .ping(sequence: sequence))]
+    }
 
-    private mutating func tick(worker: Int, at now: MonotonicInstant) -> [Action] {
-        if records[worker].isDue(at: now) { return [.spawn(worker: worker)] }
-        guard let state = records[worker].state else { return [] }
+    private mutating func begin(_ number: Int, at now: MonotonicInstant) -> [Action] {
+        let worker = WorkerID(life: nextLife)
+        nextLife &+= 1
+        records[number].begin(worker, deadline: now + settings.handshakeWithin, at: now)
+        return [.spawn(worker: worker, number: number)]
+    }
+
+    private mutating func tick(_ number: Int, at now: MonotonicInstant) -> [Action] {
+        if records[number].isDue(at: now) { return begin(number, at: now) }
+        guard let state = records[number].state else { return [] }
         switch state {
         case .killed: return []
         case .awaitingHello, .awaitingReady:
-            return records[worker].deadline <= now ? condemn(worker: worker, for: .handshakeLate) : []
+            return records[number].deadline <= now ? condemn(number, for: .handshakeLate) : []
         case .leaving(let deadline):
-            return deadline <= now ? condemn(worker: worker, for: .channelEnded) : []
+            return deadline <= now ? condemn(number, for: .channelEnded) : []
         case .drained(let deadline):
-            return deadline <= now ? condemn(worker: worker, for: .drainLate) : []
+            return deadline <= now ? condemn(number, for: .drainLate) : []
         case .cutting(let deadline) where deadline <= now:
-            return condemn(worker: worker, for: .drainLate)
+            return condemn(number, for: .drainLate)
         case .draining(let deadline) where deadline <= now:
-            return cut(worker: worker, at: now)
+            return cut(number, at: now)
         case .serving, .draining, .cutting:
-            if let silence = records[worker].silence(at: now), silence >= settings.hungAfter {
-                return condemn(worker: worker, for: .hung(silence))
+            if let silence = records[number].silence(at: now), silence >= settings.hungAfter {
+                return condemn(number, for: .hung(silence))
             }
-            guard let sequence = records[worker].nextPing(every: settings.heartbeat, at: now) else {
-                return []
-            }
-            return [.send(worker: worker, .ping(sequence: sequence))]
+            return ping(number, every: settings.heartbeat, at: now)
         }
-    }
-
-    private mutating func meetRealBackend(from source: Int) -> [Action] {
-        guard !realBackendSeen else { return [] }
-        realBackendSeen = true
-        return relay(.realBackendSeen, from: source)
-    }
-
-    private func relay(_ message: SupervisorMessage, from source: Int) -> [Action] {
-        records.filter { $0.number != source && $0.wasWelcomed }.map { .send(worker: $0.number, message) }
     }
 }

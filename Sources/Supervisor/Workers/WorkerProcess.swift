@@ -54,8 +54,7 @@ struct WorkerPlan: Sendable {
 
 final class WorkerProcess {
     let number: Int
-    /// Differs for every process this supervisor has started.
-    let life: UInt32
+    let id: WorkerID
     let pid: Int32
     let channel: SupervisorChannel
     private let handle: Descriptor
@@ -64,12 +63,12 @@ final class WorkerProcess {
     var watched: Interest?
 
     private init(
-        number: Int, life: UInt32, pid: Int32, handle: consuming Descriptor, inHand: consuming Descriptor,
+        number: Int, id: WorkerID, pid: Int32, handle: consuming Descriptor, inHand: consuming Descriptor,
         channel: SupervisorChannel
     ) {
         self.inHand = inHand
         self.number = number
-        self.life = life
+        self.id = id
         self.pid = pid
         self.handle = handle
         self.channel = channel
@@ -78,7 +77,8 @@ final class WorkerProcess {
     /// Readable when the process has ended.
     var exitHandle: Int32 { handle.raw }
 
-    static func start(_ plan: WorkerPlan, number: Int, life: UInt32) throws(SystemFailure) -> WorkerProcess {
+    static func start(_ plan: WorkerPlan, _ id: WorkerID, number: Int) throws(SystemFailure) -> WorkerProcess
+    {
         let pair = try ControlPair.make()
         let configuration = try sealed("dragoman-configuration", plan.text)
         let secrets = try sealed("dragoman-secrets", plan.secrets)
@@ -105,7 +105,7 @@ final class WorkerProcess {
             throw SystemFailure(plan.executable, errno)
         }
         return WorkerProcess(
-            number: number, life: life, pid: pid, handle: owned, inHand: inHand,
+            number: number, id: id, pid: pid, handle: owned, inHand: inHand,
             channel: SupervisorChannel(adopting: pair.keepSupervisorEnd()))
     }
 

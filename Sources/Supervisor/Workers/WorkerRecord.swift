@@ -1,13 +1,11 @@
-// One worker of the pool: the life it leads now, and what its earlier lives left. Pure. Holds: counters
-// never go backwards, for the figures of the dead are kept.
+// One number of the pool: the worker that lives under it now, and what the earlier ones left. Pure. Holds:
+// counters never go backwards, for the figures of the dead are kept.
 
 import Shared
 
-/// Where a life stands. The comments say what is permitted.
+/// Where a life stands, with what the supervisor has to know beyond its phase.
 enum LifeState: Equatable, Sendable {
-    /// Only `hello`.
     case awaitingHello
-    /// Welcomed: `ready`, and news about backends.
     case awaitingReady
     case serving
     /// Told to finish; told to cut off the rest at the deadline.
@@ -21,6 +19,18 @@ enum LifeState: Equatable, Sendable {
     /// SIGKILL is on its way.
     case killed(KillReason)
 
+    var phase: WorkerPhase {
+        switch self {
+        case .awaitingHello: .greeting
+        case .awaitingReady: .welcomed
+        case .serving: .serving
+        case .draining, .cutting: .draining
+        case .drained: .drained
+        case .leaving, .killed: .ending
+        }
+    }
+
+    /// What `dragoman status` calls it.
     var name: String {
         switch self {
         case .awaitingHello, .awaitingReady: "starting"
@@ -33,14 +43,14 @@ enum LifeState: Equatable, Sendable {
 
 struct WorkerRecord: Sendable {
     private struct Life {
-        let pid: Int32
+        let id: WorkerID
+        /// Zero until the process has started.
+        var pid: Int32 = 0
         let born: MonotonicInstant
         var state: LifeState = .awaitingHello
         var deadline: MonotonicInstant
         var readyAt: MonotonicInstant?
         var figures = WorkerFigures()
-        /// It has acknowledged a connection.
-        var hasServed = false
         /// The last ping sent, when, and whether it is still unanswered.
         var sequence: UInt64 = 0
         var pinged: MonotonicInstant
@@ -85,9 +95,13 @@ struct WorkerRecord: Sendable {
         set { if let newValue { life?.state = newValue } }
     }
 
+    /// Nil when nobody lives under this number.
+    var id: WorkerID? { life?.id }
     var pid: Int32? { life?.pid }
     var deadline: MonotonicInstant { life?.deadline ?? MonotonicInstant(nanoseconds: .max) }
     var figures: WorkerFigures { life?.figures ?? WorkerFigures() }
+    /// Kept-alive connections without a request, by its last report.
+    var idle: Int { Int(clamping: Int64(figures.connections) - Int64(figures.exchanges)) }
     var isServing: Bool { state == .serving }
     /// Serving, or finishing: it answers heartbeats.
     var isAnswering: Bool {
@@ -98,13 +112,6 @@ struct WorkerRecord: Sendable {
     }
 
     var owesAnswer: Bool { isAnswering && life?.isUnanswered == true }
-    var wasWelcomed: Bool {
-        switch state {
-        case .awaitingReady, .serving, .draining, .cutting: true
-        case .awaitingHello, .drained, .leaving, .killed, nil: false
-        }
-    }
-
     var isGone: Bool {
         if case .gone = phase { return true }
         return false
@@ -143,11 +150,13 @@ struct WorkerRecord: Sendable {
 
     // MARK: Events
 
-    mutating func begin(pid: Int32, deadline: MonotonicInstant, at now: MonotonicInstant) {
+    mutating func begin(_ id: WorkerID, deadline: MonotonicInstant, at now: MonotonicInstant) {
         lives += 1
         restarts = lives - 1
-        phase = .alive(Life(pid: pid, born: now, deadline: deadline, pinged: now))
+        phase = .alive(Life(id: id, born: now, deadline: deadline, pinged: now))
     }
+
+    mutating func started(pid: Int32) { life?.pid = pid }
 
     mutating func becomeReady(at now: MonotonicInstant) {
         wasEverReady = true
@@ -155,8 +164,6 @@ struct WorkerRecord: Sendable {
         life?.readyAt = now
         life?.pinged = now
     }
-
-    mutating func acknowledged() { life?.hasServed = true }
 
     /// The number of the ping that is due, once the one before has been answered.
     mutating func nextPing(every interval: Duration, at now: MonotonicInstant) -> UInt64? {
@@ -191,11 +198,13 @@ struct WorkerRecord: Sendable {
     }
 
     /// The process has ended; nil when there was none.
-    mutating func end(_ ending: Ending, isStopping: Bool, at now: MonotonicInstant) -> Obituary? {
+    mutating func end(
+        _ ending: Ending, hasServed: Bool, isStopping: Bool, at now: MonotonicInstant
+    ) -> Obituary? {
         guard let life else { return nil }
         past.add(life.figures)
         let proven =
-            life.hasServed
+            hasServed
             || life.readyAt.map { now.since($0) >= Pool.provenAfter } ?? false
         let delay = policy.ended(proven: proven)
         phase = isStopping ? .gone : .resting(until: now + delay)
@@ -204,7 +213,8 @@ struct WorkerRecord: Sendable {
         var wasClean = false
         if case .drained = life.state { wasClean = ending == .exited(status: 0) }
         return Obituary(
-            worker: number, pid: life.pid, age: now.since(life.born), served: life.figures.served,
+            worker: life.id, number: number, pid: life.pid, age: now.since(life.born),
+            served: life.figures.served,
             connections: wasClean ? 0 : life.figures.connections, ending: ending, killedFor: killedFor,
             restart: isStopping ? nil : delay, wasClean: wasClean)
     }
@@ -221,7 +231,7 @@ struct WorkerRecord: Sendable {
             switch life.state {
             case .awaitingHello, .awaitingReady:
                 state = .killed(.serviceEnds)
-                return [.close(worker: number), .kill(worker: number)]
+                return [.close(worker: life.id), .kill(worker: life.id)]
             default: return []
             }
         }

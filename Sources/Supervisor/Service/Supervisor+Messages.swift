@@ -1,0 +1,126 @@
+// The workers' channels. Holds: each message goes to exactly one of Pool, ConnectionDispatcher and ServiceState, and
+// only when it is permitted in that worker's phase.
+
+import Shared
+
+extension Supervisor {
+    // MARK: Receiving
+
+    func read(_ process: WorkerProcess, atMost limit: Int, at now: MonotonicInstant) {
+        guard process.watched != nil else { return }
+        for _ in 0..<limit {
+            do {
+                switch try process.channel.receive() {
+                case .nothing: return
+                case .message(let message): try take(message, from: process.id, at: now)
+                case .passing: throw ProtocolViolation("a descriptor from a worker")
+                case .bereft: throw ProtocolViolation("a descriptor from a worker")
+                case .ended:
+                    unwatch(process)
+                    perform(pool.channelEnded(process.id, at: now), at: now)
+                    return
+                }
+            } catch let violation as ProtocolViolation {
+                condemn(process.id, for: .violation(violation.text), at: now)
+            } catch {
+                condemn(process.id, for: .violation("\(error)"), at: now)
+                return
+            }
+        }
+    }
+
+    private func take(
+        _ message: WorkerMessage, from worker: WorkerID, at now: MonotonicInstant
+    ) throws(ProtocolViolation) {
+        guard let phase = pool.phase(of: worker) else { return }
+        guard message.isPermitted(in: phase) else {
+            // It is being ended: beyond its connections, what it says is dropped.
+            if phase == .ending { return }
+            throw ProtocolViolation("\(message.kind) while \(phase)")
+        }
+        switch message {
+        case .hello(let version): perform(try pool.greeted(worker, version: version), at: now)
+        case .ready: perform(pool.ready(worker, at: now), at: now)
+        case .pong(let sequence, let figures): try pool.answered(worker, sequence, figures)
+        case .drained: pool.drained(worker, at: now)
+
+        case .accepted(let id): perform([try dispatcher.accepted(id, by: worker)], at: now)
+        case .released(let count):
+            try dispatcher.released(count, by: worker)
+            dispatchWaiting(at: now)
+        case .peeked(let id, let verdict):
+            if let action = try dispatcher.peeked(id, verdict, by: worker) { perform([action], at: now) }
+            dispatchWaiting(at: now)
+
+        case .realBackendSeen: perform(service.realBackendSeen(by: worker), at: now)
+        case .observation(let observation): perform(service.observed(observation, by: worker), at: now)
+        case .capabilitiesInvalidated(let backend, let moment):
+            perform(service.capabilitiesInvalidated(of: backend, before: moment, by: worker), at: now)
+        case .backends(let json): perform(service.reported(json, by: worker), at: now)
+        case .acquire(let ticket, let index):
+            perform(try service.acquire(ticket, of: try backend(index), for: worker), at: now)
+        case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)
+        }
+    }
+
+    private func backend(_ index: UInt32) throws(ProtocolViolation) -> BackendID {
+        let backends = settings.configuration.backends
+        guard let index = Int(exactly: index), backends.indices.contains(index) else {
+            throw ProtocolViolation("acquire: no backend \(index)")
+        }
+        return BackendID(backends[index].name)
+    }
+
+    // MARK: Sending
+
+    /// - Returns: false when a descriptor was to be passed and there is no number left to keep it in the queue.
+    @discardableResult
+    func send(
+        _ message: SupervisorMessage, passing descriptor: Int32? = nil, to worker: WorkerID,
+        at now: MonotonicInstant
+    ) -> Bool {
+        guard let process = processes[worker] else { return true }
+        do throws(ControlFailure) {
+            try process.channel.send(message, passing: descriptor)
+            watch(process)
+        } catch {
+            failed(process, error, at: now)
+            return error != .outOfDescriptors
+        }
+        return true
+    }
+
+    func flush(_ process: WorkerProcess, at now: MonotonicInstant) {
+        do throws(ControlFailure) {
+            try process.channel.flush()
+            watch(process)
+        } catch {
+            failed(process, error, at: now)
+        }
+    }
+
+    private func failed(_ process: WorkerProcess, _ failure: ControlFailure, at now: MonotonicInstant) {
+        switch failure {
+        // Its end is about to be seen, with more to say than this.
+        case .ended, .outOfDescriptors: break
+        case .congested: condemn(process.id, for: .violation("it does not read its channel"), at: now)
+        default: condemn(process.id, for: .violation("channel: \(failure)"), at: now)
+        }
+    }
+
+    // MARK: Watching
+
+    private func watch(_ process: WorkerProcess) {
+        guard let watched = process.watched else { return }
+        let wanted: Interest = process.channel.wantsToWrite ? [.read, .write] : .read
+        guard wanted != watched else { return }
+        process.watched = wanted
+        try? poller.change(process.channel.raw, .channel(process.id), for: wanted)
+    }
+
+    func unwatch(_ process: WorkerProcess) {
+        guard process.watched != nil else { return }
+        process.watched = nil
+        poller.remove(process.channel.raw)
+    }
+}
