@@ -108,9 +108,9 @@ private func run(
     _ bytes: [UInt8], _ plan: ReplyPlan, _ chat: ChatStreamWriter.Head, _ status: Int, streaming: Bool,
     cuts: [Int]
 ) -> (output: [UInt8], failure: ClientError?) {
-    var reply = TranslatedReply(
-        plan: plan, streaming: streaming, messageID: "chatcmpl-1", requestID: "req_1", requestedModel: "m",
-        inputEstimate: 11, chat: chat)
+    let begun = ReplyStart(
+        streaming: streaming, messageID: "chatcmpl-1", requestID: "req_1", model: "m", inputEstimate: 11)
+    var reply = ClientReply(ReplyPair.toChat(begun, plan: plan, head: chat))
     reply.receive(head: UpstreamHead(status: status, contentType: ""))
     var output: [UInt8] = []
     var start = 0

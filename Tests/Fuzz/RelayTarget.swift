@@ -37,14 +37,21 @@ private struct RelayScript {
 
 private struct ShownRelay: Equatable {
     var output: [UInt8] = []
-    var phase: PassthroughReply.Phase
+    var phase: ReplyPhase
     var failure: ClientError?
     var repairs: [String]
     var usage: Usage
 
     init(_ script: RelayScript, streaming: Bool, cuts: [Int], isEarly: Bool = false) {
-        var reply = PassthroughReply(
-            door: script.door, streaming: streaming, requestID: "req_1", requestedModel: "claude \"x\"")
+        var plan = ReplyPlan()
+        plan.isPassthrough = true
+        let begun = ReplyStart(
+            streaming: streaming, messageID: "", requestID: "req_1", model: "claude \"x\"")
+        var reply = ClientReply(
+            script.door == .chat
+                ? ReplyPair.toChat(
+                    begun, plan: plan, head: .init(completionID: "", model: begun.model, created: 0))
+                : ReplyPair.toMessages(begun, plan: plan))
         if isEarly { reply.commitEarly() }
         reply.receive(head: script.head)
         var start = 0

@@ -1,5 +1,6 @@
 // What comes from backends: event streams and whole replies give the same however they were cut, never break
-// the event grammar and end exactly once; arguments of tools come out as one object; errors are always sayable.
+// the event grammar and end exactly once; arguments of tools come out as one object; errors are always
+// sayable.
 
 import JSON
 
@@ -84,7 +85,7 @@ private func fuzzReply(_ bytes: [UInt8], _ random: inout SeededRandom, _ dialect
 
 private struct ShownReply: Equatable {
     var output: [UInt8] = []
-    var phase: TranslatedReply.Phase
+    var phase: ReplyPhase
     var failure: ClientError?
     var repairs: [String]
     var usage: Usage
@@ -93,9 +94,10 @@ private struct ShownReply: Equatable {
         _ bytes: [UInt8], _ plan: ReplyPlan, _ head: UpstreamHead, _ end: UpstreamEnd, streaming: Bool,
         cuts: [Int], isEarly: Bool = false
     ) {
-        var reply = TranslatedReply(
-            plan: plan, streaming: streaming, messageID: "msg_1", requestID: "req_1",
-            requestedModel: "claude-x", inputEstimate: 11)
+        let begun = ReplyStart(
+            streaming: streaming, messageID: "msg_1", requestID: "req_1", model: "claude-x", inputEstimate: 11
+        )
+        var reply = ClientReply(ReplyPair.toMessages(begun, plan: plan))
         if isEarly { reply.commitEarly() }
         reply.receive(head: head)
         var start = 0

@@ -157,7 +157,7 @@ struct FailureWordsTests {
         "text is told as such behind a status that was sent early, too",
         arguments: [ClientAPI.messages, .chat])
     func pagesBehindPings(door: ClientAPI) {
-        var reply = PassthroughReply(door: door, streaming: true, requestID: "req_1", requestedModel: "m")
+        var reply = DrivenReply(door: door, streaming: true, requestID: "req_1", requestedModel: "m")
         reply.commitEarly()
         reply.receive(head: UpstreamHead(status: 200, contentType: "text/plain"))
         reply.receive(Array("Ollama is running".utf8))

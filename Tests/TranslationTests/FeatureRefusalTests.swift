@@ -337,11 +337,11 @@ struct CallFeaturesTests {
 @Suite("refused replies")
 struct RefusedReplyTests {
     private func reply(_ features: Set<Feature> = [.tools, .thinking], streaming: Bool = true)
-        -> TranslatedReply
+        -> DrivenReply
     {
         var plan = ReplyPlan()
         plan.features = features
-        return TranslatedReply(
+        return DrivenReply(
             plan: plan, streaming: streaming, messageID: "msg_1", requestID: "req_1", requestedModel: "m",
             inputEstimate: 1)
     }
@@ -371,7 +371,7 @@ struct RefusedReplyTests {
         plan.features = [.tools, .thinking]
         let words = #"{"error":"\"m\" does not support thinking"}"#
         for status in [400, 200] {
-            var reply = TranslatedReply(
+            var reply = DrivenReply(
                 plan: plan, streaming: true, messageID: "msg_1", requestID: "req_1", requestedModel: "m",
                 inputEstimate: 1)
             reply.receive(head: UpstreamHead(status: status, contentType: "application/x-ndjson"))

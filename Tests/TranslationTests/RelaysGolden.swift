@@ -23,8 +23,8 @@ struct ScriptedRelay: Sendable {
         (body, head.contentType) = file.answer
     }
 
-    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (PassthroughReply, output: [UInt8]) {
-        var reply = PassthroughReply(
+    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (DrivenReply, output: [UInt8]) {
+        var reply = DrivenReply(
             door: door, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
         var output: [UInt8] = []
         if early { reply.commitEarly() }
@@ -40,7 +40,7 @@ struct ScriptedRelay: Sendable {
     }
 
     /// What the client gets: the bytes, or the status and body of an error.
-    func shown(_ result: (PassthroughReply, output: [UInt8])) -> [UInt8] {
+    func shown(_ result: (DrivenReply, output: [UInt8])) -> [UInt8] {
         guard let failure = result.0.failure else { return result.output }
         var text = "HTTP \(failure.status)\n"
         if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
@@ -49,7 +49,7 @@ struct ScriptedRelay: Sendable {
     }
 
     /// What the worker learns: outcome, counts, what was mended.
-    func facts(_ reply: PassthroughReply) -> String {
+    func facts(_ reply: DrivenReply) -> String {
         let usage = reply.usage
         let outcome =
             switch reply.phase {
@@ -134,7 +134,7 @@ struct RelaysGoldenTests {
     @Test("every output is made of whole frames", arguments: GoldenCase.all(in: .relays))
     func wholeFrames(_ golden: GoldenCase) throws {
         let upstream = try ScriptedRelay(golden)
-        var reply = PassthroughReply(
+        var reply = DrivenReply(
             door: upstream.door, streaming: true, requestID: "req_golden", requestedModel: ScriptedRelay.model
         )
         reply.receive(head: upstream.head)

@@ -113,7 +113,7 @@ struct RepliesCallsTests {
         } ?? []
     }
 
-    private static func reply(_ stream: String, _ cuts: [Int] = []) -> (TranslatedReply, output: [UInt8]) {
+    private static func reply(_ stream: String, _ cuts: [Int] = []) -> (DrivenReply, output: [UInt8]) {
         var upstream = ScriptedUpstream(
             head: UpstreamHead(status: 200, contentType: "text/event-stream"), body: Array(stream.utf8))
         upstream.plan.toolNames = ["Read", "Bash", "LS"]
@@ -180,7 +180,7 @@ struct RepliesCallsTests {
             }
             var plan = ReplyPlan()
             plan.toolNames = ["Read"]
-            var reply = TranslatedReply(
+            var reply = DrivenReply(
                 plan: plan, streaming: true, messageID: "m", requestID: "r", requestedModel: "m",
                 inputEstimate: 1)
             for index in 0...1 {

@@ -28,8 +28,8 @@ struct ScriptedUpstream: Sendable {
     /// The reply, its upstream's bytes given in these pieces.
     func run(
         streaming: Bool, cuts: [Int] = [], early: Bool = false, chat: ChatStreamWriter.Head? = nil
-    ) -> (TranslatedReply, output: [UInt8]) {
-        var reply = TranslatedReply(
+    ) -> (DrivenReply, output: [UInt8]) {
+        var reply = DrivenReply(
             plan: plan, streaming: streaming, messageID: "msg_golden", requestID: "req_golden",
             requestedModel: "claude-x", inputEstimate: 11, chat: chat)
         var output: [UInt8] = []
@@ -46,8 +46,7 @@ struct ScriptedUpstream: Sendable {
     }
 
     /// What the client gets: the bytes, or the status and body of an error.
-    static func shown(_ result: (TranslatedReply, output: [UInt8]), at door: ClientAPI = .messages) -> [UInt8]
-    {
+    static func shown(_ result: (DrivenReply, output: [UInt8]), at door: ClientAPI = .messages) -> [UInt8] {
         guard let failure = result.0.failure else { return result.output }
         var text = "HTTP \(failure.status(at: door))\n"
         if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }

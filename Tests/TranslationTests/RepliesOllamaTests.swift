@@ -139,8 +139,8 @@ struct RepliesOllamaTests {
     func hugeLines() {
         var plan = ReplyPlan()
         plan.dialect = .ollama
-        func reply() -> TranslatedReply {
-            TranslatedReply(
+        func reply() -> DrivenReply {
+            DrivenReply(
                 plan: plan, streaming: true, messageID: "msg_h", requestID: "req_h", requestedModel: "m",
                 inputEstimate: 3)
         }

@@ -52,8 +52,8 @@ struct RepliesPropertyTests {
         return plan
     }
 
-    private static func reply(_ plan: ReplyPlan, streaming: Bool) -> TranslatedReply {
-        TranslatedReply(
+    private static func reply(_ plan: ReplyPlan, streaming: Bool) -> DrivenReply {
+        DrivenReply(
             plan: plan, streaming: streaming, messageID: "msg_p", requestID: "req_p", requestedModel: "m",
             inputEstimate: 3)
     }
@@ -219,7 +219,7 @@ struct RepliesPropertyTests {
         reply.receive(.text(JSONText("Hi")))
         reply.cancel()
         #expect(reply.phase == .ended(.cancelled))
-        #expect(!reply.hasOutput)
+        #expect(reply.takeOutput().isEmpty)
     }
 
     @Test("undecided until the first chunk; pings only in a stream")
@@ -229,7 +229,7 @@ struct RepliesPropertyTests {
         reply.ping()
         reply.receive(Array(": comment\n\n".utf8))
         #expect(reply.phase == .undecided)
-        #expect(!reply.hasOutput)
+        #expect(reply.takeOutput().isEmpty)
         reply.receive(Array(#"data: {"choices":[{"index":0,"delta":{"role":"assistant"}}]}"#.utf8))
         #expect(reply.phase == .undecided)
         reply.receive(Array("\n\n".utf8))
@@ -258,11 +258,10 @@ struct RepliesPropertyTests {
         reply.commitEarly()
         reply.receive(.text(JSONText("Hi")))
         #expect(reply.phase == .undecided)
-        #expect(!reply.hasOutput)
         #expect(reply.takeOutput().isEmpty)
         reply.receive(.finished(.endTurn))
         reply.end(.complete)
-        #expect(reply.hasOutput)
+        #expect(!reply.takeOutput().isEmpty)
     }
 
     @Test("8 MiB in one frame; more than the limit is an error, not a flood")

@@ -17,8 +17,8 @@ public struct ReplyPlan: Sendable {
     /// Ids of the tool calls in the conversation so far, as the client knows them.
     public var knownCallIDs: Set<String> = []
     /// False when the client switched thinking off: reasoning that comes nevertheless is kept back; only when
-    /// nothing else comes, it is the answer. A client that did not speak of thinking sees what the model thinks:
-    /// most models of our backends think unasked, and a silence of minutes would tell nothing.
+    /// nothing else comes, it is the answer. A client that did not speak of thinking sees what the model
+    /// thinks: most models of our backends think unasked, and a silence of minutes would tell nothing.
     public var showsThinking = true
     /// `thinking.display` is `omitted`: blocks appear, their text does not.
     public var thinkingDisplayOmitted = false

@@ -1,202 +1,81 @@
 // One reply of a backend that speaks the client's own API: bytes pass as they came, frame by frame, but for
-// the model's name. Holds, as for a translated reply: nothing is said to the client before it is decided
-// whether this is a reply or an error; no half frame is sent; every reply ends in exactly one outcome, and one
-// that was cut off never looks complete.
+// the model's name. Holds: no half frame is sent; a reply that was cut off never looks complete.
 
 import JSON
 
-public struct PassthroughReply: Sendable {
-    public typealias Phase = TranslatedReply.Phase
-
-    /// What the upstream's body is taken for.
-    private enum Body {
-        /// Nothing but space came yet.
-        case unknown
-        case events
-        /// One JSON text.
-        case document
-        /// Not an answer: an error's text.
-        case failure
-    }
+struct PassthroughReply<Events: PassthroughEvents>: Reply {
+    private typealias Failure = PassthroughFailure<Events.Client>
 
     /// Bytes of comments and pings that are kept while nothing is decided.
-    static let idleLimit = 16 << 10
+    private static var idleLimit: Int { 16 << 10 }
 
-    public private(set) var phase = Phase.undecided
-    /// The error, when the reply ended before anything was said to the client.
-    public private(set) var failure: ClientError?
-    /// The backend answered with success and without a byte.
-    public private(set) var saidNothing = false
+    let start: ReplyStart
+    var body = ReplyBody()
     /// What was mended, by name.
-    public private(set) var repairs: [String] = []
+    private(set) var repairs: [String] = []
 
-    private let door: ClientAPI
-    private let streaming: Bool
-    private let requestID: String
-    private let model: String
-    private let backend: BackendIdentity
-    private var head = UpstreamHead(status: 200, contentType: "")
-    private var body = Body.unknown
-    private var hadBytes = false
     /// An event of the backend's was passed on; a ping of ours is none.
     private var hasPassed = false
-    private var opening = AnswerOpening()
     private var frames = PassthroughFrames()
-    private var reader: PassthroughReader
-    private var document: [UInt8] = []
+    private var reader: PassthroughReader<Events>
     private var output: [UInt8] = []
 
-    /// - Parameters:
-    ///   - door: the API that client and backend speak.
-    ///   - requestID: stands in errors.
-    ///   - requestedModel: the name that the client sees.
-    ///   - backend: for errors.
-    public init(
-        door: ClientAPI, streaming: Bool, requestID: String, requestedModel: String,
-        backend: BackendIdentity = BackendIdentity()
-    ) {
-        self.door = door
-        self.streaming = streaming
-        self.requestID = requestID
-        model = requestedModel
-        self.backend = backend
-        reader = PassthroughReader(door: door, model: requestedModel)
+    init(_ start: ReplyStart) {
+        self.start = start
+        reader = PassthroughReader(model: start.model)
     }
 
-    /// False once the reply has ended.
-    public var wantsMore: Bool { if case .ended = phase { false } else { true } }
+    // MARK: what is known
+
     /// As the backend counted; zeros where it said nothing.
-    public var usage: Usage { reader.usage }
+    var usage: Usage { reader.events.usage }
 
     /// Tokens of the whole prompt as the backend counted them; nil where it did not.
-    public var reportedInput: Int? {
+    var reportedInput: Int? {
         let input = usage.input &+ usage.cacheRead &+ usage.cacheCreation
         return input > 0 ? input : nil
     }
 
+    var hasRead: Bool { hasPassed }
+    /// A stream that nobody asked for.
+    var incompleteness: ClientError? {
+        !start.streaming && body.opening.isKept ? .answerUnreadable : nil
+    }
+
+    // What is handed through is not looked into.
+    var refused: Refusal? { nil }
+    var hasBegun: Bool { false }
+    var hasStopped: Bool { false }
+    var promptTruncation: PromptTruncation? { nil }
+
     // MARK: what came
 
-    public mutating func receive(head: UpstreamHead) {
-        self.head = head
-        let isFailure = !(200...299).contains(head.status)
-        if isFailure { body = .failure } else if !head.isReadable { fail(.compressed(head)) }
+    static var streamBeginsWithBrace: Bool { false }
+
+    mutating func read(stream bytes: Span<UInt8>) {
+        // A stream that nobody asked for.
+        guard start.streaming || body.opening.isKept else { return fail(.answerUnreadable) }
+        body.opening.keep(bytes, isStream: hasPassed)
+        guard start.streaming else { return }
+        frames.append(bytes)
+        output.reserveCapacity(output.count + bytes.count)
+        pass()
     }
 
-    public mutating func receive(_ bytes: [UInt8]) { receive(bytes.span) }
-    public mutating func receive(_ bytes: ArraySlice<UInt8>) { receive(bytes.span) }
-
-    /// Bytes of the upstream's body, cut anywhere.
-    public mutating func receive(_ bytes: Span<UInt8>) {
-        guard wantsMore, !bytes.isEmpty else { return }
-        hadBytes = true
-        guard case .unknown = body else { return take(bytes) }
-        let first = recognise(bytes)
-        take(bytes.extracting(droppingFirst: first))
+    mutating func readStreamEnd() {
+        while wantsMore, let frame = frames.last() { read(frame, isWhole: false) }
     }
 
-    /// The place of the first byte that is no white space; it tells what the body is.
-    private mutating func recognise(_ bytes: Span<UInt8>) -> Int {
-        var at = 0
-        while at < bytes.count, Ascii.isSpace(bytes[at]) { at += 1 }
-        guard at < bytes.count else { return at }
-        switch bytes[at] {
-        case UInt8(ascii: "{"), UInt8(ascii: "["): body = .document
-        case UInt8(ascii: "<"): body = .failure
-        default:
-            body = head.contentType == "text/html" ? .failure : .events
-            opening.begin(head)
-        }
-        return at
+    /// The backend said why it stopped and left out the last frame.
+    mutating func finishIfStopped() {
+        guard reader.events.hasStopped, let end = Events.end else { return }
+        output.append(ascii: end)
+        note("no-done")
+        body.end(.completed)
     }
 
-    private mutating func take(_ bytes: Span<UInt8>) {
-        switch body {
-        case .unknown: break
-        case .events:
-            // A stream that nobody asked for.
-            guard streaming || opening.isKept else { return fail(Self.unreadable) }
-            opening.keep(bytes, isStream: hasPassed)
-            guard streaming else { return }
-            frames.append(bytes)
-            output.reserveCapacity(output.count + bytes.count)
-            pass()
-        case .document:
-            guard bytes.count <= TranslatedReply.documentLimit - document.count else {
-                return fail(.answerTooLarge)
-            }
-            bytes.withUnsafeBufferPointer { document.append(contentsOf: $0) }
-        case .failure:
-            guard head.isReadable else { return }
-            // The rest of a long page says nothing more.
-            let room = TranslatedReply.failureLimit - document.count
-            bytes.extracting(first: min(room, bytes.count)).withUnsafeBufferPointer {
-                document.append(contentsOf: $0)
-            }
-        }
-    }
-
-    public mutating func end(_ end: UpstreamEnd) {
-        guard wantsMore else { return }
-        switch body {
-        case .events:
-            while wantsMore, let frame = frames.last() { read(frame, isWhole: false) }
-        case .document where end == .complete: readDocument()
-        case .failure where (200...299).contains(head.status):
-            fail(UpstreamFailure.page(document, at: backend.place))
-        case .failure: fail(PassthroughFailure.answer(head: head, body: document, model: model, door: door))
-        case .unknown, .document: break
-        }
-        guard wantsMore else { return }
-        if door == .chat, reader.hasStopped { return finishChat() }
-        if end == .complete {
-            if case .unknown = body { saidNothing = true }
-            if !hasPassed, let error = opening.failure(at: backend.place) { return fail(error) }
-            // A stream that nobody asked for.
-            if !streaming, opening.isKept { return fail(Self.unreadable) }
-        }
-        let error = UpstreamFailure.transport(end, hadBytes: hadBytes)
-        fail(error, as: end.outcome(error, hadBytes: hadBytes))
-    }
-
-    /// The time to hold the status back has passed. Nothing is invented that the backend's own first event
-    /// would contradict.
-    public mutating func commitEarly() {
-        guard streaming, phase == .undecided else { return }
-        phase = .streaming
-        ping()
-    }
-
-    public mutating func ping() {
-        guard phase == .streaming else { return }
-        switch door {
-        case .messages: output.append(ascii: "event: ping\ndata: {\"type\":\"ping\"}\n\n")
-        case .chat: output.append(ascii: ": ping\n\n")
-        }
-    }
-
-    /// The client left.
-    public mutating func cancel() {
-        guard wantsMore else { return }
-        output = []
-        phase = .ended(.cancelled)
-    }
-
-    // MARK: what goes out
-
-    public var hasOutput: Bool {
-        switch phase {
-        case .undecided: false
-        case .streaming, .ended: !output.isEmpty
-        }
-    }
-
-    /// Client bytes made so far: whole frames, or the JSON body once ended.
-    public mutating func takeOutput() -> [UInt8] {
-        guard hasOutput else { return [] }
-        var taken: [UInt8] = []
-        swap(&taken, &output)
-        return taken
-    }
+    /// There is always an upstream.
+    mutating func receive(_ delta: Delta) {}
 
     // MARK: frames
 
@@ -205,7 +84,7 @@ public struct PassthroughReply: Sendable {
         var run = 0..<0
         while wantsMore, let frame = frames.next() {
             let meaning = reader.read(frame, of: frames, isWhole: true)
-            guard case .part = meaning, phase == .streaming, !frame.lacksEnd else {
+            guard case .part = meaning, body.isStreaming, !frame.lacksEnd else {
                 output.append(contentsOf: frames.buffer[run])
                 run = 0..<0
                 act(meaning, frame)
@@ -221,12 +100,12 @@ public struct PassthroughReply: Sendable {
         act(reader.read(frame, of: frames, isWhole: isWhole), frame)
     }
 
-    private mutating func act(_ meaning: PassthroughReader.Meaning, _ frame: PassthroughFrames.Frame) {
+    private mutating func act(_ meaning: PassthroughMeaning, _ frame: PassthroughFrames.Frame) {
         switch meaning {
         case .foreign: break
         case .failed(let error): fail(error)
         case .idle:
-            if phase == .streaming || output.count < Self.idleLimit { append(frame) }
+            if body.isStreaming || output.count < Self.idleLimit { append(frame) }
         case .part:
             begin()
             append(frame)
@@ -235,12 +114,12 @@ public struct PassthroughReply: Sendable {
             append(frame, naming: range)
         case .end:
             append(frame)
-            phase = .ended(.completed)
+            body.end(.completed)
         }
     }
 
     private mutating func begin() {
-        phase = .streaming
+        body.commit()
         hasPassed = true
     }
 
@@ -253,14 +132,14 @@ public struct PassthroughReply: Sendable {
     private mutating func append(_ frame: PassthroughFrames.Frame, naming range: Range<Int>) {
         guard frame.isJoined else {
             output.append(contentsOf: frames.buffer[frame.whole.lowerBound..<range.lowerBound])
-            output.appendJSON(model)
+            output.appendJSON(start.model)
             output.append(contentsOf: frames.buffer[range.upperBound..<frame.whole.upperBound])
             if frame.lacksEnd { mend() }
             return
         }
         // Data on several lines: the frame is written anew, line by line.
         var data = Array(frames.joined[..<range.lowerBound])
-        data.appendJSON(model)
+        data.appendJSON(start.model)
         data.append(contentsOf: frames.joined[range.upperBound..<frame.data.upperBound])
         if !frame.event.isEmpty {
             output.append(ascii: "event: ")
@@ -288,67 +167,49 @@ public struct PassthroughReply: Sendable {
 
     // MARK: documents
 
-    private mutating func readDocument() {
-        guard let root = (try? JSONDocument(parsing: document))?.root else { return fail(Self.unreadable) }
-        if let error = PassthroughFailure.inside(root, door: door) { return fail(error) }
-        guard let meaning = reader.read(whole: root) else { return fail(Self.unreadable) }
-        if streaming {
+    mutating func readDocument() {
+        let document = body.takeCollected()
+        guard let root = (try? JSONDocument(parsing: document))?.root else { return fail(.answerUnreadable) }
+        if let error = Failure.inside(root) { return fail(error) }
+        guard let meaning = reader.read(whole: root) else { return fail(.answerUnreadable) }
+        if start.streaming {
             // The client reads events: the answer is told as one.
-            phase = .streaming
-            switch door {
-            case .messages: MessageEvents.append(root, model: model, to: &output)
-            case .chat: CompletionChunks.append(root, model: model, to: &output)
-            }
+            body.commit()
+            Events.append(whole: root, model: start.model, to: &output)
             note("whole-answer")
         } else if case .named(let range) = meaning {
-            output.reserveCapacity(document.count + model.utf8.count)
+            output.reserveCapacity(document.count + start.model.utf8.count)
             output.append(contentsOf: document[..<range.lowerBound])
-            output.appendJSON(model)
+            output.appendJSON(start.model)
             output.append(contentsOf: document[range.upperBound...])
         } else {
             output = document
         }
-        document = []
-        phase = .ended(.completed)
+        body.end(.completed)
     }
 
-    // MARK: the end
-
-    /// The backend said why it stopped and left out the last frame.
-    private mutating func finishChat() {
-        output.append(ascii: "data: [DONE]\n\n")
-        note("no-done")
-        phase = .ended(.completed)
+    mutating func readFailure() {
+        fail(Failure.answer(head: body.head, body: body.collected, model: start.model))
     }
 
-    private mutating func fail(_ error: ClientError, as outcome: Outcome? = nil) {
-        let error = error.told(of: backend)
-        if phase == .streaming {
-            append(error)
-        } else {
-            output = []
-            failure = error
-        }
-        document = []
-        phase = .ended(outcome?.with(error) ?? .upstreamFailed(error))
+    // MARK: what goes out
+
+    /// Nothing is invented that the backend's own first event would contradict.
+    mutating func commit() { body.commit() }
+    mutating func writePing() { output.append(ascii: Events.ping) }
+    mutating func willFail(_ error: ClientError) {}
+
+    mutating func write(_ error: ClientError) {
+        reader.events.appendClosing(to: &output)
+        Events.Client.append(eventOf: error, requestID: start.requestID, to: &output)
     }
 
-    private mutating func append(_ error: ClientError) {
-        switch door {
-        case .messages:
-            // Clients keep the blocks that have ended: a text is worth keeping, half a tool call is not.
-            if let index = reader.openText {
-                output.append(
-                    ascii: "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":")
-                output.appendJSON(index)
-                output.append(ascii: "}\n\n")
-            }
-            output.append(ascii: "event: error\ndata: ")
-        case .chat: output.append(ascii: "data: ")
-        }
-        output.append(contentsOf: error.body(requestID: requestID, door: door))
-        output.append(ascii: "\n\n")
-    }
+    mutating func discardOutput() { output = [] }
+    var hasWritten: Bool { !output.isEmpty }
 
-    private static let unreadable = ClientError.answerUnreadable
+    mutating func takeWritten() -> [UInt8] {
+        var taken: [UInt8] = []
+        swap(&taken, &output)
+        return taken
+    }
 }

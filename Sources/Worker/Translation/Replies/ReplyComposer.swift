@@ -4,15 +4,18 @@
 
 import JSON
 
-struct ReplyComposer: Sendable {
-    /// Repairs that are remembered for the journal.
-    private static let repairLimit = 32
-    /// White space held back before it is known whether text follows.
-    private static let gapLimit = 4096
-    /// A token is about this many bytes, when a backend does not count.
-    private static let bytesPerToken = 4
+/// What of the answer is being shown.
+private enum Channel { case none, text, reasoning }
 
-    private(set) var writer: ReplyWriter
+struct ReplyComposer<Writer: ReplyWriter>: Sendable {
+    /// Repairs that are remembered for the journal.
+    private static var repairLimit: Int { 32 }
+    /// White space held back before it is known whether text follows.
+    private static var gapLimit: Int { 4096 }
+    /// A token is about this many bytes, when a backend does not count.
+    private static var bytesPerToken: Int { 4 }
+
+    private(set) var writer: Writer
     private let plan: ReplyPlan
     private let inputEstimate: Int
 
@@ -39,27 +42,20 @@ struct ReplyComposer: Sendable {
     private var outputBytes = 0
     private(set) var repairs: [String] = []
 
-    private enum Channel { case none, text, reasoning }
-
+    /// - Parameter stopSequences: those that the text is searched for.
     init(
-        plan: ReplyPlan, form: MessageStreamWriter.Form, messageID: String, model: String, inputEstimate: Int,
-        chat: ChatStreamWriter.Head? = nil
+        plan: ReplyPlan, stopSequences: [String], writer: Writer, messageID: String, inputEstimate: Int
     ) {
         self.plan = plan
         self.inputEstimate = max(inputEstimate, 1)
-        stopWords = StopWords(plan.dialect == .anthropic ? [] : plan.stopSequences)
+        self.writer = writer
+        stopWords = StopWords(stopSequences)
         splitter = ReasoningTagSplitter(plan.thinkTags)
         echo = PrefillEcho(plan.prefill, plan.prefillEcho)
         recovery = TextCallRecovery(plan)
-        let messages = MessageStreamWriter(
-            form: form,
-            head: .init(
-                messageID: messageID, model: model, omitsThinking: plan.thinkingDisplayOmitted,
-                carriesThinking: plan.thinkingDisplayOmitted && plan.reasoningEcho != .none))
-        writer = ReplyWriter(messages, chat: chat)
-        calls = ReplyCalls(plan, messageID: messageID, idPrefix: chat == nil ? "toolu_" : "call_")
+        calls = ReplyCalls(plan, messageID: messageID, idPrefix: Writer.callIDPrefix)
         // Nothing of the one message leaves before its end, and its counts stand at the end: it may begin.
-        if form == .message { writer.start(Usage()) }
+        if writer.form == .message { self.writer.start(Usage()) }
     }
 
     /// Counts as far as they are known; where the backend does not count, an estimate.
@@ -156,7 +152,6 @@ struct ReplyComposer: Sendable {
     }
 
     mutating func takeOutput() -> [UInt8] { writer.takeOutput() }
-    mutating func drainOutput(into other: inout [UInt8]) { writer.drain(into: &other) }
     mutating func discardOutput() { writer.discardOutput() }
     mutating func reserve(_ bytes: Int) { writer.reserve(bytes) }
 
@@ -289,7 +284,7 @@ struct ReplyComposer: Sendable {
             guard plan.showsThinking else { return }
         }
         if open != channel { return begin(channel, bytes) }
-        channel == .text ? writer.text(bytes) : writer.thinking(bytes)
+        channel == .text ? writer.text(bytes) : writer.reasoning(bytes)
     }
 
     private var keepsReasoning: Bool {
@@ -299,8 +294,8 @@ struct ReplyComposer: Sendable {
 
     private var mayCallWhileThinking: Bool { plan.recoversTextCalls && !plan.toolNames.isEmpty }
 
-    /// Servers that wait for the end of the reasoning give an answer without that as reasoning, its call too. A call
-    /// with nothing behind it, neither reasoning nor text, is the answer; any other is a thought.
+    /// Servers that wait for the end of the reasoning give an answer without that as reasoning, its call too.
+    /// A call with nothing behind it, neither reasoning nor text, is the answer; any other is a thought.
     private mutating func showCallsOfReasoning() {
         guard !isCut, !hasText, calls.shown == 0, calls.isEmpty, mayCallWhileThinking else { return }
         var recovery = TextCallRecovery(plan)
@@ -341,14 +336,14 @@ struct ReplyComposer: Sendable {
         if channel == .text { (hasText, isBehindReasoning) = (true, false) }
         gap.removeAll()
         pending = .none
-        channel == .text ? writer.text(whole) : writer.thinking(whole)
+        channel == .text ? writer.text(whole) : writer.reasoning(whole)
     }
 
     /// Half characters that never got their other half.
     private mutating func endChannel() {
         switch open {
         case .text: writer.text(textJoiner.flush())
-        case .reasoning: writer.thinking(reasoningJoiner.flush())
+        case .reasoning: writer.reasoning(reasoningJoiner.flush())
         case .none: break
         }
         open = .none
@@ -380,7 +375,7 @@ struct ReplyComposer: Sendable {
         gap.removeAll()
         pending = .none
         isBehindReasoning = false
-        writer.toolUse(id: call.id, name: call.name, input: call.input)
+        writer.toolCall(id: call.id, name: call.name, input: call.input)
         outputBytes &+= call.input.count + call.name.utf8.count
     }
 }

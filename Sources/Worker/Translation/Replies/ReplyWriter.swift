@@ -1,58 +1,42 @@
-// The writer of a reply, for whichever door the client came in by. A branch on what is stored instead of a
-// type that is found out anew with every delta.
+// What a client's API has to be able to write, so that a translated reply can be told in it: one conformer
+// per API, in its folder under Clients.
 
-struct ReplyWriter: Sendable {
-    private var messages: MessageStreamWriter
-    /// Not nil: the client speaks OpenAI's API, and the other writer stays silent.
-    private var chat: ChatStreamWriter?
+/// Whether a reply leaves as events or as one document.
+enum ReplyForm: Sendable { case events, message }
 
-    init(_ messages: MessageStreamWriter, chat: ChatStreamWriter.Head?) {
-        self.messages = messages
-        self.chat = chat.map { ChatStreamWriter(form: messages.form, head: $0) }
-    }
+/// Writes one reply in the words of a client's API. Known by its type, not found out anew with every delta:
+/// what is generic over it is specialised.
+/// Holds: the reply is started once; nothing is written behind `finish` and `fail`.
+protocol ReplyWriter: Sendable {
+    /// Of ids for tool calls that came without one.
+    static var callIDPrefix: String { get }
 
-    /// Bytes to be sent, now or at the end.
-    var pending: Int { chat.map(\.pending) ?? messages.output.count }
-    /// Nothing may be sent now.
-    var isEmpty: Bool { chat.map(\.output.isEmpty) ?? messages.output.isEmpty }
-
+    var form: ReplyForm { get }
+    /// Bytes that may leave now; of a whole message also those that wait for its end.
+    var output: [UInt8] { get }
+    /// Bytes that are held, to be sent now or at the end.
+    var pending: Int { get }
     /// No text, no reasoning, no call was written.
-    var hasSaidNothing: Bool { chat.map(\.hasSaidNothing) ?? (messages.blocks == 0) }
+    var hasSaidNothing: Bool { get }
 
-    mutating func start(_ usage: Usage) { chat == nil ? messages.start(usage) : chat?.start() }
+    /// - Parameter usage: what is known so far of the counts.
+    mutating func start(_ usage: Usage)
+    /// Text of the answer. An empty one does nothing.
+    mutating func text(_ text: ArraySlice<UInt8>)
+    mutating func reasoning(_ text: ArraySlice<UInt8>)
+    /// A whole tool call; `input` is the text of one JSON object.
+    mutating func toolCall(id: String, name: String, input: [UInt8])
+    /// A sign of life.
+    mutating func ping()
+    /// The end of a complete reply.
+    mutating func finish(_ reason: StopReason, _ usage: Usage)
+    /// The end of a reply that failed. Of a whole message nothing stays.
+    mutating func fail(_ error: ClientError, requestID: String)
 
-    @inline(__always)
-    mutating func text(_ text: ArraySlice<UInt8>) { chat == nil ? messages.text(text) : chat?.text(text) }
-
-    @inline(__always)
-    mutating func thinking(_ text: ArraySlice<UInt8>) {
-        chat == nil ? messages.thinking(text) : chat?.reasoning(text)
-    }
-
-    mutating func toolUse(id: String, name: String, input: [UInt8]) {
-        chat == nil
-            ? messages.toolUse(id: id, name: name, input: input)
-            : chat?.toolCall(id: id, name: name, input: input)
-    }
-
-    mutating func ping() { chat == nil ? messages.ping() : chat?.ping() }
-
-    mutating func finish(_ reason: StopReason, _ usage: Usage) {
-        chat == nil ? messages.finish(reason, usage) : chat?.finish(reason, usage)
-    }
-
-    mutating func fail(_ error: ClientError, requestID: String) {
-        chat == nil
-            ? messages.fail(error, requestID: requestID) : chat?.fail(error, requestID: requestID)
-    }
-
-    mutating func takeOutput() -> [UInt8] { chat == nil ? messages.takeOutput() : chat?.takeOutput() ?? [] }
-
-    mutating func drain(into other: inout [UInt8]) {
-        chat == nil ? messages.drain(into: &other) : chat?.drain(into: &other)
-    }
-
-    mutating func reserve(_ bytes: Int) { chat == nil ? messages.reserve(bytes) : chat?.reserve(bytes) }
-
-    mutating func discardOutput() { chat == nil ? messages.discardOutput() : chat?.discardOutput() }
+    /// Hands the bytes over and starts anew.
+    mutating func takeOutput() -> [UInt8]
+    /// Room for so many bytes more. What is collected for long grows by doubling, or it would be copied with
+    /// every piece.
+    mutating func reserve(_ bytes: Int)
+    mutating func discardOutput()
 }

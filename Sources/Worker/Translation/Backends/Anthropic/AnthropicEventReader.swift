@@ -1,11 +1,13 @@
 // Events of the Messages API, and whole messages, to deltas: for clients of another API before a backend that
 // speaks this one.
-// Holds: an event is read whole or not at all; nothing is allocated for an event that only brings text. Blocks of
-// tools that ran on the server are not shown: their results stand in the text that follows.
+// Holds: an event is read whole or not at all; nothing is allocated for an event that only brings text.
+// Blocks of tools that ran on the server are not shown: their results stand in the text that follows.
 
 import JSON
 
-struct AnthropicEventReader: Sendable {
+struct AnthropicEventReader: EventReader {
+    static let heedsStopSequences = true
+
     private static let limits = JSONLimits(depth: 256, bytes: 64 << 20, nodes: 2_000_000)
     /// Tool calls in one answer; what goes beyond is no answer any more.
     private static let callLimit = 4096
@@ -16,16 +18,18 @@ struct AnthropicEventReader: Sendable {
     /// Number of the call in the block of this index; the blocks of a stream come one after the other.
     private var open: (block: Int, call: Int)?
 
-    /// Reads one event's data. The deltas hold slices of `frame` and of this reader's memory: they have to be
-    /// gone before the next event is read, or memory is allocated anew.
-    mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> OpenAIChunkReader.Reading {
+    let unparsedCalls: JSONText? = nil
+
+    init(plan: ReplyPlan) {}
+
+    mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> FrameReading {
         guard let root = try? parser.parse(frame) else { return readOdd(frame, into: &deltas) }
         return read(event: root, frame, into: &deltas)
     }
 
     private mutating func readOdd(
         _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
-    ) -> OpenAIChunkReader.Reading {
+    ) -> FrameReading {
         let text = frame.drop(while: Ascii.isSpace)
         if text.isEmpty { return .read }
         let mended = JSONRepair.mended(text)
@@ -37,9 +41,9 @@ struct AnthropicEventReader: Sendable {
     @inline(__always)
     private mutating func read(
         event root: JSONNode, _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
-    ) -> OpenAIChunkReader.Reading {
+    ) -> FrameReading {
         guard let type = root["type"], type.isString else {
-            guard let failure = PassthroughFailure.inside(root, door: .messages) else {
+            guard let failure = PassthroughFailure<MessagesDialect>.inside(root) else {
                 return root["delta"] == nil && root["content_block"] == nil ? .foreign : .broken
             }
             deltas.append(.failed(Self.told(failure)))
@@ -58,32 +62,30 @@ struct AnthropicEventReader: Sendable {
         } else if type.stringEquals("message_stop") {
             return .done
         } else if type.stringEquals("error") {
-            deltas.append(.failed(Self.told(PassthroughFailure.named(data: frame, door: .messages))))
+            deltas.append(.failed(Self.told(PassthroughFailure<MessagesDialect>.named(data: frame))))
         }
         return .read
     }
 
-    /// Reads a whole message, or an error; false if it is neither.
-    mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> Bool {
-        if let failure = PassthroughFailure.inside(root, door: .messages) {
+    /// Reads a whole message, or an error.
+    mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> WholeReading {
+        if let failure = PassthroughFailure<MessagesDialect>.inside(root) {
             deltas.append(.failed(Self.told(failure)))
-            return true
+            return .answer
         }
-        guard let content = root["content"], content.isArray else { return false }
+        guard let content = root["content"], content.isArray else { return .unreadable }
         read(usage: root["usage"], into: &deltas)
         for (index, block) in content.elements.enumerated() { begin(block, index, into: &deltas) }
         read(stop: root, into: &deltas)
-        return true
+        return .answer
     }
 
-    /// An answer with an error status.
     static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> ClientError {
-        told(PassthroughFailure.answer(head: head, body: body, model: model, door: .messages))
+        told(PassthroughFailure<MessagesDialect>.answer(head: head, body: body, model: model))
     }
 
-    /// An event that is an error by its name.
     static func failure(named data: ArraySlice<UInt8>) -> ClientError {
-        told(PassthroughFailure.named(data: data, door: .messages))
+        told(PassthroughFailure<MessagesDialect>.named(data: data))
     }
 
     /// The client reads another API's errors: the backend's own object is none of them.

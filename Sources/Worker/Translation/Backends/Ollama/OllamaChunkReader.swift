@@ -1,6 +1,6 @@
 // Lines of an /api/chat stream, and whole replies of it, to deltas. Every quirk of this dialect ends here.
-// Holds: a line is read whole or not at all; nothing is allocated for a line that only brings text; nothing is
-// read behind the line that says `done`.
+// Holds: a line is read whole or not at all; nothing is allocated for a line that only brings text; nothing
+// is read behind the line that says `done`.
 
 import JSON
 
@@ -22,9 +22,9 @@ struct OllamaChunkReader: Sendable {
         self.model = model
     }
 
-    /// Reads one line. The deltas hold slices of this reader's memory: they have to be gone before the next line
-    /// is read, or memory is allocated anew.
-    mutating func read(_ line: ArraySlice<UInt8>, into deltas: inout [Delta]) -> OpenAIChunkReader.Reading {
+    /// Reads one line. The deltas hold slices of this reader's memory: they have to be gone before the next
+    /// line is read, or memory is allocated anew.
+    mutating func read(_ line: ArraySlice<UInt8>, into deltas: inout [Delta]) -> FrameReading {
         if let node = try? parser.parse(line) { return read(node, into: &deltas) ? .read : .foreign }
         // Some gateways in between make server-sent events of it.
         let text = line.starts(with: "data:".utf8) ? line.dropFirst(5).drop(while: Ascii.isSpace) : line

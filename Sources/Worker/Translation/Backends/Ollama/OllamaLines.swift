@@ -1,38 +1,26 @@
-// The body of an /api/chat answer, line by line. Between the bytes and the deltas, as SSEDecoder and
-// OpenAIChunkReader together are for the OpenAI dialect.
+// The body of an /api/chat answer, line by line. Between the bytes and the deltas, as EventStream is for
+// dialects of server-sent events.
 
 import JSON
 
-struct OllamaLines: Sendable {
-    enum Step {
-        /// The deltas of one line are there.
-        case read
-        /// A line that says nothing of an answer.
-        case foreign
-        /// A line that was to be part of the answer and cannot be read.
-        case broken
-        /// No line is complete.
-        case waiting
-        /// A line is larger than is read.
-        case tooLarge
-        /// One JSON text over several lines; it begins with these bytes.
-        case document([UInt8])
-    }
+struct OllamaLines: UpstreamReader {
+    static let streamBeginsWithBrace = true
 
     private var decoder = LineDecoder()
-    private(set) var reader: OllamaChunkReader
+    private var reader: OllamaChunkReader
     private var isFirst = true
 
     init(plan: ReplyPlan, model: String) {
         reader = OllamaChunkReader(plan: plan, model: model)
     }
 
+    var promptTruncation: PromptTruncation? { reader.promptTruncation }
+
     mutating func append(_ bytes: Span<UInt8>) { decoder.append(bytes) }
 
-    /// - Parameter atEnd: the body is over; its last line may lack its end.
-    mutating func next(atEnd: Bool, into deltas: inout [Delta]) -> Step {
+    mutating func next(atEnd: Bool, into deltas: inout [Delta]) -> UpstreamStep {
         guard let range = atEnd ? decoder.last() : decoder.next() else {
-            return decoder.hasOverflowed ? .tooLarge : .waiting
+            return decoder.hasOverflowed ? .failed(.answerTooLarge) : .waiting
         }
         if isFirst, range.count == 1 {
             // Nothing but an opening bracket: written for people.
@@ -40,14 +28,15 @@ struct OllamaLines: Sendable {
         }
         isFirst = false
         return switch reader.read(decoder.buffer[range], into: &deltas) {
-        case .read, .done: .read
+        case .read, .done: reader.isDone ? .readLast : .read
         case .foreign: .foreign
         case .broken: .broken
         }
     }
 
-    /// Reads a whole reply; false if it is none.
-    mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> Bool {
-        reader.read(root, into: &deltas)
+    mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> WholeReading {
+        reader.read(root, into: &deltas) ? .answer : .unreadable
     }
+
+    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError { reader.failure(head, body) }
 }

@@ -1,18 +1,11 @@
-// Chunks of a chat completion stream, and whole completions, to deltas. Every quirk of this dialect ends here.
+// Chunks of a chat completion stream, and whole completions, to deltas. Every quirk of this dialect ends
+// here.
 // Holds: a chunk is read whole or not at all; nothing is allocated for a chunk that only brings text.
 
 import JSON
 
-struct OpenAIChunkReader: Sendable {
-    enum Reading: Equatable {
-        case read
-        /// `[DONE]`.
-        case done
-        /// Nothing of an answer, such as a sign of life.
-        case foreign
-        /// What was to be a chunk, or more than one, and cannot be read.
-        case broken
-    }
+struct OpenAIChunkReader: EventReader {
+    static let heedsStopSequences = false
 
     private static let limits = JSONLimits(depth: 256, bytes: 64 << 20, nodes: 2_000_000)
 
@@ -25,7 +18,6 @@ struct OpenAIChunkReader: Sendable {
     private var hasRefused = false
     /// A `function_call` beside `tool_calls` is the same call in the words of before.
     private var hasToolCalls = false
-    /// What the last failure says that the backend could not read.
     private(set) var unparsedCalls: JSONText?
 
     init(plan: ReplyPlan) {
@@ -33,9 +25,7 @@ struct OpenAIChunkReader: Sendable {
         stopSequences = plan.stopSequences
     }
 
-    /// Reads one frame's data. The deltas hold slices of `frame` and of this reader's memory: they have to
-    /// be gone before the next frame is read, or memory is allocated anew.
-    mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Reading {
+    mutating func read(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> FrameReading {
         if let delta = repeated.delta(in: frame) {
             if case .toolArguments(let number, let text) = delta { calls.goOn(number, text) }
             deltas.append(delta)
@@ -68,7 +58,18 @@ struct OpenAIChunkReader: Sendable {
         return true
     }
 
-    private mutating func readOdd(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Reading {
+    mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> WholeReading {
+        guard read(root, into: &deltas) else { return .unreadable }
+        return root["choices"]?.first == nil ? .noAnswer : .answer
+    }
+
+    static func failure(named data: ArraySlice<UInt8>) -> ClientError { UpstreamFailure.named(data: data) }
+
+    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> ClientError {
+        UpstreamFailure.answer(head: head, body: body, model: model)
+    }
+
+    private mutating func readOdd(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> FrameReading {
         let text = frame.drop(while: Ascii.isSpace)
         if text.isEmpty { return .read }
         if text.starts(with: "[DONE]".utf8) { return .done }
@@ -79,7 +80,7 @@ struct OpenAIChunkReader: Sendable {
     }
 
     /// Several chunks on one line, one behind the other.
-    private mutating func readSeveral(_ text: ArraySlice<UInt8>, into deltas: inout [Delta]) -> Reading {
+    private mutating func readSeveral(_ text: ArraySlice<UInt8>, into deltas: inout [Delta]) -> FrameReading {
         var rest = text
         var hasRead = false
         while rest.first == UInt8(ascii: "{"), let end = JSONText.objectEnd(rest),
@@ -95,7 +96,7 @@ struct OpenAIChunkReader: Sendable {
     }
 
     /// JSON that is no chunk: null, numbers and empty lists are signs of life, a list of chunks is an answer.
-    private static func unread(_ node: JSONNode) -> Reading {
+    private static func unread(_ node: JSONNode) -> FrameReading {
         node.elements.contains { $0.isObject } ? .broken : .foreign
     }
 

@@ -1,21 +1,12 @@
-// An error as OpenAI's clients read it: their words for kinds and codes, and their statuses where the two APIs
-// differ. Clients of that API choose the exception by the status and look at `code` for what they can mend.
+// An error as OpenAI's clients read it: their words for kinds and codes, and their statuses where the two
+// APIs differ. Clients of that API choose the exception by the status and look at `code` for what they can
+// mend.
 
 import JSON
 
 extension ClientError {
     /// The client's key is missing or not one of ours.
     public static let invalidKey = ClientError(401, .authentication, "invalid x-api-key")
-
-    /// The status for a client of this API: OpenAI knows neither 529 nor 402.
-    public func status(at door: ClientAPI) -> Int {
-        guard door == .chat, verbatim == nil || status == 529 else { return status }
-        switch status {
-        case 529: return 503
-        case 402: return 429
-        default: return status
-        }
-    }
 
     /// `{"message","type","param","code"}`
     func appendChatObject(to out: inout [UInt8]) {

@@ -1,11 +1,14 @@
 // A reply as OpenAI's clients read it: `chat.completion.chunk` events, or the one `chat.completion` that they
 // would add up to.
-// Holds: the chunk with the role first and once; tool calls numbered 0, 1, 2 …; exactly one chunk has a finish
-// reason; counts only when asked for, after it; `[DONE]` last. An error is the last thing said: no `[DONE]`.
+// Holds: the chunk with the role first and once; tool calls numbered 0, 1, 2 …; exactly one chunk has a
+// finish reason; counts only when asked for, after it; `[DONE]` last. An error is the last thing said: no
+// `[DONE]`.
 
 import JSON
 
-struct ChatStreamWriter: Sendable {
+struct ChatStreamWriter: ReplyWriter {
+    static let callIDPrefix = "call_"
+
     /// What is the same in every chunk of one reply.
     struct Head: Sendable {
         /// `chatcmpl-…`
@@ -22,7 +25,7 @@ struct ChatStreamWriter: Sendable {
 
     private enum Phase { case unstarted, open, finished }
 
-    let form: MessageStreamWriter.Form
+    let form: ReplyForm
     private let head: Head
     private var phase = Phase.unstarted
     private(set) var output: [UInt8] = []
@@ -39,17 +42,17 @@ struct ChatStreamWriter: Sendable {
     private var reasoning: [UInt8] = []
     private var callList: [UInt8] = []
 
-    init(form: MessageStreamWriter.Form, head: Head) {
+    init(form: ReplyForm, head: Head) {
         self.form = form
         self.head = head
     }
 
-    /// Bytes that are held, to be sent now or at the end.
     var pending: Int { output.count &+ content.count &+ reasoning.count &+ callList.count }
 
     // MARK: the walk
 
-    mutating func start() {
+    /// Chunks bring their counts at the end.
+    mutating func start(_ usage: Usage) {
         guard case .unstarted = phase else { return }
         phase = .open
         guard form == .events else { return }
@@ -84,7 +87,8 @@ struct ChatStreamWriter: Sendable {
         output.append(contentsOf: closing)
     }
 
-    /// A whole tool call; `input` is the text of one JSON object. Clients expect the name in a chunk of its own.
+    /// A whole tool call; `input` is the text of one JSON object. Clients expect the name in a chunk of its
+    /// own.
     mutating func toolCall(id: String, name: String, input: [UInt8]) {
         guard case .open = phase else { return }
         if head.readsFunctionCall { return functionCall(name, input) }
@@ -128,7 +132,7 @@ struct ChatStreamWriter: Sendable {
     }
 
     mutating func finish(_ reason: StopReason, _ usage: Usage) {
-        start()
+        start(usage)
         guard case .open = phase else { return }
         phase = .finished
         switch form {
@@ -152,9 +156,7 @@ struct ChatStreamWriter: Sendable {
     mutating func fail(_ error: ClientError, requestID: String) {
         phase = .finished
         guard form == .events else { return discardOutput() }
-        output.append(ascii: "data: ")
-        output.append(contentsOf: error.body(requestID: requestID, door: .chat))
-        output.append(ascii: "\n\n")
+        ChatDialect.append(eventOf: error, requestID: requestID, to: &output)
     }
 
     // MARK: bytes out
@@ -163,11 +165,6 @@ struct ChatStreamWriter: Sendable {
         var taken: [UInt8] = []
         swap(&taken, &output)
         return taken
-    }
-
-    mutating func drain(into other: inout [UInt8]) {
-        other.append(contentsOf: output)
-        output.removeAll(keepingCapacity: output.capacity <= 64 << 10)
     }
 
     mutating func reserve(_ bytes: Int) {
@@ -276,6 +273,14 @@ struct ChatStreamWriter: Sendable {
         content = []
         reasoning = []
         callList = []
+    }
+}
+
+extension ChatStreamWriter.Head {
+    init(_ start: ReplyStart, _ request: ChatRequest, created: Int) {
+        self.init(
+            completionID: start.messageID, model: start.model, created: created,
+            includesUsage: request.includesUsage, readsFunctionCall: request.readsFunctionCall)
     }
 }
 

@@ -1,26 +1,10 @@
-// An error as the client reads it, in a response body or in a stream: the same bytes, in its API's shape.
+// An error as clients of the Messages API read it, in a response body or in a stream.
 
 import JSON
 
 extension ClientError {
-    /// `{"type":"error","error":{…},"request_id":…}`; for OpenAI clients `{"error":{…}}`.
-    public func body(requestID: String, door: ClientAPI = .messages) -> [UInt8] {
-        var out: [UInt8] = []
-        switch door {
-        case .messages:
-            out.append(ascii: "{\"type\":\"error\",\"error\":")
-            appendObject(to: &out)
-            out.append(ascii: ",\"request_id\":")
-            out.appendJSON(requestID)
-        case .chat:
-            out.append(ascii: "{\"error\":")
-            appendChatObject(to: &out)
-        }
-        out.append(UInt8(ascii: "}"))
-        return out
-    }
-
-    private func appendObject(to out: inout [UInt8]) {
+    /// `{"type","message","details"}`
+    func appendObject(to out: inout [UInt8]) {
         if let verbatim { return out.append(contentsOf: verbatim) }
         out.append(ascii: "{\"type\":")
         out.appendJSON(kind.rawValue)

@@ -5,8 +5,8 @@
 
 import JSON
 
-struct MessageStreamWriter: Sendable {
-    enum Form: Sendable { case events, message }
+struct MessageStreamWriter: ReplyWriter {
+    static let callIDPrefix = "toolu_"
 
     /// What is the same in every reply to one request.
     struct Head: Sendable {
@@ -30,7 +30,7 @@ struct MessageStreamWriter: Sendable {
         case finished
     }
 
-    let form: Form
+    let form: ReplyForm
     private let head: Head
     private var phase = Phase.unstarted
     private(set) var output: [UInt8] = []
@@ -39,16 +39,16 @@ struct MessageStreamWriter: Sendable {
     /// Reasoning kept back for the signature.
     private var withheld: [UInt8] = []
 
-    init(form: Form, head: Head) {
+    init(form: ReplyForm, head: Head) {
         self.form = form
         self.head = head
     }
 
-    /// Whether message_start was written.
-    var isStarted: Bool { if case .unstarted = phase { false } else { true } }
+    var pending: Int { output.count }
+    var hasSaidNothing: Bool { blocks == 0 }
 
     /// Blocks opened so far.
-    var blocks: Int {
+    private var blocks: Int {
         switch phase {
         case .unstarted, .finished: 0
         case .between(let next): next
@@ -82,7 +82,7 @@ struct MessageStreamWriter: Sendable {
         append(delta: text)
     }
 
-    mutating func thinking(_ text: ArraySlice<UInt8>) {
+    mutating func reasoning(_ text: ArraySlice<UInt8>) {
         guard !text.isEmpty else { return }
         enter(.thinking)
         guard head.omitsThinking else { return append(delta: text) }
@@ -91,7 +91,7 @@ struct MessageStreamWriter: Sendable {
     }
 
     /// A whole tool call; `input` is the text of one JSON object.
-    mutating func toolUse(id: String, name: String, input: [UInt8]) {
+    mutating func toolCall(id: String, name: String, input: [UInt8]) {
         leave()
         guard case .between(let index) = phase else { return }
         phase = .between(next: index + 1)
@@ -162,26 +162,15 @@ struct MessageStreamWriter: Sendable {
         if case .inside(_, .text) = phase { leave() }
         phase = .finished
         guard form == .events else { return output.removeAll() }
-        output.append(ascii: "event: error\ndata: ")
-        output.append(contentsOf: error.body(requestID: requestID))
-        output.append(ascii: "\n\n")
+        MessagesDialect.append(eventOf: error, requestID: requestID, to: &output)
     }
 
-    /// Hands the bytes over and starts anew.
     mutating func takeOutput() -> [UInt8] {
         var taken: [UInt8] = []
         swap(&taken, &output)
         return taken
     }
 
-    /// Appends the bytes to `other`; the memory stays here for the next ones.
-    mutating func drain(into other: inout [UInt8]) {
-        other.append(contentsOf: output)
-        output.removeAll(keepingCapacity: output.capacity <= 64 << 10)
-    }
-
-    /// Room for so many bytes more. What is collected for long grows by doubling, or it would be copied with
-    /// every piece.
     mutating func reserve(_ bytes: Int) {
         guard output.capacity - output.count < bytes else { return }
         output.reserveCapacity(max(output.count + bytes, output.count * 2))
@@ -283,6 +272,14 @@ struct MessageStreamWriter: Sendable {
             output.append(
                 ascii: ",\"stop_details\":{\"type\":\"refusal\",\"category\":null,\"explanation\":null}")
         }
+    }
+}
+
+extension MessageStreamWriter.Head {
+    init(_ start: ReplyStart, plan: ReplyPlan) {
+        self.init(
+            messageID: start.messageID, model: start.model, omitsThinking: plan.thinkingDisplayOmitted,
+            carriesThinking: plan.thinkingDisplayOmitted && plan.reasoningEcho != .none)
     }
 }
 

@@ -1,0 +1,56 @@
+// What differs between the APIs that clients speak, beside their requests: errors, and the names of things.
+// One conformer per API, in its folder.
+
+import JSON
+
+protocol ClientDialect {
+    /// Where a backend that speaks this API takes requests.
+    static var path: StaticString { get }
+
+    // Errors for the client.
+
+    static func status(of error: ClientError) -> Int
+    static func body(of error: ClientError, requestID: String) -> [UInt8]
+    /// An error in a stream: an event up to its data, which are those of `body`.
+    static var errorOpening: StaticString { get }
+
+    // Errors of a backend that speaks this API.
+
+    /// An error in the shape of this API; nil for others.
+    /// - Parameters:
+    ///   - node: the member `error` of `root`.
+    ///   - status: nil = what the error's type stands for.
+    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> ClientError?
+    /// A full context that clients of this API would not take this error for.
+    static func hiddenOverflow(_ error: ClientError, _ node: JSONNode, message: String) -> ContextOverflow?
+    /// Whether clients can be shown the object as the backend wrote it.
+    static func isWhole(_ node: JSONNode) -> Bool
+}
+
+extension ClientDialect {
+    static func append(eventOf error: ClientError, requestID: String, to out: inout [UInt8]) {
+        out.append(ascii: errorOpening)
+        out.append(contentsOf: body(of: error, requestID: requestID))
+        out.append(ascii: "\n\n")
+    }
+}
+
+extension ClientAPI {
+    var dialect: any ClientDialect.Type {
+        switch self {
+        case .messages: MessagesDialect.self
+        case .chat: ChatDialect.self
+        }
+    }
+}
+
+extension ClientError {
+    /// The body of a response with this error: `{"type":"error","error":{…},"request_id":…}`; for OpenAI
+    /// clients `{"error":{…}}`.
+    public func body(requestID: String, door: ClientAPI = .messages) -> [UInt8] {
+        door.dialect.body(of: self, requestID: requestID)
+    }
+
+    /// The status for a client of this API.
+    public func status(at door: ClientAPI) -> Int { door.dialect.status(of: self) }
+}

@@ -1,0 +1,45 @@
+// Errors as clients of the Messages API read them, and as backends write them that speak it.
+
+import JSON
+
+enum MessagesDialect: ClientDialect {
+    static var path: StaticString { "/v1/messages" }
+
+    static func status(of error: ClientError) -> Int { error.status }
+
+    static func body(of error: ClientError, requestID: String) -> [UInt8] {
+        var out: [UInt8] = []
+        out.append(ascii: "{\"type\":\"error\",\"error\":")
+        error.appendObject(to: &out)
+        out.append(ascii: ",\"request_id\":")
+        out.appendJSON(requestID)
+        out.append(UInt8(ascii: "}"))
+        return out
+    }
+
+    static var errorOpening: StaticString { "event: error\ndata: " }
+
+    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> ClientError? {
+        guard root["type"]?.stringEquals("error") == true,
+            let kind = (node["type"]?.string).flatMap(ClientError.Kind.init(rawValue:))
+        else { return nil }
+        let status = status ?? kind.status
+        return .said(status, kind, message, by: status)
+    }
+
+    static func hiddenOverflow(_ error: ClientError, _ node: JSONNode, message: String) -> ContextOverflow? {
+        error.status < 500 && !isUnderstood(message) ? ContextOverflow(text: message) : nil
+    }
+
+    /// Words on which clients compact, or ask for less.
+    private static func isUnderstood(_ message: String) -> Bool {
+        let words = message.lowercased()
+        return [
+            "prompt is too long", "input is too long for requested model",
+            "capability_rejected: prompt_too_long",
+            "exceed context limit",
+        ].contains { words.contains($0) }
+    }
+
+    static func isWhole(_ node: JSONNode) -> Bool { true }
+}
