@@ -13,6 +13,8 @@ public struct JSONNode: Sendable {
     public var isString: Bool { kind == .string }
     public var isObject: Bool { kind == .object }
     public var isArray: Bool { kind == .array }
+    /// The value that its text consists of; no part of another.
+    public var isRoot: Bool { index == 0 }
     /// An array or object without content.
     public var isEmpty: Bool { entry.next == UInt32(truncatingIfNeeded: index &+ 1) }
 

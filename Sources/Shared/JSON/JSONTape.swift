@@ -74,3 +74,15 @@ public struct JSONParser: Sendable {
         return JSONNode(storage: storage, index: 0)
     }
 }
+
+extension JSONNode {
+    /// A string that nobody sent, as a text of its own.
+    public init(text: String) {
+        var bytes: [UInt8] = []
+        bytes.appendJSON(text)
+        let flags: TapeFlags = bytes.contains(UInt8(ascii: "\\")) ? .escaped : []
+        let entry = TapeEntry(
+            start: 1, end: UInt32(clamping: bytes.count - 1), next: 1, kind: .string, flags: flags)
+        self.init(storage: JSONStorage(bytes: bytes, tape: [entry]), index: 0)
+    }
+}

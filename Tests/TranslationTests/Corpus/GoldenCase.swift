@@ -40,10 +40,7 @@ enum GoldenRoom: String, CaseIterable, Sendable {
         case .relays: ["stream", "facts", "whole"]
         case .errors: ["error"]
         case .chatRequests:
-            [
-                "openai", "messages", "messages omissions", "ollama", "ollama omissions", "anthropic",
-                "anthropic omissions", "error",
-            ]
+            ["openai", "ollama", "ollama omissions", "anthropic", "anthropic omissions", "error"]
         case .chatStreams: ["stream", "whole"]
         }
     }

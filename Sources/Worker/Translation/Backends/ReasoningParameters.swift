@@ -28,6 +28,7 @@ struct ReasoningParameters {
     var isOn: Bool? {
         switch thinking {
         case .absent: profile.thinkingOffByDefault ? false : nil
+        case .leftToModel: nil
         case .disabled: false
         case .enabled, .adaptive: true
         }

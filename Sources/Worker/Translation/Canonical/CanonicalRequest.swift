@@ -50,6 +50,8 @@ struct RequestContent: Sendable {
     var effort: Effort?
     /// A JSON Schema that the answer has to follow.
     var outputSchema: JSONNode?
+    /// It says no more than that the answer is an object, for the client asked for no more.
+    var outputIsAnyObject = false
     var stopSequences: [JSONNode] = []
     var temperature: JSONNode?
     var topP: JSONNode?
@@ -172,14 +174,17 @@ struct ToolResult: Sendable {
 }
 
 enum Thinking: Sendable, Equatable {
+    /// Not spoken of: models that need not think do not.
     case absent
+    /// Not spoken of, by clients of an API that has a word against it.
+    case leftToModel
     case disabled
     case enabled(budget: Int?)
     case adaptive
 
     var isOn: Bool {
         switch self {
-        case .absent, .disabled: false
+        case .absent, .leftToModel, .disabled: false
         case .enabled, .adaptive: true
         }
     }

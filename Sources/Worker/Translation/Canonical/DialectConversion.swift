@@ -1,5 +1,13 @@
 // Which dialect's words a request is put into. The one place that chooses.
 
+/// The canonical request in the words of one dialect.
+protocol DialectRequest {
+    /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
+    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(ClientError)
+
+    mutating func convert() throws(ClientError) -> UpstreamCall
+}
+
 extension Dialect {
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     func convert(_ prepared: PreparedRequest, for target: UpstreamTarget) throws(ClientError) -> UpstreamCall
@@ -11,8 +19,9 @@ extension Dialect {
         case .ollama:
             var request = try OllamaRequest(prepared, target)
             return try request.convert()
-        // Messages requests pass as they are, and chat requests are written as one.
-        case .anthropic: throw .invalid("the request cannot be handed on")
+        case .anthropic:
+            var request = MessagesWriter(prepared, target)
+            return try request.convert()
         }
     }
 }

@@ -54,17 +54,12 @@ struct UpstreamRequestBuilder {
     }
 }
 
-/// The canonical request in the words of one dialect.
-protocol DialectRequest {
+/// The request of a dialect that arranges a conversation as OpenAI's does.
+protocol ArrangedRequest: DialectRequest {
     var builder: UpstreamRequestBuilder { get set }
-
-    /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(ClientError)
-
-    mutating func convert() throws(ClientError) -> UpstreamCall
 }
 
-extension DialectRequest {
+extension ArrangedRequest {
     var request: CanonicalRequest { builder.request }
     var target: UpstreamTarget { builder.target }
     var profile: Profile { builder.profile }

@@ -10,7 +10,7 @@ extension UpstreamTarget {
     public static let unknownOllamaWindow = 32_768
 }
 
-struct OllamaRequest: DialectRequest {
+struct OllamaRequest: ArrangedRequest {
     var builder: UpstreamRequestBuilder
 
     init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(ClientError) {

@@ -3,7 +3,7 @@
 
 import JSON
 
-struct OpenAIRequest: DialectRequest {
+struct OpenAIRequest: ArrangedRequest {
     var builder: UpstreamRequestBuilder
     /// What stands for the reasoning of turns that have none.
     private(set) var reasoningFiller: StaticString?

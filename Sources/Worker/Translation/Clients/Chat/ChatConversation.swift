@@ -1,82 +1,54 @@
-// The messages of a chat request as a conversation of the Messages API: results stand right behind their calls,
-// every call has one, ids are of that API's alphabet and stand once.
+// The messages of a chat request as messages of the canonical request: results stand right behind their calls,
+// every call has one, ids are of the Messages API's alphabet and stand once.
 // Holds: what stands for a message depends on the messages before it only, so that the next request of a
 // conversation begins with the same bytes.
 
 import JSON
 
-/// A text: received, or ours.
-enum ChatText {
-    case received(JSONNode)
-    case words(String)
-
-    var isEmpty: Bool {
-        switch self {
-        case .received(let node): node.stringRange.isEmpty
-        case .words(let text): text.isEmpty
-        }
-    }
-}
-
-enum ChatBlock {
-    case text(ChatText)
-    case thinking(JSONNode)
-    case image(ChatImage)
-    /// Base64 of a PDF, escaped as received.
-    case pdf(data: ArraySlice<UInt8>, name: JSONNode?)
-    case call(id: String, name: String, input: [UInt8])
-    case result(id: String, [ChatBlock])
-}
-
-struct ChatTurn {
-    enum Role { case user, assistant, system }
-
-    var role: Role
-    var blocks: [ChatBlock]
-}
-
 struct ChatConversation {
-    private(set) var system: [ChatText] = []
-    private(set) var turns: [ChatTurn] = []
+    private(set) var system: [JSONNode] = []
+    private(set) var messages: [Message] = []
+    private(set) var pdfs: [AttachedPDF] = []
     private(set) var omissions: [Omission] = []
-    /// Names of the functions that were called.
-    private(set) var calledNames: [String] = []
-    private var knownNames: Set<String> = []
 
-    /// The API that it is for wants users and assistants by turns, a user first, and no blank texts.
-    private let isStrict: Bool
     /// Messages and parts together.
     private var count = 0
     private static let limit = 200_000
     private static let maxOmissions = 64
     /// What stands for a last message that says nothing.
     private static let silence = "[empty message]"
-    /// What the first message of all says when the client's is an assistant's.
-    private static let opening = "[The conversation begins with the assistant.]"
+    private static let noInput = JSONNode(object: "{}")
 
     /// - Throws: 400 for what cannot be said in the Messages API.
-    init(_ messages: JSONNode, isStrict: Bool) throws(ClientError) {
-        self.isStrict = isStrict
-        for (index, message) in messages.elements.enumerated() { try read(message, index) }
-        if turns.isEmpty {
+    init(_ array: JSONNode) throws(ClientError) {
+        for (index, message) in array.elements.enumerated() {
+            guard index < BlockReader.messageLimit else {
+                throw .chat(
+                    "Invalid 'messages': at most \(BlockReader.messageLimit) are allowed.", "messages")
+            }
+            try read(message, index)
+        }
+        if messages.isEmpty {
             // Nothing but instructions: somebody has to say them.
-            turns = [ChatTurn(role: .user, blocks: system.map(ChatBlock.text))]
+            messages = [Message(role: .user, blocks: system.map(Block.text), index: 0)]
             system = []
         }
         speakUp()
         heal()
-        if isStrict { alternate() }
-        guard turns.contains(where: { !$0.blocks.isEmpty }) else {
-            throw .chat("Invalid 'messages': none of them says anything.", "messages")
-        }
+        guard !messages.isEmpty else { throw ChatVocabulary().emptyConversation }
     }
 
     /// A last message of the user's without a word: this API takes it, the Messages API does not, and without it the
     /// model would go on with its own words.
     private mutating func speakUp() {
-        guard let last = turns.last, last.role == .user else { return }
-        guard last.blocks.allSatisfy({ isStrict ? $0.isBlank : $0.isEmptyText }) else { return }
-        turns[turns.count - 1].blocks = [.text(.words(Self.silence))]
+        guard let last = messages.last, last.role == .user, last.isEmpty else { return }
+        messages[messages.count - 1].blocks = [.text(JSONNode(text: Self.silence))]
+    }
+
+    /// Keeps a PDF; gives its number.
+    mutating func attach(_ data: TextSlice) -> Int {
+        pdfs.append(AttachedPDF(data: data))
+        return pdfs.count - 1
     }
 
     mutating func countOne() throws(ClientError) {
@@ -99,23 +71,24 @@ struct ChatConversation {
         if fields.take("name") != nil, role != "function" { omit("\(path).name", "names are not carried") }
         switch role {
         case "system", "developer":
-            let texts = try texts(fields.take("content"), "\(path).content").filter { !$0.isEmpty }
-            if turns.isEmpty {
+            let texts = try texts(fields.take("content"), "\(path).content")
+            if messages.isEmpty {
                 system += texts
             } else if !texts.isEmpty {
-                turns.append(ChatTurn(role: .system, blocks: texts.map(ChatBlock.text)))
+                messages.append(Message(role: .system, blocks: texts.map(Block.text), index: index))
             }
         case "user":
             guard let content = fields.take("content") else { throw .chatMissing("\(path).content") }
-            turns.append(ChatTurn(role: .user, blocks: try parts(content, "\(path).content")))
+            let blocks = try parts(content, "\(path).content")
+            messages.append(Message(role: .user, blocks: blocks, index: index))
         case "assistant": try readAssistant(&fields, path, index)
         case "tool":
             let id = try fields.requiredString("tool_call_id").string ?? ""
-            try addResult(id, fields.take("content"), path)
+            try addResult(id, fields.take("content"), path, index)
         case "function":
             // Answers the call of that name in the assistant's last message.
             let name = try fields.requiredString("name").string ?? ""
-            try addResult(Self.legacyID(name), fields.take("content"), path)
+            try addResult(Self.legacyID(name), fields.take("content"), path, index)
         default:
             throw .chatValue(
                 "\(path).role", role,
@@ -126,21 +99,15 @@ struct ChatConversation {
     private mutating func readAssistant(_ fields: inout ChatFields, _ path: String, _ index: Int)
         throws(ClientError)
     {
-        var blocks: [ChatBlock] = []
+        var blocks: [Block] = []
         let reasoning = fields.take("reasoning_content") ?? fields.take("reasoning")
         if let reasoning, reasoning.isString, !reasoning.stringRange.isEmpty {
-            if isStrict {
-                omit("\(path).reasoning_content", "reasoning is taken back only with its signature")
-            } else {
-                blocks.append(.thinking(reasoning))
-            }
+            blocks.append(.thinking(reasoning, signature: nil))
         }
-        for text in try texts(fields.take("content"), "\(path).content") where !text.isEmpty {
-            blocks.append(.text(text))
-        }
+        blocks += try texts(fields.take("content"), "\(path).content").map(Block.text)
         if fields.take("audio") != nil { omit("\(path).audio", "nothing is stored here") }
         if let refusal = try fields.string("refusal"), !refusal.stringRange.isEmpty {
-            blocks.append(.text(.received(refusal)))
+            blocks.append(.text(refusal))
         }
         if let calls = try fields.array("tool_calls") {
             for (number, call) in calls.elements.enumerated() {
@@ -152,23 +119,22 @@ struct ChatConversation {
                     omit(place, "not the call of a function")
                     continue
                 }
-                blocks.append(try self.call(function, id, "\(place).function"))
+                blocks.append(.toolUse(try self.call(function, id, "\(place).function")))
             }
         }
         if let function = try fields.object("function_call") {
             let id = Self.legacyID(function["name"]?.string ?? "")
-            blocks.append(try call(function, id, "\(path).function_call"))
+            blocks.append(.toolUse(try call(function, id, "\(path).function_call")))
         }
-        turns.append(ChatTurn(role: .assistant, blocks: blocks))
+        messages.append(Message(role: .assistant, blocks: blocks, index: index))
     }
 
     private mutating func call(_ function: JSONNode, _ id: String, _ path: String) throws(ClientError)
-        -> ChatBlock
+        -> ToolUse
     {
         var fields = try ChatFields(function, path)
         let name = try fields.requiredString("name").string ?? ""
         guard FunctionName.isValid(name) else { throw FunctionName.invalid("\(path).name") }
-        if knownNames.insert(name).inserted { calledNames.append(name) }
         var input: [UInt8] = []
         if let arguments = fields.take("arguments") {
             if arguments.isString {
@@ -178,31 +144,36 @@ struct ChatConversation {
             }
         }
         switch ToolArguments.read(input, isCut: false, schema: nil) {
-        case .exact(let text), .repaired(let text, _): return .call(id: id, name: name, input: text)
-        case .unreadable:
-            omit("\(path).arguments", "not an object; sent as {}")
-            return .call(id: id, name: name, input: Array("{}".utf8))
+        case .exact(let text), .repaired(let text, _):
+            if let document = try? JSONDocument(parsing: text) {
+                return ToolUse(id: id, name: name, input: document.root)
+            }
+        case .unreadable: break
         }
+        omit("\(path).arguments", "not an object; sent as {}")
+        return ToolUse(id: id, name: name, input: Self.noInput)
     }
 
     /// Results in a row are one turn of the user.
-    private mutating func addResult(_ id: String, _ content: JSONNode?, _ path: String) throws(ClientError) {
-        var blocks: [ChatBlock] = []
+    private mutating func addResult(_ id: String, _ content: JSONNode?, _ path: String, _ index: Int)
+        throws(ClientError)
+    {
+        var blocks: [Block] = []
         if let content { blocks = try parts(content, "\(path).content") }
-        let block = ChatBlock.result(id: id, blocks)
-        if turns.last.map({ $0.role == .user && $0.isResults }) == true {
-            turns[turns.count - 1].blocks.append(block)
+        let block = Block.toolResult(ToolResult(id: id, blocks: blocks, isError: false))
+        if messages.last.map({ $0.role == .user && $0.isResults }) == true {
+            messages[messages.count - 1].blocks.append(block)
         } else {
-            turns.append(ChatTurn(role: .user, blocks: [block]))
+            messages.append(Message(role: .user, blocks: [block], index: index))
         }
     }
 
     private static func legacyID(_ name: String) -> String { "function_\(name)" }
 }
 
-extension ChatTurn {
+extension Message {
     fileprivate var isResults: Bool {
-        blocks.allSatisfy { if case .result = $0 { true } else { false } }
+        blocks.allSatisfy { if case .toolResult = $0 { true } else { false } }
     }
 }
 
@@ -224,74 +195,84 @@ enum FunctionName {
 extension ChatConversation {
     /// Puts each result behind its call. What is said between the two comes after the results.
     private mutating func heal() {
-        var healed: [ChatTurn] = []
+        var healed: [Message] = []
         var seen: [String: Int] = [:]
         var index = 0
-        while index < turns.count {
-            guard turns[index].role == .assistant else {
-                healed.append(loose(turns[index]))
+        while index < messages.count {
+            guard messages[index].role == .assistant else {
+                healed.append(loose(messages[index]))
                 index += 1
                 continue
             }
             // Two assistant messages with nothing between them are one turn.
-            var turn = ChatTurn(role: .assistant, blocks: [])
-            while index < turns.count, turns[index].role == .assistant {
-                turn.blocks += turns[index].blocks
+            var turn = Message(role: .assistant, blocks: [], index: messages[index].index)
+            while index < messages.count, messages[index].role == .assistant {
+                turn.blocks += messages[index].blocks
                 index += 1
             }
-            var others: [ChatTurn] = []
-            while index < turns.count, turns[index].role != .assistant {
-                others.append(turns[index])
+            var others: [Message] = []
+            while index < messages.count, messages[index].role != .assistant {
+                others.append(messages[index])
                 index += 1
             }
             healed += answered(turn, others, &seen)
         }
-        turns = healed.filter { !$0.blocks.isEmpty }
+        messages = healed.filter { !$0.isEmpty }
     }
 
     /// A turn of the assistant, the results of its calls, then the rest of what was said before its next turn.
-    private mutating func answered(_ turn: ChatTurn, _ others: [ChatTurn], _ seen: inout [String: Int])
-        -> [ChatTurn]
+    private mutating func answered(_ turn: Message, _ others: [Message], _ seen: inout [String: Int])
+        -> [Message]
     {
-        var given: [String: [[ChatBlock]]] = [:]
+        var given: [String: [[Block]]] = [:]
+        var results = Message(role: .user, blocks: [], index: turn.index)
         for other in others {
-            for case .result(let id, let blocks) in other.blocks { given[id, default: []].append(blocks) }
+            for case .toolResult(let result) in other.blocks {
+                given[result.id, default: []].append(result.blocks)
+                results.index = other.index
+            }
         }
         var turn = turn
-        var results: [ChatBlock] = []
         var asked: Set<String> = []
         for index in turn.blocks.indices {
-            guard case .call(let id, let name, let input) = turn.blocks[index] else { continue }
+            guard case .toolUse(var call) = turn.blocks[index] else { continue }
+            let id = call.id
             asked.insert(id)
-            let sent = Self.unique(id, &seen)
-            turn.blocks[index] = .call(id: sent, name: name, input: input)
+            call.id = Self.unique(id, &seen)
+            turn.blocks[index] = .toolUse(call)
+            var result = ToolResult(id: call.id, blocks: [], isError: false)
             if given[id]?.isEmpty == false, let blocks = given[id]?.removeFirst() {
-                results.append(.result(id: sent, blocks))
+                result.blocks = blocks
             } else {
                 omit("messages", "call \(Excerpt.shown(id)) has no result; marked as interrupted")
-                results.append(.result(id: sent, [.text(.words("[no result: interrupted]"))]))
+                result.blocks = [.text(JSONNode(text: "[no result: interrupted]"))]
             }
+            results.blocks.append(.toolResult(result))
         }
         for id in given.keys.sorted() where asked.contains(id) && given[id]?.isEmpty == false {
             omit("messages", "call \(Excerpt.shown(id)) has more than one result; the first counts")
         }
         let rest = others.map { other in
             var other = other
-            other.blocks.removeAll { if case .result(let id, _) = $0 { asked.contains(id) } else { false } }
+            other.blocks.removeAll {
+                if case .toolResult(let result) = $0 { asked.contains(result.id) } else { false }
+            }
             return loose(other)
         }
-        return [turn] + (results.isEmpty ? [] : [ChatTurn(role: .user, blocks: results)]) + rest
+        return [turn, results] + rest
     }
 
     /// Results of calls that are not there, told as text.
-    private mutating func loose(_ turn: ChatTurn) -> ChatTurn {
-        guard turn.role == .user else { return turn }
-        let blocks = turn.blocks.flatMap { block -> [ChatBlock] in
-            guard case .result(let id, let inner) = block else { return [block] }
-            omit("messages", "result of an unknown call \(Excerpt.shown(id)), told as text")
-            return [.text(.words("[tool result \(Excerpt.shown(id))]"))] + inner
+    private mutating func loose(_ message: Message) -> Message {
+        guard message.role == .user else { return message }
+        var told = message
+        told.blocks = message.blocks.flatMap { block -> [Block] in
+            guard case .toolResult(let result) = block else { return [block] }
+            let id = Excerpt.shown(result.id)
+            omit("messages", "result of an unknown call \(id), told as text")
+            return [.text(JSONNode(text: "[tool result \(id)]"))] + result.blocks
         }
-        return ChatTurn(role: .user, blocks: blocks)
+        return told
     }
 
     /// The id in the Messages API's alphabet; ids that clients use again get a number.
@@ -306,48 +287,5 @@ extension ChatConversation {
         }
         seen[sent] = 1
         return sent
-    }
-
-    private static func reminder(_ blocks: [ChatBlock]) -> String {
-        let texts = blocks.compactMap { block in
-            if case .text(.received(let node)) = block { node.string } else { nil }
-        }
-        return "<system-reminder>\n\(texts.joined(separator: "\n\n"))\n</system-reminder>"
-    }
-
-    // MARK: Turns
-
-    /// Users and assistants by turns; instructions go into what the user says, as reminders.
-    private mutating func alternate() {
-        var strict: [ChatTurn] = []
-        for var turn in turns {
-            if turn.role == .system {
-                turn = ChatTurn(role: .user, blocks: [.text(.words(Self.reminder(turn.blocks)))])
-            }
-            turn.blocks.removeAll(where: \.isBlank)
-            guard !turn.blocks.isEmpty else { continue }
-            if strict.last?.role == turn.role {
-                strict[strict.count - 1].blocks += turn.blocks
-            } else {
-                strict.append(turn)
-            }
-        }
-        if strict.first?.role == .assistant {
-            strict.insert(ChatTurn(role: .user, blocks: [.text(.words(Self.opening))]), at: 0)
-        }
-        turns = strict
-    }
-}
-
-extension ChatBlock {
-    fileprivate var isEmptyText: Bool { if case .text(let text) = self { text.isEmpty } else { false } }
-
-    /// A text of nothing but white space.
-    fileprivate var isBlank: Bool {
-        guard case .text(let text) = self else { return false }
-        switch text {
-        case .received(let node): return node.string?.allSatisfy(\.isWhitespace) ?? true
-        case .words(let words): return words.isEmpty
-        }
     }
 }

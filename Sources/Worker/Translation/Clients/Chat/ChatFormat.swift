@@ -31,27 +31,24 @@ enum ChatFormat {
         }
     }
 
-    /// For `output_config.format`. The API itself takes no schema that leaves open what is in an object.
-    func schema(isStrict: Bool) -> [UInt8]? {
+    private static let anyObject = JSONNode(object: #"{"type":"object"}"#)
+
+    /// A JSON Schema that the answer has to follow.
+    var schema: JSONNode? {
         switch self {
-        case .text: return nil
-        case .object: return isStrict ? nil : Array(#"{"type":"object"}"#.utf8)
-        case .schema(let node):
-            var bytes: [UInt8] = []
-            bytes.append(raw: node)
-            return bytes
+        case .text: nil
+        case .object: Self.anyObject
+        case .schema(let node): node
         }
     }
 
-    /// What the prompt says instead.
-    func words(isStrict: Bool, isSchemaTaken: Bool) -> String? {
-        let words = "Answer with one JSON object and nothing else."
-        switch self {
-        case .text: return nil
-        case .object: return isStrict ? words : nil
-        case .schema(let node):
-            guard !isSchemaTaken else { return nil }
-            return "\(words) It must follow this JSON Schema:\n" + String(decoding: node.raw, as: UTF8.self)
-        }
+    var isAnyObject: Bool { if case .object = self { true } else { false } }
+}
+
+extension JSONNode {
+    /// One of our own texts.
+    init?(object text: StaticString) {
+        guard let document = try? JSONDocument(parsing: text.withUTF8Buffer(Array.init)) else { return nil }
+        self = document.root
     }
 }

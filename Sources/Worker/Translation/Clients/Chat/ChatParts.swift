@@ -1,18 +1,12 @@
-// Content of chat messages: texts, pictures and files in the words of the Messages API. The bytes of a picture
-// are a slice of what was received.
+// Content of chat messages: texts, pictures and files as blocks. The bytes of a picture are a slice of what was
+// received.
 
 import JSON
-
-enum ChatImage {
-    /// The media type, and base64 escaped as received.
-    case base64(mediaType: String, data: ArraySlice<UInt8>)
-    case url(JSONNode)
-}
 
 /// `data:<media type>;base64,<data>`
 struct DataURL {
     let mediaType: String
-    let data: ArraySlice<UInt8>
+    let data: TextSlice
 
     /// Longest media type with its parameters, in bytes.
     private static let longestHead = 256
@@ -27,16 +21,15 @@ struct DataURL {
         let words = head.split(separator: ";", omittingEmptySubsequences: false)
         guard words.count > 1, words.last == "base64", let type = words.first else { return nil }
         mediaType = String(type)
-        data = bytes[(comma + 1)...]
+        data = TextSlice(node, comma + 1..<bytes.endIndex)
     }
 }
 
 extension ChatConversation {
-    /// The texts of a string or of a list of parts; for roles that can say nothing else.
-    mutating func texts(_ content: JSONNode?, _ path: String) throws(ClientError) -> [ChatText] {
+    /// The texts of a string or of a list of parts, but for empty ones; for roles that can say nothing else.
+    mutating func texts(_ content: JSONNode?, _ path: String) throws(ClientError) -> [JSONNode] {
         guard let content else { return [] }
-        if content.isString { return [.received(content)] }
-        var texts: [ChatText] = []
+        var texts: [JSONNode] = []
         for block in try parts(content, path) {
             if case .text(let text) = block {
                 texts.append(text)
@@ -47,18 +40,18 @@ extension ChatConversation {
         return texts
     }
 
-    mutating func parts(_ content: JSONNode, _ path: String) throws(ClientError) -> [ChatBlock] {
-        if content.isString { return content.stringRange.isEmpty ? [] : [.text(.received(content))] }
+    mutating func parts(_ content: JSONNode, _ path: String) throws(ClientError) -> [Block] {
+        if content.isString { return content.stringRange.isEmpty ? [] : [.text(content)] }
         if content.isNull { return [] }
         guard content.isArray else {
             throw .chatType(path, expected: "one of a string or array of objects", content)
         }
-        var blocks: [ChatBlock] = []
+        var blocks: [Block] = []
         for (index, part) in content.elements.enumerated() {
             try countOne()
             let place = "\(path)[\(index)]"
             if part.isString {
-                if !part.stringRange.isEmpty { blocks.append(.text(.received(part))) }
+                if !part.stringRange.isEmpty { blocks.append(.text(part)) }
             } else if let block = try self.part(part, place) {
                 blocks.append(block)
             }
@@ -67,16 +60,16 @@ extension ChatConversation {
     }
 
     /// nil for a text without text.
-    private mutating func part(_ part: JSONNode, _ path: String) throws(ClientError) -> ChatBlock? {
+    private mutating func part(_ part: JSONNode, _ path: String) throws(ClientError) -> Block? {
         var fields = try ChatFields(part, path)
         let type = try fields.requiredString("type").string ?? ""
         switch type {
         case "text", "input_text", "output_text":
             let text = try fields.requiredString("text")
-            return text.stringRange.isEmpty ? nil : .text(.received(text))
+            return text.stringRange.isEmpty ? nil : .text(text)
         case "refusal":
             let text = try fields.requiredString("refusal")
-            return text.stringRange.isEmpty ? nil : .text(.received(text))
+            return text.stringRange.isEmpty ? nil : .text(text)
         case "image_url": return .image(try image(&fields, path))
         case "file": return try file(&fields, path)
         case "input_audio":
@@ -87,7 +80,8 @@ extension ChatConversation {
         }
     }
 
-    private mutating func image(_ fields: inout ChatFields, _ path: String) throws(ClientError) -> ChatImage {
+    private mutating func image(_ fields: inout ChatFields, _ path: String) throws(ClientError) -> ImageSource
+    {
         guard let value = fields.take("image_url") else { throw .chatMissing("\(path).image_url") }
         var url = value
         if value.isObject {
@@ -103,8 +97,8 @@ extension ChatConversation {
                     "Invalid image data: expected a picture, but got \(Excerpt.shown(data.mediaType)).", path,
                     "invalid_image_format")
             }
-            return .base64(
-                mediaType: data.mediaType == "image/jpg" ? "image/jpeg" : data.mediaType, data: data.data)
+            let type = data.mediaType == "image/jpg" ? "image/jpeg" : data.mediaType
+            return .base64(mediaType: JSONNode(text: type), data: data.data)
         }
         let scheme = (url.string ?? "").prefix(8).lowercased()
         guard scheme.hasPrefix("http://") || scheme.hasPrefix("https://") else {
@@ -115,7 +109,7 @@ extension ChatConversation {
         return .url(url)
     }
 
-    private func file(_ fields: inout ChatFields, _ path: String) throws(ClientError) -> ChatBlock {
+    private mutating func file(_ fields: inout ChatFields, _ path: String) throws(ClientError) -> Block {
         guard let file = try fields.object("file") else { throw .chatMissing("\(path).file") }
         guard let data = file["file_data"].flatMap(DataURL.init) else {
             throw .chat(
@@ -127,6 +121,7 @@ extension ChatConversation {
                 "Invalid file data: expected application/pdf, but got \(Excerpt.shown(data.mediaType)).",
                 "\(path).file.file_data", "unsupported_value")
         }
-        return .pdf(data: data.data, name: file["filename"].flatMap { $0.isString ? $0 : nil })
+        let name = file["filename"].flatMap { $0.isString ? $0 : nil }
+        return .document(Document(source: .pdf(attach(data.data)), title: name))
     }
 }

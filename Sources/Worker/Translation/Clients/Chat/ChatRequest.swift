@@ -1,6 +1,5 @@
 // What a client asked of OpenAI's chat completions API. Read once, as far as routing and accounting need it:
-// a backend that speaks the same API judges the rest itself. For any other backend it becomes a Messages
-// request first, and goes the way of all of those.
+// a backend that speaks the same API judges the rest itself. For any other backend it is read as a whole.
 
 import JSON
 
@@ -57,28 +56,16 @@ public struct ChatRequest: Sendable {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        switch target.profile.dialect {
-        case .openAI: return relayed(to: target)
-        case .anthropic:
-            let body = try ChatMessagesBody(self, target)
-            var call = UpstreamCall(
-                path: "/v1/messages", body: body.bytes, omissions: body.omissions, plan: body.plan)
-            call.headers = MessagesHead().headers(accept: accept(target))
-            call.estimate = estimate(for: target)
-            return call
-        case .ollama:
-            var target = target
-            // Clients of this API say when there is to be no thinking; silence leaves it to the model.
-            target.profile.thinkingOffByDefault = false
-            let body = try ChatMessagesBody(self, target)
-            var request = try MessagesRequest(parsing: body.bytes)
-            request.content.furtherSampling = body.sampling
-            var call = try request.converted(for: target)
-            // This API has no request for reasoning to be shown: it is, in a field of its own.
-            call.plan.showsThinking = body.plan.showsThinking
-            call.omissions = body.omissions + call.omissions.compactMap(body.inChatWords)
-            return call
-        }
+        guard target.profile.dialect != .openAI else { return relayed(to: target) }
+        var reader = try ChatReader(self)
+        let content = try reader.read()
+        let estimate =
+            target.profile.dialect == .anthropic
+            ? estimate(for: target) : PromptTally(content).estimate(for: target, isEdited: false)
+        let prepared = PreparedRequest(
+            content, estimate, inputTokens: estimatedInputTokens, receivedBytes: root.bytes.count, for: target
+        )
+        return try prepared.converted(for: target)
     }
 
     /// Rather too many than too few, whoever gets the request.

@@ -1,53 +1,17 @@
-// The functions of a chat request as tools of the Messages API, and which of them may or must be called.
+// The functions of a chat request as tools, and which of them may or must be called.
 
 import JSON
 
 struct ChatTools {
-    struct Function {
-        var name: String
-        var description: JSONNode?
-        /// nil = none was given.
-        var parameters: JSONNode?
-        var isStrict = false
-
-        /// A JSON Schema of an object, as the Messages API wants it.
-        var schema: [UInt8] {
-            guard let parameters, !parameters.isEmpty else {
-                return Array(#"{"type":"object","properties":{}}"#.utf8)
-            }
-            guard parameters["type"] == nil else {
-                var bytes: [UInt8] = []
-                bytes.append(raw: parameters)
-                return bytes
-            }
-            var writer = JSONWriter()
-            writer.beginObject()
-            writer.name("type")
-            writer.value("object")
-            for member in parameters.members {
-                writer.name(raw: member.name)
-                writer.raw(member.value)
-            }
-            writer.endObject()
-            return writer.bytes
-        }
-    }
-
     enum Choice: Equatable {
         case unsaid, auto, never, any
         case function(String)
-
-        var isForced: Bool {
-            switch self {
-            case .any, .function: true
-            case .unsaid, .auto, .never: false
-            }
-        }
     }
 
-    private(set) var functions: [Function] = []
-    private(set) var choice = Choice.unsaid
-    private(set) var isSequential = false
+    private(set) var functions: [Tool] = []
+    private var names: Set<String> = []
+    private var choice = Choice.unsaid
+    private var isSequential = false
     private(set) var omissions: [Omission] = []
 
     /// - Parameter inOlderWords: the reply has room for one call.
@@ -55,9 +19,7 @@ struct ChatTools {
         if let tools = try fields.array("tools") {
             for (index, tool) in tools.elements.enumerated() {
                 let path = "tools[\(index)]"
-                guard index < ToolReader.limit else {
-                    throw .chat("'tools' may hold at most \(ToolReader.limit) entries.", "tools")
-                }
+                guard index < ToolReader.limit else { throw Self.tooMany }
                 var inner = try ChatFields(tool, path)
                 let type = try inner.requiredString("type").string ?? ""
                 guard type == "function" else {
@@ -82,22 +44,33 @@ struct ChatTools {
         if let choice = fields.take("function_call") { try readLegacy(choice) }
     }
 
-    /// Functions that earlier turns called are declared although none may be called now: the Messages API
-    /// takes no calls of tools that it does not know.
-    mutating func declare(called names: [String]) {
-        guard functions.isEmpty, !names.isEmpty else { return }
-        functions = names.map { Function(name: $0) }
-        choice = .never
+    /// Which tools may or must be called; nil = nothing was said, or there are none.
+    var offeredChoice: ToolChoice? {
+        guard !functions.isEmpty else { return nil }
+        switch choice {
+        case .unsaid: return isSequential ? .auto : nil
+        case .auto: return .auto
+        case .never: return .never
+        case .any: return .any
+        case .function(let name): return .tool(name)
+        }
     }
+
+    /// Nothing is to be said of several calls where none may be made.
+    var forbidsParallelCalls: Bool { isSequential && !functions.isEmpty && choice != .never }
+
+    private static let tooMany = ClientError.chat(
+        "'tools' may hold at most \(ToolReader.limit) entries.", "tools")
 
     private mutating func add(_ node: JSONNode, _ path: String) throws(ClientError) {
         var fields = try ChatFields(node, path)
         let name = try fields.requiredString("name").string ?? ""
         guard FunctionName.isValid(name) else { throw FunctionName.invalid("\(path).name") }
-        guard !functions.contains(where: { $0.name == name }) else {
+        guard names.insert(name).inserted else {
             return omissions.append(
                 Omission(path: path, reason: "function \(Excerpt.shown(name)) stands twice"))
         }
+        guard functions.count < ToolReader.limit else { throw Self.tooMany }
         let parameters = try fields.object("parameters")
         if let type = parameters?["type"], !type.stringEquals("object") {
             let found = Excerpt.shown(String(decoding: type.raw.prefix(Self.shownType), as: UTF8.self))
@@ -107,9 +80,28 @@ struct ChatTools {
                 "invalid_function_parameters")
         }
         functions.append(
-            Function(
-                name: name, description: try fields.string("description"),
-                parameters: parameters, isStrict: try fields.bool("strict") ?? false))
+            Tool(
+                name: name, kind: .custom(schema: Self.schema(parameters)),
+                description: try fields.string("description"), isDeferred: false,
+                isStrict: try fields.bool("strict") ?? false, index: functions.count))
+    }
+
+    private static let noParameters = JSONNode(object: #"{"type":"object","properties":{}}"#)
+
+    /// A JSON Schema of an object.
+    private static func schema(_ parameters: JSONNode?) -> JSONNode? {
+        guard let parameters, !parameters.isEmpty else { return noParameters }
+        guard parameters["type"] == nil else { return parameters }
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.name("type")
+        writer.value("object")
+        for member in parameters.members {
+            writer.name(raw: member.name)
+            writer.raw(member.value)
+        }
+        writer.endObject()
+        return (try? JSONDocument(parsing: writer.bytes))?.root ?? noParameters
     }
 
     /// Bytes of a wrong type that are repeated to the client.
@@ -163,48 +155,5 @@ struct ChatTools {
                 "invalid_value")
         }
         choice = .function(name)
-    }
-
-    // MARK: Writing
-
-    func write(to writer: inout JSONWriter) {
-        guard !functions.isEmpty else { return }
-        writer.name("tools")
-        writer.beginArray()
-        for function in functions {
-            writer.beginObject()
-            writer.name("name")
-            writer.value(function.name)
-            if let description = function.description {
-                writer.name("description")
-                writer.raw(description)
-            }
-            writer.name("input_schema")
-            writer.raw(function.schema[...])
-            if function.isStrict {
-                writer.name("strict")
-                writer.value(true)
-            }
-            writer.endObject()
-        }
-        writer.endArray()
-        guard choice != .unsaid || isSequential else { return }
-        writer.name("tool_choice")
-        writer.beginObject()
-        writer.name("type")
-        switch choice {
-        case .unsaid, .auto: writer.value("auto")
-        case .never: writer.value("none")
-        case .any: writer.value("any")
-        case .function(let name):
-            writer.value("tool")
-            writer.name("name")
-            writer.value(name)
-        }
-        if isSequential, choice != .never {
-            writer.name("disable_parallel_tool_use")
-            writer.value(true)
-        }
-        writer.endObject()
     }
 }

@@ -18,7 +18,7 @@ struct BlockReader {
 
     /// Messages of one request, as in the API (docs: Messages, "Create a message", `messages`). A request of more small
     /// ones would hold the worker for longer than a large body may.
-    private static let messageLimit = 100_000
+    static let messageLimit = 100_000
 
     private mutating func countOne() throws(ClientError) {
         count += 1
