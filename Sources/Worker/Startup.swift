@@ -120,14 +120,31 @@ struct WorkerStart: Sendable {
             log.error(.channelBroken, ["reason": "libcurl cannot be set up"])
             return leave(Self.brokenInside)
         }
-        let server = Server(self, upstream: upstream)
+        let finished = Wakeup()
+        let control = control(WorkerChannel(adopting: end), upstream, finished) { leave($0) }
         do throws(LoopError) {
-            try server.begin(WorkerChannel(adopting: end), leave: { leave($0) })
+            try control.begin()
         } catch {
             log.error(.channelBroken, ["reason": LogValue("\(error)")])
             return leave(Self.brokenInside)
         }
-        await server.finished.wait()
+        await finished.wait()
+    }
+
+    /// The worker's end of the channel. The server begins with the supervisor's welcome.
+    /// - Parameters:
+    ///   - finished: signalled once, when drained: the process may end.
+    ///   - leave: ends the process with this status, at once.
+    @Loop
+    func control(
+        _ channel: WorkerChannel, _ upstream: UpstreamClient, _ finished: Wakeup,
+        leave: @escaping @Loop (Int32) -> Void
+    ) -> Control {
+        Control(channel, log: log, leave: leave) { control, welcome in
+            let server = Server(self, welcome, upstream, control, finished)
+            server.begin()
+            return server
+        }
     }
 
     /// As EX_SOFTWARE of sysexits.h.

@@ -51,7 +51,7 @@ import Upstream
                 log: Log(settings, identifier: "test"),
                 outside: .init(
                     carrier: answers.carrier, metRealBackend: { self.met += 1 },
-                    reportChanged: { self.reports += 1 }, learnt: { self.learnt.append($0) },
+                    reportChanged: { _ in self.reports += 1 }, learnt: { self.learnt.append($0) },
                     forgot: { backend, _ in self.forgot.append(backend) }),
                 firstLook: firstLook)
             made = catalogue

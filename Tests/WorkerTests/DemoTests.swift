@@ -7,7 +7,7 @@ import Translation
 
 @Suite struct DemoTests {
     static func demo(_ fields: String) -> Demo {
-        Demo(answering: Array("{\(fields)}".utf8), inputTokens: 12, callID: "call_1")
+        Demo(answering: DemoRequest(Array("{\(fields)}".utf8), .messages), inputTokens: 12, callID: "call_1")
     }
 
     static func said(_ text: String, _ more: String = "") -> Demo {
@@ -110,9 +110,9 @@ import Translation
 
     @Test("sample arguments fit the schema; given ones are used as they are")
     func callArguments() {
-        let request = DemoRequest(Array(#"{"a":1\#(Self.tools)}"#.utf8))
+        let request = DemoRequest(Array(#"{"a":1\#(Self.tools)}"#.utf8), .messages)
         #expect(request.tools.first?.sample == #"{"path":"demo","lines":1,"mode":"r"}"#)
-        var given = DemoRequest([])
+        var given = DemoRequest([], .messages)
         given.lastText = #"demo:tool Read {"path": "/etc/hosts"}"#
         #expect(DemoWish(given).call == .init(name: "Read", arguments: #"{"path": "/etc/hosts"}"#))
         given.lastText = #"demo:tool Read {"path": "#
@@ -125,7 +125,7 @@ import Translation
         #"{"tools":[{"name":1},{"name":"x","input_schema":{"required":[1,"a"],"properties":[]}}],"tool_choice":{"type":"any"}}"#,
     ])
     func oddBodies(_ body: String) {
-        let demo = Demo(answering: Array(body.utf8), inputTokens: 0, callID: "c")
+        let demo = Demo(answering: DemoRequest(Array(body.utf8), .messages), inputTokens: 0, callID: "c")
         guard case .finished? = Self.deltas(demo).last else {
             Issue.record("not finished")
             return

@@ -227,7 +227,8 @@ struct DemoPlaybackTests {
     @Test("steps are played in order, each when its time has come")
     func pace() {
         let start = Instant(nanoseconds: 5_000_000_000)
-        let demo = Demo(answering: Array(#"{"messages":[]}"#.utf8), inputTokens: 1, callID: "c")
+        let demo = Demo(
+            answering: DemoRequest(Array(#"{"messages":[]}"#.utf8), .messages), inputTokens: 1, callID: "c")
         var playback = DemoPlayback(demo, begun: start)
         var now = start
         var deltas: [Delta] = []

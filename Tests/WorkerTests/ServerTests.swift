@@ -13,13 +13,21 @@ import Upstream
 /// The supervisor's side of one worker.
 @Loop
 final class Worked {
-    let server: Server
+    let control: Control
     private let channel: SupervisorChannel
     private let wakeup = Wakeup()
     private var watch: Watch?
     private var messages: [WorkerMessage] = []
     private(set) var left: Int32?
     private var lastID: UInt64 = 0
+
+    /// What ends the process, known only once this object stands.
+    private final class Reported {
+        var left: @Loop (Int32) -> Void = { _ in }
+    }
+
+    /// Nil until it was greeted.
+    var server: Server? { control.receiver as? Server }
 
     /// Greets and waits until the worker is ready.
     init(_ configuration: Configuration = Configuration(), greet: Bool = true) async throws {
@@ -37,13 +45,16 @@ final class Worked {
             number: 0, configuration: configuration,
             secrets: try HeldSecrets(configuration, SecretSources { _ in nil }),
             log: Log(configuration.log, identifier: "dragoman-worker"), channel: ChannelEnd())
-        server = Server(start, upstream: try #require(UpstreamClient()))
-        watch = try Watch(channel.raw) { [unowned self] _ in pump() }
-        try server.begin(WorkerChannel(adopting: far)) {
-            [unowned self] in
+        let reported = Reported()
+        control = start.control(WorkerChannel(adopting: far), try #require(UpstreamClient()), Wakeup()) {
+            reported.left($0)
+        }
+        reported.left = { [unowned self] in
             left = $0
             wakeup.signal()
         }
+        watch = try Watch(channel.raw) { [unowned self] _ in pump() }
+        try control.begin()
         #expect(await next { if case .hello(controlProtocolVersion) = $0 { true } else { false } })
         guard greet else { return }
         try say(.welcome(slots: 8, realBackendSeen: true))
@@ -53,7 +64,7 @@ final class Worked {
     /// A worker never ends but with its process: it is kept until then.
     func end() {
         watch?.cancel()
-        server.catalogue?.stop()
+        server?.catalogue.stop()
         Self.ended.append(self)
     }
 
@@ -183,10 +194,10 @@ struct ServerTests {
         client.send(health + "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n" + health)
         let text = await client.read(until: "\"ok\"", count: 2)
         #expect(text.components(of: "HTTP/1.1 200 OK") == 2 && text.components(of: "HTTP/1.1 404") == 1)
-        #expect(worker.server.figures().connections == 1)
+        #expect(try #require(worker.server).figures().connections == 1)
         client.leave()
         #expect(await worker.next { $0 == .released(count: 1) })
-        #expect(worker.server.figures().connections == 0)
+        #expect(try #require(worker.server).figures().connections == 0)
         #expect(worker.count(isReleased) == 0)
         worker.end()
     }
@@ -360,7 +371,7 @@ struct ServerTests {
     @Loop func permits() async throws {
         let worker = try await Worked()
         let wakeup = Wakeup()
-        let control = try #require(worker.server.control)
+        let control = worker.control
         let permit = control.acquire(backend: 3, signalling: wakeup)
         #expect(await worker.next { $0 == .acquire(ticket: permit.ticket, backend: 3) })
         #expect(!permit.isGranted)

@@ -4,10 +4,17 @@
 internal import EventLoop
 internal import Shared
 
+/// What the supervisor says to a worker that has greeted it.
+struct Welcome: Sendable, Equatable {
+    /// Connections at once.
+    var slots: Int
+    /// Another worker has met a real backend: there is no demo any more.
+    var realBackendSeen: Bool
+}
+
 /// What the worker does when the supervisor speaks.
 @Loop
 protocol ControlReceiver: AnyObject {
-    func welcomed(slots: Int, realBackendSeen: Bool)
     func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
     func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
     func unpeek(_ id: UInt64)
@@ -22,28 +29,48 @@ protocol ControlReceiver: AnyObject {
 
 @Loop
 final class Control {
+    private enum Party {
+        /// The welcome makes the receiver.
+        case awaited(@Loop (Control, Welcome) -> any ControlReceiver)
+        case there(any ControlReceiver)
+    }
+
     /// Exit status when the channel was broken, as EX_SOFTWARE of sysexits.h; 0 when it ended.
     static let brokenChannel: Int32 = 70
 
     private let channel: WorkerChannel
     private let log: Log
-    private unowned let receiver: any ControlReceiver
     /// Ends the process with this status, at once.
     private let leave: @Loop (Int32) -> Void
     private var watch: Watch?
     /// Says what may come next.
     private var phase = WorkerPhase.greeting
+    private var party: Party
     private var permits: [UInt64: Permit] = [:]
     private var lastTicket: UInt64 = 0
 
+    /// - Parameters:
+    ///   - leave: ends the process with this status, at once.
+    ///   - welcomed: makes the receiver of everything that follows; this object keeps it.
     init(
-        _ channel: WorkerChannel, log: Log, receiver: any ControlReceiver,
-        leave: @escaping @Loop (Int32) -> Void
+        _ channel: WorkerChannel, log: Log, leave: @escaping @Loop (Int32) -> Void,
+        welcomed: @escaping @Loop (Control, Welcome) -> any ControlReceiver
     ) {
         self.channel = channel
         self.leave = leave
         self.log = log
-        self.receiver = receiver
+        party = .awaited(welcomed)
+    }
+
+    /// Nil until the supervisor has said welcome.
+    var receiver: (any ControlReceiver)? {
+        if case .there(let receiver) = party { receiver } else { nil }
+    }
+
+    /// Of what is permitted only after the welcome.
+    private func known() throws(ControlFailure) -> any ControlReceiver {
+        guard let receiver else { throw .malformed }
+        return receiver
     }
 
     /// Says hello; from here on everything is driven by what comes.
@@ -89,9 +116,10 @@ final class Control {
         try check(message)
         switch message {
         case .connection(let id, let scope, let peer):
+            let receiver = try known()
             send(.accepted(id: id))
             receiver.received(id, scope, peer, descriptor)
-        case .peek(let id, let scope, let peer): receiver.peek(id, scope, peer, descriptor)
+        case .peek(let id, let scope, let peer): try known().peek(id, scope, peer, descriptor)
         default: throw .descriptorMismatch
         }
     }
@@ -114,26 +142,27 @@ final class Control {
         try check(message)
         switch message {
         case .welcome(let slots, let seen):
+            guard case .awaited(let makeReceiver) = party else { throw .malformed }
             phase = .welcomed
-            receiver.welcomed(slots: Int(slots), realBackendSeen: seen)
+            party = .there(makeReceiver(self, Welcome(slots: Int(slots), realBackendSeen: seen)))
         case .ping(let sequence):
-            send(.pong(sequence: sequence, figures: receiver.figures()))
+            send(.pong(sequence: sequence, figures: receiver?.figures() ?? WorkerFigures()))
             // The heartbeat also moves on what a burst of entries left waiting.
             log.flush()
-        case .unpeek(let id): receiver.unpeek(id)
-        case .closeIdle(let count): receiver.closeIdle(Int(count))
-        case .realBackendSeen: receiver.realBackendSeen()
-        case .observation(let observation): receiver.learnt(observation)
+        case .unpeek(let id): try known().unpeek(id)
+        case .closeIdle(let count): try known().closeIdle(Int(count))
+        case .realBackendSeen: try known().realBackendSeen()
+        case .observation(let observation): try known().learnt(observation)
         case .capabilitiesInvalidated(let backend, let moment):
-            receiver.verdictsForgotten(of: backend, before: moment)
+            try known().verdictsForgotten(of: backend, before: moment)
         // Withdrawn meanwhile: the supervisor learns so from our `release`.
         case .permit(let ticket): permits[ticket]?.grant()
         case .drain:
             phase = .draining
-            receiver.drain()
+            try known().drain()
         case .cut:
             phase = .draining
-            receiver.cut()
+            try known().cut()
         case .connection, .peek: throw .descriptorMismatch
         }
     }

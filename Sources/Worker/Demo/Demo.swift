@@ -24,11 +24,10 @@ struct Demo: Sendable {
     private var pending = Duration.zero
 
     /// - Parameters:
-    ///   - body: the client's Messages request.
+    ///   - request: what the client says.
     ///   - inputTokens: of the request, estimated.
     ///   - callID: for the tool call, if one is made; unique within the service.
-    init(answering body: [UInt8], inputTokens: Int, callID: String) {
-        let request = DemoRequest(body)
+    init(answering request: DemoRequest, inputTokens: Int, callID: String) {
         var usage = Usage()
         usage.input = inputTokens
         add(.usage(usage))

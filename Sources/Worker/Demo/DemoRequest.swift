@@ -2,6 +2,7 @@
 // understand it passes over, since the request itself was judged before.
 
 internal import JSON
+internal import Translation
 
 struct DemoRequest: Sendable, Equatable {
     struct Tool: Sendable, Equatable {
@@ -24,16 +25,26 @@ struct DemoRequest: Sendable, Equatable {
     static let longestText = 2000
     private static let longestSample = 20
 
-    init(_ body: [UInt8]) {
+    /// - Parameter api: in whose words the body is.
+    init(_ body: [UInt8], _ api: ClientAPI) {
         let root: JSONNode
         do throws(JSONError) {
             root = try JSONDocument(parsing: body).root
         } catch {
             return
         }
-        maxTokens = root["max_tokens"]?.int
-        stopSequences = root["stop_sequences"]?.elements.compactMap(\.string).filter { !$0.isEmpty } ?? []
+        maxTokens = root["max_completion_tokens"]?.int ?? root["max_tokens"]?.int
+        let stops = root["stop_sequences"] ?? root["stop"]
+        stopSequences = (stops?.string.map { [$0] } ?? stops?.elements.compactMap(\.string) ?? [])
+            .filter { !$0.isEmpty }
         tools = root["tools"]?.elements.compactMap(Self.tool) ?? []
+        switch api {
+        case .messages: readMessages(root)
+        case .chat: readChat(root)
+        }
+    }
+
+    private mutating func readMessages(_ root: JSONNode) {
         let choice = root["tool_choice"]
         switch choice?["type"]?.string {
         case "any": forced = DemoWish.Call(name: nil, arguments: nil)
@@ -41,12 +52,31 @@ struct DemoRequest: Sendable, Equatable {
         default: break
         }
         var last: JSONNode?
-        if let messages = root["messages"] {
-            for message in messages.elements where message["role"]?.stringEquals("user") == true {
-                last = message
+        for message in messages(root) where message["role"]?.stringEquals("user") == true { last = message }
+        read(last?["content"])
+    }
+
+    private mutating func readChat(_ root: JSONNode) {
+        let choice = root["tool_choice"]
+        if choice?.stringEquals("required") == true {
+            forced = DemoWish.Call(name: nil, arguments: nil)
+        } else if let name = choice?["function"]?["name"]?.string {
+            forced = DemoWish.Call(name: name, arguments: nil)
+        }
+        for message in messages(root) {
+            switch message["role"]?.string {
+            case "user":
+                (lastText, toolResult) = ("", nil)
+                read(message["content"])
+            case "tool" where toolResult == nil: toolResult = Self.text(of: message["content"])
+            case "assistant": toolResult = nil
+            default: break
             }
         }
-        read(last?["content"])
+    }
+
+    private func messages(_ root: JSONNode) -> [JSONNode] {
+        root["messages"].map { Array($0.elements) } ?? []
     }
 
     private mutating func read(_ content: JSONNode?) {
@@ -72,7 +102,10 @@ struct DemoRequest: Sendable, Equatable {
 
     /// Tools that the client executes; those of the API's own side have no schema.
     private static func tool(_ node: JSONNode) -> Tool? {
-        guard let name = node["name"]?.string, let schema = node["input_schema"] else { return nil }
+        let function = node["function"]
+        guard let name = (function ?? node)["name"]?.string,
+            let schema = function.map({ $0["parameters"] ?? $0 }) ?? node["input_schema"]
+        else { return nil }
         var writer = JSONWriter()
         writer.beginObject()
         for required in (schema["required"]?.elements.prefix(longestSample)).map(Array.init) ?? [] {

@@ -9,14 +9,8 @@ internal import Upstream
 
 @Loop
 final class Attempt {
-    /// Where the reply comes from.
-    enum Source {
-        /// `isLimited` = a permit is needed first.
-        case backend(Int, UpstreamRequest, isLimited: Bool)
-        case demo(DemoPlayback)
-    }
-
     private enum Stage {
+        case planned(AttemptPlan.Source)
         case queued(Permit, UpstreamRequest, backend: Int)
         case transferring(Transfer, backend: Int)
         case playing(DemoPlayback)
@@ -24,7 +18,7 @@ final class Attempt {
 
     private let answer: Answer
     private let connection: Connection
-    private let server: Server
+    private let context: ExchangeContext
     private let streaming: Bool
     private let committed: () -> Void
     private var stage: Stage
@@ -41,29 +35,17 @@ final class Attempt {
 
     /// - Parameter committed: called once the client has seen a byte.
     init(
-        _ source: consuming Source, _ reply: consuming ClientReply, _ timing: ExchangeTiming,
-        streaming: Bool,
-        _ answer: Answer, _ connection: Connection, _ server: Server, committed: @escaping () -> Void
+        _ plan: consuming AttemptPlan, _ answer: Answer, _ connection: Connection,
+        _ context: ExchangeContext, committed: @escaping () -> Void
     ) {
         self.answer = answer
         self.connection = connection
-        self.server = server
-        self.streaming = streaming
+        self.context = context
         self.committed = committed
-        self.reply = reply
-        self.timing = timing
-        switch source {
-        case .demo(let playback): stage = .playing(playback)
-        case .backend(let index, let request, isLimited: true):
-            if let permit = server.control?.acquire(backend: index, signalling: connection.wakeup) {
-                self.permit = permit
-                stage = .queued(permit, request, backend: index)
-                return
-            }
-            stage = .transferring(server.upstream.start(request, wakeup: connection.wakeup), backend: index)
-        case .backend(let index, let request, isLimited: false):
-            stage = .transferring(server.upstream.start(request, wakeup: connection.wakeup), backend: index)
-        }
+        streaming = plan.isStreaming
+        timing = plan.timing
+        stage = .planned(plan.source)
+        reply = plan.reply
     }
 
     var usage: Usage { reply.usage }
@@ -88,8 +70,24 @@ final class Attempt {
 
     /// Runs to the one outcome. When `undecidedFailure` is nil then, the client has been answered or is gone.
     func run() async {
-        defer { if let permit { server.control?.relinquish(permit) } }
+        begin()
+        defer { if let permit { context.permits.relinquish(permit) } }
         while !turn() { _ = await connection.wakeup.wait(until: deadline) }
+    }
+
+    @inline(never)
+    private func begin() {
+        guard case .planned(let source) = stage else { return }
+        switch source {
+        case .demo(let demo): stage = .playing(DemoPlayback(demo, begun: Loop.now))
+        case .backend(let index, let request, isLimited: true):
+            let permit = context.permits.acquire(backend: index, signalling: connection.wakeup)
+            self.permit = permit
+            stage = .queued(permit, request, backend: index)
+        case .backend(let index, let request, isLimited: false):
+            stage = .transferring(
+                context.upstream.start(request, wakeup: connection.wakeup), backend: index)
+        }
     }
 
     /// Does everything that can be done now; true when that was all.
@@ -110,7 +108,7 @@ final class Attempt {
         connection.socket.flush()
         advance()
         partFromStopped()
-        if server.isCut { cut() }
+        if context.isCut { cut() }
         keepTime()
         guard case .ended(let outcome) = reply.phase else {
             write()
@@ -130,10 +128,11 @@ final class Attempt {
 
     private func advance() {
         if case .queued(let permit, let request, let backend) = stage, permit.isGranted {
-            stage = .transferring(server.upstream.start(request, wakeup: connection.wakeup), backend: backend)
+            stage = .transferring(
+                context.upstream.start(request, wakeup: connection.wakeup), backend: backend)
         }
         switch stage {
-        case .queued: break
+        case .planned, .queued: break
         case .transferring(let transfer, let backend): take(from: transfer, backend)
         case .playing(var playback):
             for delta in playback.take(at: Loop.now) { reply.receive(delta) }
@@ -147,7 +146,7 @@ final class Attempt {
     private func take(from transfer: Transfer, _ backend: Int) {
         if !headSeen, let head = transfer.head {
             headSeen = true
-            server.catalogue?.succeeded(backend)
+            context.catalogue.succeeded(backend)
             upstreamID = head.requestID
             reply.receive(head: UpstreamHead(head))
         }
@@ -193,8 +192,8 @@ final class Attempt {
             Timer { transfer.cancel() }.arm(at: Loop.now.advanced(by: ServingLimits.upstreamFarewell))
         case nil: transfer.cancel()
         case .unreachable, .misconfigured, .timedOut(.connect):
-            server.catalogue?.failed(backend)
-            isPersistent = server.catalogue?.failsPersistently(backend) == true
+            context.catalogue.failed(backend)
+            isPersistent = context.catalogue.failsPersistently(backend)
         case .complete, .broken, .timedOut, .cancelled: break
         }
     }

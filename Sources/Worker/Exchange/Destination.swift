@@ -8,7 +8,8 @@ internal import Upstream
 
 enum Destination: Sendable {
     case backend(BackendAccess)
-    case demo
+    /// Answers from the client's own words: nothing is converted for it.
+    case demo(DemoRequest)
 
     var name: String {
         switch self {
@@ -24,12 +25,26 @@ enum Destination: Sendable {
         }
     }
 
-    /// The demo reads a Messages request, which for other clients is what one would be made of theirs.
-    func target(for door: ClientAPI) -> UpstreamTarget {
+    var target: UpstreamTarget {
         switch self {
         case .backend(let access): access.target
-        case .demo:
-            UpstreamTarget(model: Demo.model, profile: door == .chat ? .anthropic : .openaiCompatible)
+        case .demo: UpstreamTarget(model: Demo.model, profile: .openaiCompatible)
+        }
+    }
+
+    /// The request in the words of this destination.
+    func call(_ message: ClientRequest, _ target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        switch self {
+        case .backend: return try message.converted(for: target)
+        case .demo(let request):
+            // It thinks when its words ask for it.
+            var plan = ReplyPlan()
+            plan.toolNames = request.tools.map(\.name)
+            plan.showsThinking = true
+            plan.streamRequested = message.stream
+            var call = UpstreamCall(path: "", body: [], omissions: [], plan: plan)
+            call.estimate = message.estimate(for: target)
+            return call
         }
     }
 

@@ -14,7 +14,7 @@ final class Exchange {
     private let request: Request
     private let answer: Answer
     private let connection: Connection
-    private let server: Server
+    private let context: ExchangeContext
     private var record: ExchangeRecord
     /// The parsed request, as long as another backend may still be tried with it.
     private var message: ClientRequest?
@@ -36,19 +36,19 @@ final class Exchange {
     private var ending: ExchangeRecord.Ending?
 
     @inline(never)
-    init(_ request: Request, _ answer: Answer, on connection: Connection, of server: Server) {
+    init(_ request: Request, _ answer: Answer, on connection: Connection, in context: ExchangeContext) {
         self.request = request
         self.answer = answer
         self.connection = connection
-        self.server = server
+        self.context = context
         record = ExchangeRecord(
             requestID: answer.requestID, begun: request.receivedAt, peer: connection.peer)
     }
 
     func run() async {
-        server.exchangeBegan()
+        context.exchangeBegan()
         await journey()
-        server.exchangeEnded()
+        context.exchangeEnded()
         remember()
     }
 
@@ -56,7 +56,7 @@ final class Exchange {
     // what is large (requests, errors, endings) stays in functions that neither suspend nor are inlined.
     private func journey() async {
         if request.isLarge { await parseInSteps() } else { parse() }
-        await server.catalogue?.settle()
+        await context.catalogue.settle()
         findRoutes()
         if hasDocumentsToRead() { await readDocuments() }
         while true {
@@ -105,9 +105,9 @@ final class Exchange {
     @inline(never)
     private func findRoutes() {
         guard !isOver else { return }
-        guard let catalogue = server.catalogue, let message else { return refuse(Self.notReady) }
+        guard let message else { return refuse(Self.notReady) }
         do throws(RoutingFailure) {
-            routes = try catalogue.settledRoutes(for: message.model)[...]
+            routes = try context.catalogue.settledRoutes(for: message.model)[...]
         } catch {
             guard let local = message.localAnswer else { return refuse(error.clientError) }
             return answer(local, message)
@@ -121,13 +121,13 @@ final class Exchange {
     /// Documents that one of the backends does not take as they are.
     @inline(never)
     private func hasDocumentsToRead() -> Bool {
-        guard let message, !message.pdfs.isEmpty, server.documents.canRead else { return false }
+        guard let message, !message.pdfs.isEmpty, context.documents.canRead else { return false }
         return routes.contains { needsWords($0, message) }
     }
 
     private func needsWords(_ route: Route, _ message: ClientRequest) -> Bool {
         guard let destination = destination(of: route) else { return false }
-        return !destination.target(for: message.door).profile.pdfFiles
+        return !destination.target.profile.pdfFiles
             && !destination.relays(message.door)
     }
 
@@ -137,7 +137,7 @@ final class Exchange {
     private func readDocuments() async {
         guard let pdfs = message?.pdfs else { return }
         let socket = connection.socket
-        let readings = await server.documents.read(pdfs, signalling: connection.wakeup) {
+        let readings = await context.documents.read(pdfs, signalling: connection.wakeup) {
             socket.isGone || socket.isStalled
         }
         for case (let pdf, let reading?) in zip(pdfs, readings) { message?.read(pdf, as: reading) }
@@ -160,12 +160,12 @@ final class Exchange {
             ending = .ended(.cancelled)
             return .end
         }
-        guard !server.isCut else { return end(.stopping) }
+        guard !context.isCut else { return end(.stopping) }
         guard let message else { return end(Self.notReady) }
         while let route = nextRoute() {
             guard let destination = destination(of: route) else { continue }
             if case .backend(let access) = destination,
-                counts.shouldAsk(message, access, server.catalogue)
+                counts.shouldAsk(message, access, context.catalogue)
             {
                 return .count
             }
@@ -175,7 +175,7 @@ final class Exchange {
                 // It said what it lacks, and nothing can be asked without.
                 rememberVerdicts()
                 // Another backend's model may not lack it.
-                let lacking = destination.target(for: answer.door).lacking
+                let lacking = destination.target.lacking
                 guard !lacking.isEmpty, !routes.isEmpty else { return end(error) }
             }
         }
@@ -197,7 +197,7 @@ final class Exchange {
         route = routes.popFirst()
         if let route {
             record.attempts += 1
-            server.catalogue?.gave(route)
+            context.catalogue.gave(route)
         }
         return route
     }
@@ -206,7 +206,7 @@ final class Exchange {
     private func countPrompt() async {
         asksAgain = true
         guard let message, let route, case .backend(let access)? = destination(of: route) else { return }
-        counts.note(await server.count(message, access), for: access.index)
+        counts.note(await context.count(message, access), for: access.index)
     }
 
     @inline(never)
@@ -216,38 +216,20 @@ final class Exchange {
         record.backend = destination.name
         connection.note(backend: destination.name)
         record.model = destination.model
-        let target = destination.target(for: answer.door)
+        let target = destination.target
         secret = target.backend.secret
-        var call = try message.converted(for: target)
+        let call = try destination.call(message, target)
         record.isStreamed = call.plan.streamRequested
         record.omissions = call.omissions.map(\.path)
         record.historyRepairs = call.repairs
         answer.fields = destination.fields(
             omissions: record.omissions, isPassthrough: call.plan.isPassthrough)
-        // The demo thinks when its words ask for it.
-        if case .demo = destination { call.plan.showsThinking = true }
-        let messageID =
-            answer.door == .chat ? RequestIdentity.completion() : RequestIdentity.message()
-        let reply = ClientReply(
-            to: message, call, messageID: messageID, requestID: answer.requestID, created: Int(time(nil)))
-        let timeouts = server.configuration.timeouts
-        let timing = ExchangeTiming(
-            begun: request.receivedAt, holdStatus: destination.holdStatus ?? timeouts.holdStatus)
-        let source: Attempt.Source
-        switch destination {
-        case .demo:
-            let demo = Demo(
-                answering: answer.door == .chat ? call.body : request.body,
-                inputTokens: message.estimatedInputTokens,
-                callID: RequestIdentity.toolCall())
-            source = .demo(DemoPlayback(demo, begun: Loop.now))
-        case .backend(let access):
-            sentPrompt = SentPrompt(access, call)
-            source = .backend(
-                access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
-        }
-        let attempt = Attempt(source, reply, timing, streaming: message.stream, answer, connection, server) {
-            // Nobody else will be asked: neither the bytes nor their tape are needed any more.
+        if case .backend(let access) = destination { sentPrompt = SentPrompt(access, call) }
+        let plan = AttemptPlan(
+            message, call, to: destination, begun: request.receivedAt, identity(),
+            context.configuration.timeouts)
+        let attempt = Attempt(plan, answer, connection, context) {
+            // Nobody else will be asked: neither the bytes nor what was parsed of them are needed any more.
             [unowned self] in
             self.message = nil
             request.giveUpBody()
@@ -256,30 +238,36 @@ final class Exchange {
         return attempt
     }
 
+    private func identity() -> AttemptPlan.Identity {
+        AttemptPlan.Identity(
+            message: answer.door == .chat ? RequestIdentity.completion() : RequestIdentity.message(),
+            request: answer.requestID, call: RequestIdentity.toolCall(), created: Int(time(nil)))
+    }
+
     /// The backend answers without what it had refused: it meant what it said.
     @inline(never)
     private func rememberVerdicts() {
         guard let route, case .backend(let index) = route.destination else { return }
-        server.catalogue?.learn(index, route.model, retry.verdicts, of: retry.conversation)
+        context.catalogue.learn(index, route.model, retry.verdicts, of: retry.conversation)
     }
 
     @inline(never)
     private func learn(from attempt: Attempt) {
         guard let sentPrompt else { return }
-        server.catalogue?.learn(answered: sentPrompt)
+        context.catalogue.learn(answered: sentPrompt)
         // The count of a part says nothing of the whole.
         if let cut = attempt.promptTruncation {
-            server.catalogue?.learn(sentPrompt.index, sentPrompt.model, cut: cut)
+            context.catalogue.learn(sentPrompt.index, sentPrompt.model, cut: cut)
         } else if let reported = attempt.reportedInput {
-            server.catalogue?.learn(sentPrompt, reported: reported)
+            context.catalogue.learn(sentPrompt, reported: reported)
         }
     }
 
     private func destination(of route: Route) -> Destination? {
         switch route.destination {
-        case .demo: .demo
+        case .demo: .demo(DemoRequest(request.body, answer.door))
         case .backend:
-            server.catalogue?.access(route).map { access in
+            context.catalogue.access(route).map { access in
                 var access = access
                 retry.amend(&access.target)
                 access.target.asksWhole = asksWhole
@@ -318,7 +306,7 @@ final class Exchange {
         }
         let this = FailedAttempt(
             failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)
-        guard !server.isCut, Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else {
+        guard !context.isCut, Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else {
             return tell(this)
         }
         let worthTelling = failed.map { Failover.worthTelling($0, this) } ?? this
@@ -375,18 +363,18 @@ final class Exchange {
     @inline(never)
     private func remember() {
         guard let ending else { return }
-        server.counters.served &+= 1
-        if ending.isFailure { server.counters.failed &+= 1 }
-        server.counters.inputTokens &+= UInt64(clamping: record.usage.input)
-        server.counters.outputTokens &+= UInt64(clamping: record.usage.output)
-        guard server.log.takes(ending.level) else { return }
+        context.counters.served &+= 1
+        if ending.isFailure { context.counters.failed &+= 1 }
+        context.counters.inputTokens &+= UInt64(clamping: record.usage.input)
+        context.counters.outputTokens &+= UInt64(clamping: record.usage.output)
+        guard context.log.takes(ending.level) else { return }
         record.client = connection.client
         let fields = record.fields(
             ending, status: answer.status, firstByteAt: answer.firstByteAt, now: .now)
         if ending.level == .warning {
-            server.log.warning(.exchange, fields)
+            context.log.warning(.exchange, fields)
         } else {
-            server.log.info(.exchange, fields)
+            context.log.info(.exchange, fields)
         }
     }
 }

@@ -16,15 +16,15 @@ struct PromptCounts {
     mutating func note(_ count: Int?, for index: Int) { answers[index] = .some(count) }
 
     /// Whether to ask this backend before it gets the request.
-    func shouldAsk(_ message: ClientRequest, _ access: BackendAccess, _ catalogue: Catalogue?) -> Bool {
+    func shouldAsk(_ message: ClientRequest, _ access: BackendAccess, _ catalogue: Catalogue) -> Bool {
         guard answers[access.index] == nil, case .messages(let request) = message,
             CountQuestion.canBeAsked(of: access.target), request.isDoubtful(for: access.target)
         else { return false }
-        return catalogue?.counts(access.index) == true
+        return catalogue.counts(access.index)
     }
 }
 
-extension Server {
+extension ExchangeContext {
     /// The tokens of a message as the backend counts them; nil when it does not say in time.
     func count(_ message: ClientRequest, _ access: BackendAccess) async -> Int? {
         guard case .messages(let request) = message else { return nil }

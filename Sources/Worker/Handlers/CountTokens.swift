@@ -45,9 +45,11 @@ extension Server {
     private func count(
         _ message: MessagesRequest, _ answer: Answer, _ entry: inout RequestEntry
     ) async -> Int {
-        guard let access = await destination(message.model) else { return message.estimatedInputTokens }
+        guard let access = await context.destination(message.model) else {
+            return message.estimatedInputTokens
+        }
         let estimate = message.estimate(for: access.target)
-        guard let count = await count(message, access, estimate) else { return estimate.tokens }
+        guard let count = await context.count(message, access, estimate) else { return estimate.tokens }
         answer.fields = [
             .init("x-dragoman-backend", access.name), .init("x-dragoman-model", access.target.model),
         ]
@@ -55,14 +57,16 @@ extension Server {
         entry.model = access.target.model
         return count
     }
+}
 
+extension ExchangeContext {
     /// The tokens as the backend counts them, pictures included; nil when it does not say in time. Either is
     /// remembered.
     @inline(never)
     func count(
         _ message: MessagesRequest, _ access: BackendAccess, _ estimate: PromptEstimate
     ) async -> Int? {
-        guard let catalogue, catalogue.counts(access.index),
+        guard catalogue.counts(access.index),
             let question = Self.question(message, access.target)
         else { return nil }
         switch await ask(question, access) {
@@ -76,8 +80,7 @@ extension Server {
         return nil
     }
 
-    private func destination(_ model: String) async -> BackendAccess? {
-        guard let catalogue else { return nil }
+    fileprivate func destination(_ model: String) async -> BackendAccess? {
         do throws(RoutingFailure) {
             return try await catalogue.routes(for: model).first.flatMap { catalogue.access($0) }
         } catch {

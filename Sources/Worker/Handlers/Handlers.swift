@@ -13,7 +13,7 @@ extension Server {
     /// Answers one admitted request, whole. Its frame lives as long as a stream: nothing large is in it.
     func answer(_ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection) async {
         switch endpoint {
-        case .messages, .chat: await Exchange(request, answer, on: connection, of: self).run()
+        case .messages, .chat: await Exchange(request, answer, on: connection, in: context).run()
         case .countTokens: await countTokens(request, answer, on: connection)
         default: await answerAtOnce(request, endpoint, answer, on: connection)
         }
@@ -38,7 +38,7 @@ extension Server {
             remember(RequestEntry(), request, answer, connection)
         case .health, .ready:
             // The first look at the backends takes some milliseconds, and is bounded.
-            if endpoint == .ready { await catalogue?.settle() }
+            if endpoint == .ready { await catalogue.settle() }
             let probe = probe(endpoint)
             answer.send(probe.status, body: probe.body)
             probed(request, answer, connection)
@@ -53,7 +53,7 @@ extension Server {
     /// `/health`: this worker answers. `/ready`: and something could answer for a model.
     func probe(_ endpoint: Endpoint) -> (status: Int, body: [UInt8]) {
         if endpoint == .health { return (200, Array(#"{"status":"ok"}"#.utf8)) }
-        return catalogue?.canServe == true
+        return catalogue.canServe
             ? (200, Array(#"{"status":"ready"}"#.utf8))
             : (503, Array(#"{"status":"no backend answers"}"#.utf8))
     }

@@ -14,54 +14,58 @@ final class Server {
     let configuration: Configuration
     let log: Log
     let access: AccessRules
-    let upstream: UpstreamClient
-    let documents: DocumentReader
     let bodyRoom: BodyRoom
     /// What the supervisor will find when this worker dies.
     let inHand: InHandTable?
-    /// Signalled once, when drained: the process may end.
-    let finished = Wakeup()
+    /// What exchanges get.
+    let context: ExchangeContext
     private(set) var isDraining = false
-    /// What is left of the exchanges ends with an error, at once.
-    private(set) var isCut = false
-    private(set) var control: Control?
-    /// Nil until the supervisor has said welcome.
-    private(set) var catalogue: Catalogue?
-    private let backendKeys: [SecretValue?]
-    private let number: Int
+    private unowned let control: Control
+    /// Signalled once, when drained.
+    private let finished: Wakeup
     private var connections: [UInt64: Connection] = [:]
-    private var lobby: Lobby?
-    var counters = WorkerFigures()
+    private lazy var lobby = Lobby(
+        verdict: { [control] id, verdict in control.send(.peeked(id: id, verdict: verdict)) },
+        answer: { [unowned self] endpoint, head, door, port in
+            probeAnswer(endpoint, head, door, port: port)
+        })
     /// Refused keys that are shown at `notice`.
     var refusedKeys = NoticeLimit(count: 10, each: .seconds(60))
-    private var quiet: Timer?
 
-    init(_ start: WorkerStart, upstream: UpstreamClient) {
+    init(
+        _ start: WorkerStart, _ welcome: Welcome, _ upstream: UpstreamClient, _ control: Control,
+        _ finished: Wakeup
+    ) {
         configuration = start.configuration
         log = start.log
-        number = start.number
-        backendKeys = start.secrets.backends
+        self.control = control
+        self.finished = finished
         access = AccessRules(hosts: start.configuration.hosts, keys: start.secrets.access)
-        self.upstream = upstream
         bodyRoom = BodyRoom(largest: start.configuration.limits.requestBody)
         inHand = start.inHand.flatMap { InHandTable(mapping: $0) }
-        documents = DocumentReader(program: TextProgram.find(), log: start.log)
+        let outside = Catalogue.Outside(
+            carrier: { [upstream] probe in await upstream.ask(probe) },
+            metRealBackend: { [unowned control] in control.send(.realBackendSeen) },
+            reportChanged: { [unowned control] report in
+                if report.utf8.count <= maximumReportBytes { control.send(.backends(json: report)) }
+            },
+            learnt: { [unowned control] in control.send(.observation($0)) },
+            forgot: { [unowned control] in control.send(.capabilitiesInvalidated(backend: $0, before: $1)) })
+        let catalogue = Catalogue(
+            start.configuration, keys: start.secrets.backends, realBackendSeen: welcome.realBackendSeen,
+            tellsChanges: start.number == 0, log: start.log, outside: outside)
+        context = ExchangeContext(
+            start.configuration, start.log, catalogue, upstream,
+            DocumentReader(program: TextProgram.find(), log: start.log), permits: control)
     }
 
-    /// Greets the supervisor; from here on its messages drive the worker.
-    /// - Parameter leave: ends the process with this status.
-    func begin(
-        _ channel: WorkerChannel, leave: @escaping @Loop (Int32) -> Void
-    ) throws(LoopError) {
-        let control = Control(channel, log: log, receiver: self, leave: leave)
-        self.control = control
-        lobby = Lobby(
-            verdict: { id, verdict in control.send(.peeked(id: id, verdict: verdict)) },
-            answer: { [unowned self] endpoint, head, door, port in
-                probeAnswer(endpoint, head, door, port: port)
-            })
-        try control.begin()
+    var catalogue: Catalogue { context.catalogue }
+
+    /// From here on the supervisor's messages drive the worker.
+    func begin() {
         watchTurns()
+        control.send(.ready)
+        catalogue.start()
     }
 
     /// At debug only, for it has its price: turns of the loop in which nobody else was served.
@@ -77,60 +81,23 @@ final class Server {
         }
     }
 
-    private func reportBackends() {
-        guard let report = catalogue?.report, report.utf8.count <= maximumReportBytes else { return }
-        control?.send(.backends(json: report))
-    }
-
     // MARK: Connections
 
     /// Called by a connection when its life is over.
     func ended(_ connection: Connection) {
         guard connections.removeValue(forKey: connection.id) != nil else { return }
-        control?.send(.released(count: 1))
+        control.send(.released(count: 1))
         leaveIfDrained()
     }
 
-    // MARK: Exchanges
-
-    func exchangeBegan() { counters.exchanges &+= 1 }
-
-    /// After a burst, what the allocator keeps is given back once the worker is quiet.
-    func exchangeEnded() {
-        counters.exchanges &-= 1
-        guard counters.exchanges == 0 else { return }
-        let timer =
-            quiet
-            ?? Timer { [unowned self] in
-                if counters.exchanges == 0 { cs_trim_memory() }
-            }
-        quiet = timer
-        timer.arm(at: Loop.now.advanced(by: ServingLimits.quietTime))
-    }
-
     private func leaveIfDrained() {
-        guard isDraining, connections.isEmpty, counters.exchanges == 0 else { return }
-        control?.send(.drained)
+        guard isDraining, connections.isEmpty, context.counters.exchanges == 0 else { return }
+        control.send(.drained)
         finished.signal()
     }
 }
 
 extension Server: ControlReceiver {
-    func welcomed(slots: Int, realBackendSeen: Bool) {
-        let outside = Catalogue.Outside(
-            carrier: { [upstream] probe in await upstream.ask(probe) },
-            metRealBackend: { [unowned self] in control?.send(.realBackendSeen) },
-            reportChanged: { [unowned self] in reportBackends() },
-            learnt: { [unowned self] in control?.send(.observation($0)) },
-            forgot: { [unowned self] in control?.send(.capabilitiesInvalidated(backend: $0, before: $1)) })
-        let catalogue = Catalogue(
-            configuration, keys: backendKeys, realBackendSeen: realBackendSeen, tellsChanges: number == 0,
-            log: log, outside: outside)
-        self.catalogue = catalogue
-        control?.send(.ready)
-        catalogue.start()
-    }
-
     func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
         do throws(LoopError) {
             let connection = try Connection(
@@ -139,15 +106,15 @@ extension Server: ControlReceiver {
             Loop.spawn { await connection.serve() }
         } catch {
             log.error(.connectionLost, ["reason": LogValue("\(error)")])
-            control?.send(.released(count: 1))
+            control.send(.released(count: 1))
         }
     }
 
     func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
-        lobby?.admit(id, door, descriptor)
+        lobby.admit(id, door, descriptor)
     }
 
-    func unpeek(_ id: UInt64) { lobby?.release(id) }
+    func unpeek(_ id: UInt64) { lobby.release(id) }
 
     func closeIdle(_ count: Int) {
         let idle = connections.values.compactMap { connection in
@@ -157,33 +124,35 @@ extension Server: ControlReceiver {
         for entry in oldest.prefix(count) { entry.connection.leave() }
     }
 
-    func realBackendSeen() { catalogue?.realBackendSeen() }
+    func realBackendSeen() { catalogue.realBackendSeen() }
 
-    func learnt(_ lesson: ModelObservation) { catalogue?.learnt(lesson) }
+    func learnt(_ lesson: ModelObservation) { catalogue.learnt(lesson) }
 
     func verdictsForgotten(of backend: String, before moment: UInt64) {
-        catalogue?.verdictsForgotten(of: backend, before: moment)
+        catalogue.verdictsForgotten(of: backend, before: moment)
     }
 
     func drain() {
         guard !isDraining else { return }
         isDraining = true
-        lobby?.releaseAll()
+        lobby.releaseAll()
         for connection in connections.values { connection.leave() }
         leaveIfDrained()
     }
 
     func cut() {
-        guard !isCut else { return }
-        isCut = true
-        if counters.exchanges > 0 { log.warning(.exchangesCut, ["count": LogValue(counters.exchanges)]) }
+        guard !context.isCut else { return }
+        context.cut()
+        if context.counters.exchanges > 0 {
+            log.warning(.exchangesCut, ["count": LogValue(context.counters.exchanges)])
+        }
         drain()
         for connection in connections.values { connection.cut() }
         leaveIfDrained()
     }
 
     func figures() -> WorkerFigures {
-        var figures = counters
+        var figures = context.counters
         figures.connections = UInt32(clamping: connections.count)
         return figures
     }

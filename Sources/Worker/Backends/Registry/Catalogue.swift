@@ -13,8 +13,8 @@ final class Catalogue {
         var carrier: ProbeTransport
         /// Called once, when this worker meets the first real backend.
         var metRealBackend: @Loop () -> Void
-        /// Called when what `report` gives has changed.
-        var reportChanged: @Loop () -> Void
+        /// Called with what `dragoman status` shows of the backends, whenever it has changed.
+        var reportChanged: @Loop (String) -> Void
         /// Called with what the other workers should know.
         var learnt: @Loop (ModelObservation) -> Void = { _ in }
         /// Called when a backend has returned that was away at that moment.
@@ -191,8 +191,8 @@ final class Catalogue {
 
     /// Who it is, is asked again only after it was away: something else may listen there now.
     private func typeToAsk(_ entry: CatalogueEntry) -> Configuration.BackendType {
-        if entry.configuredDialect == .ollama { return .ollama }
-        guard entry.configuredType == .auto else { return entry.configuredType }
+        if entry.settings.dialect == .ollama { return .ollama }
+        guard entry.settings.type == .auto else { return entry.settings.type }
         return entry.health.probe == .up ? entry.foundType ?? .auto : .auto
     }
 
@@ -212,7 +212,9 @@ final class Catalogue {
             if case .up(let type, _) = finding {
                 let name = port.name(type, taken: entries.map(\.name))
                 let rank = UsualPort.all.firstIndex(of: port) ?? UsualPort.all.count
-                entries.append(CatalogueEntry(discovered: name, url: port.url, priority: 100 - rank))
+                var found = Configuration.Backend(name: name, url: port.url)
+                found.priority -= rank
+                entries.append(CatalogueEntry(found, key: nil, isDiscovered: true))
                 alarms.append(alarm)
                 let index = entries.count - 1
                 meetReal()
@@ -328,6 +330,6 @@ final class Catalogue {
         let new = CatalogueReport.json(entries, lessons, isDemo: isDemo, at: Loop.now)
         guard new != reported else { return }
         reported = new
-        outside.reportChanged()
+        outside.reportChanged(new)
     }
 }

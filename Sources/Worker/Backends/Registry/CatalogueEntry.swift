@@ -6,26 +6,11 @@ internal import Translation
 internal import Upstream
 
 struct CatalogueEntry {
-    let name: String
-    /// Without trailing slash and `/v1`.
-    let url: String
+    /// As configured; of a discovered backend, its name, its URL and its rank.
+    let settings: Configuration.Backend
     /// For errors.
     let identity: BackendIdentity
-    let priority: Int
-    /// As configured; `.auto` = found out by asking.
-    let configuredType: Configuration.BackendType
-    /// As configured; `.auto` = the type's own.
-    let configuredDialect: Configuration.DialectSetting
     let key: SecretValue?
-    let thinkTags: Configuration.ThinkTags
-    let textCalls: Configuration.TextCalls
-    let history: Configuration.History
-    let toolCalls: Configuration.ToolCalls
-    let holdStatus: Duration?
-    let maxConcurrent: Int?
-    /// As configured, for Ollama.
-    let contextWindow: Configuration.ContextWindow
-    let keepAlive: KeepAlive?
     let isDiscovered: Bool
 
     /// What it turned out to be.
@@ -49,47 +34,20 @@ struct CatalogueEntry {
     /// It is not asked to count tokens before.
     var countsAfter = Instant(nanoseconds: 0)
 
-    init(_ backend: Configuration.Backend, key: SecretValue?) {
-        name = backend.name
-        url = backend.url
-        identity = BackendIdentity(name: backend.name, url: backend.url, key: key)
-        priority = backend.priority
-        configuredType = backend.type
-        configuredDialect = backend.dialect
+    init(_ settings: Configuration.Backend, key: SecretValue?, isDiscovered: Bool = false) {
+        self.settings = settings
         self.key = key
-        thinkTags = backend.thinkTags
-        textCalls = backend.textCalls
-        history = backend.history
-        toolCalls = backend.toolCalls
-        holdStatus = backend.holdStatus
-        maxConcurrent = backend.maxConcurrent
-        contextWindow = backend.contextWindow
-        keepAlive = backend.keepAlive.map(KeepAlive.init)
-        isDiscovered = false
+        self.isDiscovered = isDiscovered
+        identity = BackendIdentity(name: settings.name, url: settings.url, key: key)
     }
 
-    init(discovered name: String, url: String, priority: Int) {
-        self.name = name
-        self.url = url
-        identity = BackendIdentity(name: name, url: url, key: nil)
-        self.priority = priority
-        configuredType = .auto
-        configuredDialect = .auto
-        key = nil
-        thinkTags = .auto
-        textCalls = .auto
-        history = .keep
-        toolCalls = .parallel
-        holdStatus = nil
-        maxConcurrent = nil
-        contextWindow = .auto
-        keepAlive = nil
-        isDiscovered = true
-    }
+    var name: String { settings.name }
+    /// Without trailing slash and `/v1`.
+    var url: String { settings.url }
 
     /// The type to speak to it as.
     var type: Configuration.BackendType {
-        configuredType == .auto ? foundType ?? .openaiCompatible : configuredType
+        settings.type == .auto ? foundType ?? .openaiCompatible : settings.type
     }
 
     var isDown: Bool {
@@ -98,7 +56,7 @@ struct CatalogueEntry {
 
     /// How to speak to it.
     var profile: Profile {
-        let dialect = Dialect(configuredDialect) ?? foundDialect ?? (type == .ollama ? .ollama : nil)
+        let dialect = Dialect(settings.dialect) ?? foundDialect ?? (type == .ollama ? .ollama : nil)
         if dialect == .ollama { return .ollamaNative }
         var profile = Profile.named(type.rawValue) ?? .openaiCompatible
         if let dialect { profile.dialect = dialect }
@@ -122,10 +80,13 @@ struct CatalogueEntry {
         models = new.map { model in
             var model = model
             let known = told(model.id)
-            let window = OllamaWindow.decided(contextWindow, model, before: known ?? windows[model.id])
+            let window = OllamaWindow.decided(
+                settings.contextWindow, model, before: known ?? windows[model.id])
             if OllamaWindow.isFirm(model) {
                 decided[model.id] = window
-                if window != known ?? OllamaWindow.usual(contextWindow, model) { news[model.id] = window }
+                if window != known ?? OllamaWindow.usual(settings.contextWindow, model) {
+                    news[model.id] = window
+                }
             }
             model.contextWindow = window
             return model
@@ -136,7 +97,7 @@ struct CatalogueEntry {
 
     /// Another worker has decided so: two windows for one model would load it anew with every request.
     mutating func adopt(window: Int, of model: String) {
-        guard profile.dialect == .ollama, contextWindow == .auto,
+        guard profile.dialect == .ollama, settings.contextWindow == .auto,
             let index = models?.firstIndex(where: { $0.id == model })
         else { return }
         windows[model] = window
@@ -155,7 +116,7 @@ struct CatalogueEntry {
 
     /// The window of a model that the backend does not list.
     private func unlistedWindow(_ profile: Profile) -> Int? {
-        guard profile.dialect == .ollama, case .tokens(let count) = contextWindow else { return nil }
+        guard profile.dialect == .ollama, case .tokens(let count) = settings.contextWindow else { return nil }
         return count
     }
 
@@ -165,7 +126,7 @@ struct CatalogueEntry {
     func facts(at now: Instant) -> BackendFacts {
         let isLost = downSince.map { $0.advanced(by: Self.lostAfter) <= now } ?? false
         return BackendFacts(
-            name: name, priority: priority, models: models, isHealthy: health.isHealthy(at: now),
+            name: name, priority: settings.priority, models: models, isHealthy: health.isHealthy(at: now),
             isLost: isLost, lastAutomatic: lastAutomatic)
     }
 }
@@ -198,7 +159,7 @@ struct BackendAccess: Sendable {
 extension CatalogueEntry {
     func access(_ index: Int, _ route: Route, _ lessons: Lessons, at now: Instant) -> BackendAccess {
         let tags: ThinkTagMode =
-            switch thinkTags {
+            switch settings.thinkTags {
             case .auto: .auto
             case .implicit: .implicit
             case .off: .off
@@ -213,23 +174,23 @@ extension CatalogueEntry {
         target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
         target.outputLimit = lessons.outputLimit(place, at: now)
         if let listed = facts?.outputLimit { target.outputLimit = min(listed, target.outputLimit ?? listed) }
-        target.keepAlive = keepAlive
+        target.keepAlive = settings.keepAlive.map(KeepAlive.init)
         target.loadedWindow = facts?.loadedWindow
         target.promptTruncation = promptCuts[route.model]
         target.textCalls =
-            switch textCalls {
+            switch settings.textCalls {
             case .auto: nil
             case .on: true
             case .off: false
             }
-        target.healsHistory = history == .heal
-        target.sequentialCalls = toolCalls == .sequential
+        target.healsHistory = settings.history == .heal
+        target.sequentialCalls = settings.toolCalls == .sequential
         target.tokenRatio = lessons.tokenRatio(place)
         target.backend = identity
         return BackendAccess(
             index: index, name: name, url: url, target: target,
             headers: key.map { [.init(key: $0, for: type)] } ?? [],
-            holdStatus: holdStatus, maxConcurrent: maxConcurrent)
+            holdStatus: settings.holdStatus, maxConcurrent: settings.maxConcurrent)
     }
 }
 

@@ -31,7 +31,7 @@ enum CatalogueReport {
     {
         // By priority alone: a backend that is away keeps its place.
         let entries = entries.indices.sorted { left, right in
-            let (a, b) = (entries[left].priority, entries[right].priority)
+            let (a, b) = (entries[left].settings.priority, entries[right].settings.priority)
             return a == b ? left < right : a > b
         }.map { entries[$0] }
         for limit in [models, 10, 1, 0] {

@@ -1,0 +1,53 @@
+// What one attempt will do, decided before anything is done: where the reply comes from, how it is translated, when
+// the client must hear something. Pure; effects begin with `Attempt.run`.
+
+internal import EventLoop
+internal import Shared
+internal import Translation
+internal import Upstream
+
+struct AttemptPlan: ~Copyable {
+    /// Where the reply comes from.
+    enum Source {
+        /// `isLimited` = a permit is needed first.
+        case backend(Int, UpstreamRequest, isLimited: Bool)
+        case demo(Demo)
+    }
+
+    /// What is different for each answer, found by the caller.
+    struct Identity {
+        var message: String
+        var request: String
+        /// Of the demo's tool call.
+        var call: String
+        /// When the reply was begun, in seconds since 1970.
+        var created: Int
+    }
+
+    let source: Source
+    var reply: ClientReply
+    let timing: ExchangeTiming
+    /// The client reads a stream.
+    let isStreaming: Bool
+
+    /// - Parameter begun: when the whole request was here.
+    init(
+        _ message: ClientRequest, _ call: UpstreamCall, to destination: Destination, begun: Instant,
+        _ identity: Identity, _ timeouts: Configuration.Timeouts
+    ) {
+        isStreaming = message.stream
+        timing = ExchangeTiming(begun: begun, holdStatus: destination.holdStatus ?? timeouts.holdStatus)
+        reply = ClientReply(
+            to: message, call, messageID: identity.message, requestID: identity.request,
+            created: identity.created)
+        switch destination {
+        case .demo(let request):
+            source = .demo(
+                Demo(
+                    answering: request, inputTokens: message.estimatedInputTokens, callID: identity.call))
+        case .backend(let access):
+            source = .backend(
+                access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
+        }
+    }
+}
