@@ -128,7 +128,7 @@ import Testing
         #expect(throws: ClientError.self) { try request.converted(for: beyond) }
         #expect(throws: Never.self) { try request.converted(for: Self.target(window: estimate / 3 + 1)) }
         #expect(
-            try ClientRequest.messages(request).converted(for: Self.target(perThousand: 1500)).estimate.tokens
+            try ClientRequest(request).converted(for: Self.target(perThousand: 1500)).estimate.tokens
                 == TokenRatio(perThousand: 1500).applied(to: estimate))
     }
 }

@@ -17,8 +17,8 @@ struct PromptCounts {
 
     /// Whether to ask this backend before it gets the request.
     func shouldAsk(_ message: ClientRequest, _ access: BackendAccess, _ catalogue: Catalogue) -> Bool {
-        guard answers[access.index] == nil, case .messages(let request) = message,
-            CountQuestion.canBeAsked(of: access.target), request.isDoubtful(for: access.target)
+        guard answers[access.index] == nil, CountQuestion.canBeAsked(of: access.target),
+            let request = message.messages, request.isDoubtful(for: access.target)
         else { return false }
         return catalogue.counts(access.index)
     }
@@ -27,7 +27,7 @@ struct PromptCounts {
 extension ExchangeContext {
     /// The tokens of a message as the backend counts them; nil when it does not say in time.
     func count(_ message: ClientRequest, _ access: BackendAccess) async -> Int? {
-        guard case .messages(let request) = message else { return nil }
+        guard let request = message.messages else { return nil }
         return await count(request, access, request.estimate(for: access.target))
     }
 }

@@ -1,10 +1,10 @@
-// The canonical request: what a client asks for, typed, whatever API it speaks. Every text is a node of some JSON
-// document, mostly the one received. Read once, at the border; inside nothing is checked again.
+// The canonical request: what a client asks for, typed, whatever API it speaks. Every text is a node of some
+// JSON document, mostly the one received. Read once, at the border; inside nothing is checked again.
 
 import JSON
 
-/// What a client asks for. A value that is copied when it is changed, not when it is handed on: converters look at
-/// it from many places.
+/// What a client asks for. A value that is copied when it is changed, not when it is handed on: converters
+/// look at it from many places.
 @dynamicMemberLookup
 struct CanonicalRequest: Sendable {
     private final class Storage: @unchecked Sendable {

@@ -1,5 +1,5 @@
-// A request made ready for one target: the history as the operator of its backend wants it, and how long the prompt
-// probably is there. What a conversion needs to know beside what the client asked for.
+// A request made ready for one target: the history as the operator of its backend wants it, and how long the
+// prompt probably is there. What a conversion needs to know beside what the client asked for.
 
 import JSON
 
@@ -29,6 +29,8 @@ struct PreparedRequest: Sendable {
             content.thinking = .disabled
             losses.append(Loss(.thinking, "earlier turns have no reasoning to give back"))
         }
+        // Backends of the Messages API get the history as it is, whatever API the client speaks.
+        guard target.profile.dialect != .anthropic else { return }
         if target.healsHistory {
             var healing = HistoryHealing(content)
             healing.heal()

@@ -38,8 +38,8 @@ extension PromptEstimate {
     private func isFarBeyond(_ window: Int) -> Bool { (fewest - 1) / Self.farBeyond >= window }
 
     /// The prompt's tokens: the backend's own count, else the estimate.
-    /// - Throws: 400 when it overflows the target's window by that count, or the estimate lies far beyond it. What
-    ///   is in doubt the backend decides, in words of its own.
+    /// - Throws: 400 when it overflows the target's window by that count, or the estimate lies far beyond it.
+    ///   What is in doubt the backend decides, in words of its own.
     func fitting(_ target: UpstreamTarget) throws(ClientError) -> Int {
         let input = target.countedPrompt ?? tokens
         guard let window = target.contextWindow, window > 0 else { return input }

@@ -1,4 +1,5 @@
-// What a conversion leaves out, first as a part of the canonical request, then in the words of the client's API.
+// What a conversion leaves out, first as a part of the canonical request, then in the words of the client's
+// API.
 
 /// A part of a request that a backend may not take.
 enum RequestPart: Sendable {

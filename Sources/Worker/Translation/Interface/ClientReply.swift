@@ -18,7 +18,7 @@ public struct ClientReply: ~Copyable {
         let start = ReplyStart(
             streaming: request.stream, messageID: messageID, requestID: requestID, model: request.model,
             inputEstimate: call.estimate.tokens, backend: call.plan.backend)
-        machine = ReplyPair.reply(to: request, start, plan: call.plan, created: created)
+        machine = request.reply(start, call.plan, created: created)
     }
 
     public typealias Phase = ReplyPhase

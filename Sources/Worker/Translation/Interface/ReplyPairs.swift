@@ -76,15 +76,4 @@ enum ReplyPair {
         case .anthropic: AnthropicToChat(TranslatedReply(start, plan: plan, writer: writer))
         }
     }
-
-    /// - Parameter created: when the reply was begun, in seconds since 1970.
-    static func reply(
-        to request: ClientRequest, _ start: ReplyStart, plan: ReplyPlan, created: Int
-    ) -> any ReplyMachine {
-        switch request {
-        case .messages: toMessages(start, plan: plan)
-        case .chat(let request):
-            toChat(start, plan: plan, head: .init(start, request, created: created))
-        }
-    }
 }

@@ -5,7 +5,8 @@ import JSON
 extension MessagesRequest {
     /// The request as received, for a backend that speaks the Messages API.
     /// - Throws: 400 when the prompt is surely too long; nothing is lowered in bytes that only pass.
-    func relayed(to target: UpstreamTarget, _ estimate: PromptEstimate) throws(ClientError) -> UpstreamCall {
+    func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        let estimate = estimate(for: target)
         _ = try estimate.fitting(target)
         var call = call(head.path("/v1/messages"), target)
         call.estimate = estimate
@@ -36,8 +37,8 @@ extension MessagesRequest {
 }
 
 extension JSONNode {
-    /// The text of this root with another value for its member `model`, or with that member in front if it has
-    /// none; every other byte stays, but for surrogates without partner, which the backend would refuse.
+    /// The text of this root with another value for its member `model`, or with that member in front if it
+    /// has none; every other byte stays, but for surrogates without partner, which the backend would refuse.
     /// - Parameter withoutStream: no stream is asked for either.
     func replacingModel(with model: String, withoutStream: Bool = false) -> [UInt8] {
         var text = bytes

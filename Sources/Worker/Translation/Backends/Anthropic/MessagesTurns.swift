@@ -1,4 +1,5 @@
-// The conversation in the words of the Messages API: users and assistants by turns, a user first, no blank texts.
+// The conversation in the words of the Messages API: users and assistants by turns, a user first, no blank
+// texts.
 
 import JSON
 
@@ -37,7 +38,8 @@ extension MessagesWriter {
     /// The messages; without the user's last word the model would go on with its own.
     private func speakingMessages() -> [Message] {
         var messages = request.messages
-        // Results stand before what was said in their place: where they came after it, they are the last word.
+        // Results stand before what was said in their place: where they came after it, they are the last
+        // word.
         if let last = messages.last, last.role == .user, last.blocks.allSatisfy(\.isBlank),
             messages.allSatisfy({ $0.index <= last.index })
         {
@@ -213,6 +215,12 @@ extension Block {
     /// A text of nothing but white space.
     fileprivate var isBlank: Bool {
         guard case .text(let node) = self else { return false }
+        // Nearly always the first byte tells.
+        if let first = node.stringRaw.first, first > UInt8(ascii: " "), first < 0x80,
+            first != UInt8(ascii: "\\")
+        {
+            return false
+        }
         return node.string?.allSatisfy(\.isWhitespace) ?? true
     }
 }

@@ -1,5 +1,5 @@
-// The canonical request in the words of the Messages API, for backends that speak it and clients that do not. The
-// API refuses what it does not take, so that what cannot be said is left out by name.
+// The canonical request in the words of the Messages API, for backends that speak it and clients that do not.
+// The API refuses what it does not take, so that what cannot be said is left out by name.
 
 import JSON
 
@@ -27,8 +27,8 @@ struct MessagesWriter: DialectRequest {
         conversion = BlockConversion(request, profile: target.profile)
         writer = JSONWriter(capacity: prepared.receivedBytes &+ 1024)
         let offered = ToolAvailability(events: request.toolEvents, of: request.tools).offered(request.tools)
-        // The API takes no calls of tools that it does not know: those of earlier turns are declared, although
-        // none may be called now.
+        // The API takes no calls of tools that it does not know: those of earlier turns are declared,
+        // although none may be called now.
         let called = offered.isEmpty ? Self.called(in: request.messages) : []
         tools = offered + called
         choice = called.isEmpty ? request.toolChoice : .never

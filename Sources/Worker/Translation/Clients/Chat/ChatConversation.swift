@@ -1,5 +1,5 @@
-// The messages of a chat request as messages of the canonical request: results stand right behind their calls,
-// every call has one, ids are of the Messages API's alphabet and stand once.
+// The messages of a chat request as messages of the canonical request: results stand right behind their
+// calls, every call has one, ids are of the Messages API's alphabet and stand once.
 // Holds: what stands for a message depends on the messages before it only, so that the next request of a
 // conversation begins with the same bytes.
 
@@ -38,8 +38,8 @@ struct ChatConversation {
         guard !messages.isEmpty else { throw ChatVocabulary().emptyConversation }
     }
 
-    /// A last message of the user's without a word: this API takes it, the Messages API does not, and without it the
-    /// model would go on with its own words.
+    /// A last message of the user's without a word: this API takes it, the Messages API does not, and without
+    /// it the model would go on with its own words.
     private mutating func speakUp() {
         guard let last = messages.last, last.role == .user, last.isEmpty else { return }
         messages[messages.count - 1].blocks = [.text(JSONNode(text: Self.silence))]
@@ -220,7 +220,8 @@ extension ChatConversation {
         messages = healed.filter { !$0.isEmpty }
     }
 
-    /// A turn of the assistant, the results of its calls, then the rest of what was said before its next turn.
+    /// A turn of the assistant, the results of its calls, then the rest of what was said before its next
+    /// turn.
     private mutating func answered(_ turn: Message, _ others: [Message], _ seen: inout [String: Int])
         -> [Message]
     {

@@ -1,5 +1,5 @@
-// Content of chat messages: texts, pictures and files as blocks. The bytes of a picture are a slice of what was
-// received.
+// Content of chat messages: texts, pictures and files as blocks. The bytes of a picture are a slice of what
+// was received.
 
 import JSON
 

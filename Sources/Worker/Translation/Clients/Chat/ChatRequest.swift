@@ -4,7 +4,10 @@
 import JSON
 
 /// A parsed `POST /v1/chat/completions`.
-public struct ChatRequest: Sendable {
+public struct ChatRequest: ParsedRequest {
+    static let passthroughDialect = Dialect.openAI
+
+    var api: ClientAPI { .chat }
     /// As requested; `auto` where nothing was said, as clients of servers with one model do.
     public let model: String
     public let stream: Bool
@@ -29,6 +32,11 @@ public struct ChatRequest: Sendable {
     public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
 
     public init(reading body: RequestBody) throws(ClientError) {
+        try self.init(reading: body, head: MessagesHead())
+    }
+
+    /// - Parameter head: nothing of it belongs to this API.
+    init(reading body: RequestBody, head: MessagesHead) throws(ClientError) {
         do { root = try body.document.get().root } catch {
             throw .chat(
                 "We could not parse the JSON body of your request: \(error.reason.rawValue) at byte "
@@ -56,16 +64,22 @@ public struct ChatRequest: Sendable {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        guard target.profile.dialect != .openAI else { return relayed(to: target) }
+        try call(for: target)
+    }
+
+    func prepared(for target: UpstreamTarget) throws(ClientError) -> PreparedRequest {
         var reader = try ChatReader(self)
         let content = try reader.read()
         let estimate =
             target.profile.dialect == .anthropic
             ? estimate(for: target) : PromptTally(content).estimate(for: target, isEdited: false)
-        let prepared = PreparedRequest(
+        return PreparedRequest(
             content, estimate, inputTokens: estimatedInputTokens, receivedBytes: root.bytes.count, for: target
         )
-        return try prepared.converted(for: target)
+    }
+
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine {
+        ReplyPair.toChat(start, plan: plan, head: .init(start, self, created: created))
     }
 
     /// Rather too many than too few, whoever gets the request.
@@ -82,7 +96,7 @@ public struct ChatRequest: Sendable {
     }
 
     /// The bytes as they came, but for the model's name.
-    private func relayed(to target: UpstreamTarget) -> UpstreamCall {
+    func relayed(to target: UpstreamTarget) -> UpstreamCall {
         var plan = ReplyPlan()
         plan.isPassthrough = true
         plan.streamRequested = stream && !target.asksWhole

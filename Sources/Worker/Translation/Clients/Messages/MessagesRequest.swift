@@ -3,7 +3,9 @@
 import JSON
 
 /// A parsed `POST /v1/messages`, or the body of `count_tokens`.
-public struct MessagesRequest: Sendable {
+public struct MessagesRequest: ParsedRequest {
+    static let passthroughDialect = Dialect.anthropic
+
     /// What the client gets when it does not say; the API itself wants it said.
     static let defaultMaxTokens = 4096
 
@@ -14,6 +16,7 @@ public struct MessagesRequest: Sendable {
     var content: CanonicalRequest
     private(set) var tally: PromptTally
 
+    var api: ClientAPI { .messages }
     /// As requested.
     public var model: String { content.model }
     public var stream: Bool { content.stream }
@@ -23,7 +26,10 @@ public struct MessagesRequest: Sendable {
     /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
     public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
 
-    public init(reading body: RequestBody) throws(ClientError) { try self.init(body, isCount: false) }
+    public init(reading body: RequestBody, head: MessagesHead = MessagesHead()) throws(ClientError) {
+        try self.init(body, isCount: false)
+        self.head = head
+    }
 
     /// A `count_tokens` body: as a request, without what only generating needs.
     public init(parsingCount body: [UInt8]) throws(ClientError) {
@@ -69,10 +75,16 @@ public struct MessagesRequest: Sendable {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        let estimate = estimate(for: target)
-        guard target.profile.dialect != .anthropic else { return try relayed(to: target, estimate) }
-        let prepared = PreparedRequest(
-            content, estimate, inputTokens: tally.inputTokens, receivedBytes: receivedBytes, for: target)
-        return try prepared.converted(for: target)
+        try call(for: target)
+    }
+
+    func prepared(for target: UpstreamTarget) -> PreparedRequest {
+        PreparedRequest(
+            content, estimate(for: target), inputTokens: tally.inputTokens, receivedBytes: receivedBytes,
+            for: target)
+    }
+
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine {
+        ReplyPair.toMessages(start, plan: plan)
     }
 }

@@ -1,0 +1,53 @@
+// What each client API says of a request of its own. A third API is a reader that makes one of these, a
+// vocabulary, and a line in `ClientRequest`.
+
+import JSON
+
+/// A request read as far as routing, accounting and backends of the same API need it.
+protocol ParsedRequest: Sendable {
+    /// - Parameter head: what of the request's head belongs to the Messages API.
+    /// - Throws: 400 in the words of this API, with the place of what is wrong.
+    init(reading body: RequestBody, head: MessagesHead) throws(ClientError)
+
+    var api: ClientAPI { get }
+    /// As requested.
+    var model: String { get }
+    var stream: Bool { get }
+    /// The JSON as received.
+    var root: JSONNode { get }
+    /// Rather too many than too few, whoever gets the request.
+    var estimatedInputTokens: Int { get }
+    /// nil = a backend has to answer.
+    var localAnswer: LocalAnswer? { get }
+    /// Documents that some backends do not take as they are.
+    var pdfs: [PDFSource] { get }
+    mutating func read(_ pdf: PDFSource, as reading: PDFReading)
+
+    /// How many tokens the prompt probably has for this backend and model.
+    func estimate(for target: UpstreamTarget) -> PromptEstimate
+
+    /// The dialect that is this API: its backends get the bytes as they came.
+    static var passthroughDialect: Dialect { get }
+    /// - Throws: 400 when the prompt is surely too long.
+    func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall
+    /// What it says, for a backend of any other dialect.
+    /// - Throws: 400 for what no other API has words for.
+    func prepared(for target: UpstreamTarget) throws(ClientError) -> PreparedRequest
+
+    /// The reply to it, in the words of this API.
+    /// - Parameter created: when the reply was begun, in seconds since 1970.
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine
+}
+
+extension ParsedRequest {
+    var localAnswer: LocalAnswer? { nil }
+    var pdfs: [PDFSource] { [] }
+    mutating func read(_ pdf: PDFSource, as reading: PDFReading) {}
+
+    /// The request for one backend. Pure: the same request and target give the same bytes.
+    /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
+    func call(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+        guard target.profile.dialect != Self.passthroughDialect else { return try relayed(to: target) }
+        return try prepared(for: target).converted(for: target)
+    }
+}
