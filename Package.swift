@@ -67,28 +67,37 @@ let package = Package(
             swiftSettings: strict),
 
         // Tests
-        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: strict),
-        .testTarget(name: "SharedTests", dependencies: ["Shared", "CSystem"], swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "SupervisorTests", dependencies: ["Supervisor", "Shared", "JSON", "CSystem"],
+            name: "SharedTests", dependencies: ["Shared", "CSystem", "TestSupport"], swiftSettings: strict),
+        .testTarget(
+            name: "SupervisorTests",
+            dependencies: ["Supervisor", "Shared", "JSON", "CSystem", "TestSupport"],
             swiftSettings: strict),
-        .testTarget(name: "HTTPTests", dependencies: ["HTTP"], swiftSettings: strict),
+        .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"], swiftSettings: strict),
         .testTarget(
             name: "EventLoopTests",
-            dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe", "LoopTesting"],
+            dependencies: ["EventLoop", "Upstream", "CSystem", "loop-probe", "LoopTesting", "TestSupport"],
             swiftSettings: strict),
         // Counts the threads of a process that has nothing but the loop; run by EventLoopTests.
         .executableTarget(
             name: "loop-probe", dependencies: ["EventLoop", "Upstream", "CSystem"],
             path: "Tests/LoopProbe", swiftSettings: strict),
         .testTarget(
-            name: "TranslationTests", dependencies: ["Translation", "JSON"],
+            name: "TranslationTests",
+            dependencies: ["Translation", "JSON", "TestSupport", "TranslationTesting"],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
                 "Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "LoopTesting",
             ],
+            swiftSettings: strict),
+        // Randomness with a seed.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        // The grammars of both client APIs; for the golden cases and the fuzzers.
+        .target(
+            name: "TranslationTesting", dependencies: ["JSON"], path: "Tests/TranslationTesting",
             swiftSettings: strict),
         // The one thread that drives the loop in the process of all tests.
         .target(
@@ -107,7 +116,8 @@ let package = Package(
 if Context.environment["DRAGOMAN_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
-            name: "dragoman-fuzz", dependencies: ["JSON", "Shared", "HTTP", "Translation"],
+            name: "dragoman-fuzz",
+            dependencies: ["JSON", "Shared", "HTTP", "Translation", "TestSupport", "TranslationTesting"],
             path: "Tests/Fuzz", exclude: ["run"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }

@@ -1,6 +1,7 @@
 // Timers: order, moving, disarming; the heap against a sorted list.
 
 import LoopTesting
+import TestSupport
 import Testing
 
 @testable import EventLoop
@@ -9,7 +10,7 @@ import Testing
     @Test(
         "a random run of set, remove and pop agrees with a sorted list", arguments: [1, 2, 3, 4] as [UInt64])
     func agreesWithList(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var heap = TimerHeap()
         var model: [Int: UInt64] = [:]
         for _ in 0..<5000 {
@@ -40,7 +41,7 @@ import Testing
 
     @Test("timers fire in order of their deadlines, none early")
     @Loop func order() async {
-        var random = SeededGenerator(seed: 7)
+        var random = SeededRandom(seed: 7)
         var fired: [UInt64] = []
         let done = Wakeup()
         let start = Instant.now

@@ -2,6 +2,8 @@
 // Messages API answers becomes chunks or one completion, however it is cut.
 
 import JSON
+import TestSupport
+import TranslationTesting
 
 @testable import Translation
 

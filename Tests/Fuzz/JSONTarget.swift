@@ -2,6 +2,7 @@
 // again, raw or decoded, and reads the same.
 
 import JSON
+import TestSupport
 
 @testable import Translation
 

@@ -2,6 +2,7 @@
 // never an end that looks complete when it is none.
 
 import JSON
+import TestSupport
 
 @testable import Translation
 

@@ -3,6 +3,8 @@
 // sayable.
 
 import JSON
+import TestSupport
+import TranslationTesting
 
 @testable import Translation
 

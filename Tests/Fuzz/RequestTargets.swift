@@ -3,6 +3,7 @@
 
 import JSON
 import Shared
+import TestSupport
 
 @testable import Translation
 

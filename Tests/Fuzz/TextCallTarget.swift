@@ -2,6 +2,7 @@
 // lost beside them, and the work stays within its limit for each byte.
 
 import JSON
+import TestSupport
 
 @testable import Translation
 

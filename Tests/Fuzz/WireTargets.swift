@@ -1,6 +1,8 @@
 // What comes over sockets: request heads and chunked bodies judged the same however they were cut; control
 // messages that are decoded are the ones that were encoded.
 
+import TestSupport
+
 @testable import HTTP
 @testable import Shared
 

@@ -1,5 +1,6 @@
 // The chunked coding: tables, cuts, limits.
 
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -37,8 +38,8 @@ struct ChunkedDecoderTests {
         let expected = Decoded.body(body, used: bytes.count - left, done: true)
         #expect(decode(bytes) == expected)
         #expect(decode(bytes, cuts: Array(0...bytes.count)) == expected)
-        var random = SeededRandom(state: 3)
-        for _ in 0..<100 { #expect(decode(bytes, cuts: randomCuts(bytes.count, using: &random)) == expected) }
+        var random = SeededRandom(seed: 3)
+        for _ in 0..<100 { #expect(decode(bytes, cuts: random.cuts(bytes.count)) == expected) }
         for count in 0..<(bytes.count - left) {
             guard case .body(_, let used, let done) = decode(Array(bytes[..<count])) else {
                 Issue.record("prefix of \(count) bytes refused")
@@ -85,14 +86,14 @@ struct ChunkedDecoderTests {
 
     @Test("garbage never traps")
     func garbage() {
-        var random = SeededRandom(state: 11)
+        var random = SeededRandom(seed: 11)
         let alphabet = Array("0159afF;\r\n x:=\"\\\u{0}".utf8)
         for _ in 0..<20_000 {
             let bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
                 alphabet.randomElement(using: &random) ?? 0
             }
             let whole = decode(bytes)
-            #expect(decode(bytes, cuts: randomCuts(bytes.count, using: &random)) == whole)
+            #expect(decode(bytes, cuts: random.cuts(bytes.count)) == whole)
         }
     }
 }

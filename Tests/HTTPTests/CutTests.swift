@@ -1,5 +1,6 @@
 // However bytes are cut, the outcome is the same; whatever bytes come, nothing traps.
 
+import TestSupport
 import Testing
 
 @testable import HTTP
@@ -19,9 +20,9 @@ struct CutTests {
         #expect(whole != .incomplete)
         for cut in 0...bytes.count { #expect(parseHead(bytes, cuts: [cut]) == whole, "cut at \(cut)") }
         #expect(parseHead(bytes, cuts: Array(0...bytes.count)) == whole, "byte by byte")
-        var random = SeededRandom(state: 1)
+        var random = SeededRandom(seed: 1)
         for _ in 0..<200 {
-            let cuts = randomCuts(bytes.count, using: &random)
+            let cuts = random.cuts(bytes.count)
             #expect(parseHead(bytes, cuts: cuts) == whole, "cuts at \(cuts)")
         }
     }
@@ -54,7 +55,7 @@ struct CutTests {
 
     @Test("mutated heads and garbage never trap, and cuts change nothing")
     func garbage() {
-        var random = SeededRandom(state: 7)
+        var random = SeededRandom(seed: 7)
         for round in 0..<4000 {
             var bytes = Array(Self.heads[round % Self.heads.count].utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) {
@@ -66,7 +67,7 @@ struct CutTests {
                 }
             }
             let whole = parseHead(bytes)
-            let cuts = randomCuts(bytes.count, using: &random)
+            let cuts = random.cuts(bytes.count)
             // In pieces a refusal may come later (with the empty line, or by deadline), but never turn into acceptance.
             let cut = parseHead(bytes, cuts: cuts)
             if case .refused = whole {

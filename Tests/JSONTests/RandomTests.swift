@@ -2,19 +2,8 @@
 // accepts comes back byte for byte.
 
 import JSON
+import TestSupport
 import Testing
-
-/// A small generator with a seed, so that a failure can be run again.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
 
 private let strings = [
     "", "a", "hello world, this is longer than eight", "é漢😀", #"\n\"x\""#, #"\ud83d\ude00"#, #"\u0000"#,
@@ -22,7 +11,7 @@ private let strings = [
 ]
 private let numbers = ["0", "-1", "1.10", "1e400", "123456789012345678901234567890", "-0.0", "5E-3"]
 
-private func value(_ depth: Int, _ random: inout Seeded) -> String {
+private func value(_ depth: Int, _ random: inout SeededRandom) -> String {
     switch Int.random(in: 0..<(depth > 0 ? 8 : 5), using: &random) {
     case 0: "null"
     case 1: Bool.random(using: &random) ? "true" : "false"
@@ -73,7 +62,7 @@ private func walk(_ node: JSONNode) -> Int {
 @Suite struct RandomTests {
     @Test(arguments: 0..<40 as Range<UInt64>)
     func acceptedTextsComeBackByteForByte(seed: UInt64) throws {
-        var random = Seeded(state: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<50 {
             let text = Array(value(5, &random).utf8)
             let root = try JSONDocument(parsing: text).root
@@ -85,7 +74,7 @@ private func walk(_ node: JSONNode) -> Int {
 
     @Test(arguments: 0..<40 as Range<UInt64>)
     func cutsAndChangesNeverTrap(seed: UInt64) {
-        var random = Seeded(state: seed &+ 1000)
+        var random = SeededRandom(seed: seed &+ 1000)
         let limits = JSONLimits(depth: 8, bytes: 2000, nodes: 100)
         var parser = JSONParser(limits: limits)
         for _ in 0..<100 {

@@ -1,10 +1,9 @@
 // One row per mistake an operator can make: the text, and every line that `check` prints for it.
 
+import TestSupport
 import Testing
 
 @testable import Shared
-
-private let row = "backends: [{name: a, url: 'http://h:1'"
 
 @Suite struct ConfigurationMistakesTests {
     static func mistakes(_ text: String, _ overrides: ConfigurationOverrides = .init()) -> [String] {
@@ -163,190 +162,6 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             "log: {format: color}\n",
             "f:1: log.format: expected one of auto, journal, colour, plain (nearest: colour), found color"
         ),
-        // Backends
-        ("backends: {name: a}\n", "f:1: backends: expected a list, found a mapping"),
-        ("backends: [http://h]\n", "f:1: backends[0]: expected a mapping with name and url, found http://h"),
-        ("backends:\n  - url: http://h\n", "f:2: backends[0].name: expected a value, found none"),
-        ("backends:\n  - name: a\n", "f:2: backends[0].url: expected a value, found none"),
-        (
-            "backends: [{name: -a, url: 'http://h'}]\n",
-            "f:1: backends[0].name: expected \(ConfigurationReader.nameExpected), found -a"
-        ),
-        (
-            "backends: [{name: auto, url: 'http://h'}]\n",
-            "f:1: backends[0].name: expected \(ConfigurationReader.nameExpected), found auto"
-        ),
-        (
-            "backends: [{name: a/b, url: 'http://h'}]\n",
-            "f:1: backends[0].name: expected \(ConfigurationReader.nameExpected), found a/b"
-        ),
-        (
-            "backends:\n  - {name: a, url: 'http://h'}\n  - {name: A, url: 'http://h'}\n",
-            "f:3: backends[1].name: duplicate name A (already used by backends[0])"
-        ),
-        (
-            "backends: [{name: a, url: 'h:80'}]\n",
-            "f:1: backends[0].url: expected a URL with http or https, found \"h:80\""
-        ),
-        (
-            "backends: [{name: a, url: 'http://'}]\n",
-            "f:1: backends[0].url: expected a host name or address, with or without :port, found \"http://\""
-        ),
-        (
-            "backends: [{name: a, url: 'http://h:0'}]\n",
-            "f:1: backends[0].url: expected a host name or address, with or without :port, found \"http://h:0\""
-        ),
-        (
-            "backends: [{name: a, url: 'http://h/?a=1'}]\n",
-            "f:1: backends[0].url: expected a URL without ? and #, found something else (not shown)"
-        ),
-        (
-            "backends: [{name: a, url: 'http://h/v1/chat/completions'}]\n",
-            "f:1: backends[0].url: expected the base URL alone, without the path of one call, found \"http://h/v1/chat/completions\""
-        ),
-        (
-            "backends: [{name: a, url: 'http://h/v1/v1'}]\n",
-            "f:1: backends[0].url: expected /v1 once at most, found \"http://h/v1/v1\""
-        ),
-        (
-            "backends: [{name: a, url: 'http://u:p@h'}]\n",
-            "f:1: backends[0].url: expected a URL without user and password, found one with (not shown)"
-        ),
-        (
-            "\(row), type: vlm}]\n",
-            "f:1: backends[0].type: expected one of ollama, vllm, llamacpp, lmstudio, sglang, openai, openrouter, deepseek, groq, together, fireworks, mistral, gemini, anthropic, openai-compatible, auto (nearest: vllm), found vlm"
-        ),
-        (
-            "\(row), type: vllm, dialect: ollama}]\n",
-            "f:1: backends[0].dialect: expected auto or openai or anthropic with type vllm, found ollama"
-        ),
-        (
-            "\(row), type: ollama, num_ctx: 100}]\n",
-            "f:1: backends[0].num_ctx: expected auto or 512…16777216, found 100"
-        ),
-        (
-            "\(row), num_ctx: 64k}]\n",
-            "f:1: backends[0].num_ctx: expected auto or 512…16777216, found 64k"
-        ),
-        (
-            "\(row), type: llamacpp, num_ctx: auto}]\n",
-            "f:1: backends[0].num_ctx: expected nothing here (only Ollama's own dialect takes num_ctx), found auto"
-        ),
-        (
-            "\(row), type: ollama, dialect: openai, keep_alive: 10m}]\n",
-            "f:1: backends[0].keep_alive: expected nothing here (only Ollama's own dialect takes keep_alive), found 10m"
-        ),
-        (
-            "\(row), type: ollama, keep_alive: 1d}]\n",
-            "f:1: backends[0].keep_alive: expected a time such as 10m, seconds, -1 (for ever) or null, found 1d"
-        ),
-        (
-            "\(row), type: ollama, keep_alive: -2}]\n",
-            "f:1: backends[0].keep_alive: expected a time such as 10m, seconds, -1 (for ever) or null, found -2"
-        ),
-        (
-            "\(row), type: gemini, dialect: anthropic}]\n",
-            "f:1: backends[0].dialect: expected auto or openai with type gemini, found anthropic"
-        ),
-        (
-            "\(row), type: anthropic, dialect: openai}]\n",
-            "f:1: backends[0].dialect: expected auto or anthropic with type anthropic, found openai"
-        ),
-        (
-            "\(row), weight: 2}]\n",
-            "f:1: backends[0].weight: expected 1 (weights are not supported in this version), found 2"
-        ),
-        ("\(row), weight: 0}]\n", "f:1: backends[0].weight: expected 1…1000, found 0"),
-        ("\(row), priority: high}]\n", "f:1: backends[0].priority: expected 0…1000000, found high"),
-        ("\(row), max_concurrent: 0}]\n", "f:1: backends[0].max_concurrent: expected 1…1000000, found 0"),
-        (
-            "\(row), think_tags: on}]\n",
-            "f:1: backends[0].think_tags: expected one of auto, implicit, off, found on"
-        ),
-        (
-            "\(row), text_calls: yes}]\n",
-            "f:1: backends[0].text_calls: expected one of auto, on, off, found yes"
-        ),
-        (
-            "\(row), text_calls: onn}]\n",
-            "f:1: backends[0].text_calls: expected one of auto, on, off (nearest: on), found onn"
-        ),
-        (
-            "\(row), type: anthropic, text_calls: on}]\n",
-            "f:1: backends[0].text_calls: expected auto or off with dialect anthropic, found on"
-        ),
-        (
-            "\(row), history: heall}]\n",
-            "f:1: backends[0].history: expected one of keep, heal (nearest: heal), found heall"
-        ),
-        (
-            "\(row), tool_calls: 1}]\n",
-            "f:1: backends[0].tool_calls: expected one of parallel, sequential, found 1"
-        ),
-        (
-            "\(row), type: anthropic, history: heal, tool_calls: parallel}]\n",
-            "f:1: backends[0].history: expected keep with dialect anthropic, found heal"
-        ),
-        (
-            "\(row), dialect: anthropic, tool_calls: sequential, history: keep}]\n",
-            "f:1: backends[0].tool_calls: expected parallel with dialect anthropic, found sequential"
-        ),
-        (
-            "\(row), hold_status: 8}]\n",
-            "f:1: backends[0].hold_status: expected a time such as 10s, 0s…1d, found 8"
-        ),
-        (
-            "\(row), key: sk-very-secret}]\n",
-            "f:1: backends[0].key: expected {credential: NAME} or {file: PATH} or {env: NAME}, found something else (not shown)"
-        ),
-        (
-            "\(row), key: {value: sk-very-secret}}]\n",
-            "f:1: backends[0].key: expected {credential: NAME} or {file: PATH} or {env: NAME}, found other keys (not shown)"
-        ),
-        (
-            "\(row), key: {env: sk-very-secret}}]\n",
-            "f:1: backends[0].key.env: expected a variable's name (letters, digits, `_`), found something else (not shown)"
-        ),
-        (
-            "\(row), key: {credential: ../../etc/shadow}}]\n",
-            "f:1: backends[0].key.credential: expected a credential's name without slashes, found something else (not shown)"
-        ),
-        (
-            "\(row), key: {file: relative}}]\n",
-            "f:1: backends[0].key.file: expected an absolute path, found something else (not shown)"
-        ),
-        // Models
-        ("models: [{match: a}]\n", "f:1: models[0].use: expected a value, found none"),
-        ("models: [{use: a}]\n", "f:1: models[0].match: expected a value, found none"),
-        (
-            "models: [{match: '', use: a}]\n",
-            "f:1: models[0].match: expected a model's name or pattern, 1…256 visible characters, found \"\""
-        ),
-        (
-            "models: [{match: a, use: 'b*'}]\n",
-            "f:1: models[0].use: expected a model's name or pattern, 1…256 visible characters, found \"b*\""
-        ),
-        (
-            "models:\n  - {match: 'claude-*', use: auto}\n  - {match: 'Claude-*', use: x}\n",
-            "f:3: models[1].match: duplicate pattern Claude-* (models[0] always matches first)"
-        ),
-        (
-            "backends: [{name: gpu1, url: 'http://h'}]\nmodels:\n  - match: x\n    use: gpu2/qwen\n",
-            "f:4: models[0].use: expected a backend's name before the slash (nearest: gpu1), found gpu2"
-        ),
-        // Not in this version
-        (
-            "balance: round-robin\n",
-            "f:1: balance: expected priority (round-robin is not supported in this version), found round-robin"
-        ),
-        (
-            "balance: least-requests\n",
-            "f:1: balance: expected priority (least-requests is not supported in this version), found least-requests"
-        ),
-        (
-            "balance: fair\n",
-            "f:1: balance: expected one of priority, round-robin, least-requests, found fair"
-        ),
     ])
     func oneMistake(_ text: String, _ expected: String) {
         #expect(Self.mistakes(text) == [expected])
@@ -434,7 +249,7 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
 
     @Test("random bytes and mutilated files never trap", arguments: 0..<8)
     func random(seed: UInt64) {
-        var generator = SplitMix(seed)
+        var generator = SeededRandom(seed: seed)
         let sample = Array(ConfigurationTests.everything.utf8)
         for _ in 0..<300 {
             var bytes = sample
@@ -451,20 +266,5 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             let noise = (0..<64).map { _ in UInt8.random(in: 0...255, using: &generator) }
             _ = Configuration.parse(noise, name: "f")
         }
-    }
-}
-
-/// SplitMix64: the same sequence for the same seed.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,5 +1,6 @@
 // Every control message survives its datagram; nothing else is taken for one, and nothing traps.
 
+import TestSupport
 import Testing
 
 @testable import Shared
@@ -104,7 +105,7 @@ func longTexts() throws {
 
 @Test("garbage decodes to a failure or to a message that encodes to the same bytes", arguments: 1...8)
 func garbage(seed: UInt64) throws {
-    var random = Seeded(state: seed)
+    var random = SeededRandom(seed: seed)
     for _ in 0..<20_000 {
         var bytes = (0..<Int.random(in: 0...40, using: &random)).map { _ in
             UInt8.random(in: 0...255, using: &random)
@@ -116,18 +117,5 @@ func garbage(seed: UInt64) throws {
         }
         if let message = try? SupervisorMessage(decoding: bytes) { #expect(try message.encoded() == bytes) }
         if let message = try? WorkerMessage(decoding: bytes) { #expect(try message.encoded() == bytes) }
-    }
-}
-
-/// SplitMix64: the same numbers on every machine.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

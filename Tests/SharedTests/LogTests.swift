@@ -1,6 +1,7 @@
 // Entries as bytes, the choice of the sink, and that logging neither waits nor can be forged.
 
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Shared
@@ -46,7 +47,7 @@ import Testing
 
     @Test("whatever the values, one entry is one line of bounded length", arguments: 0..<4)
     func oneLine(seed: UInt64) {
-        var generator = SplitMix(seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<200 {
             let count = Int.random(in: 0..<6000, using: &generator)
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }

@@ -1,6 +1,7 @@
 // Permits of backends with `max_concurrent`: never too many, in the order asked, never lost.
 
 import Shared
+import TestSupport
 import Testing
 
 @testable import Supervisor
@@ -88,7 +89,7 @@ private typealias Ticket = ConcurrencyLimiter.Ticket
 
     @Test("over any history: never above the limit, first come first served, nothing lost", arguments: 1...6)
     func history(seed: UInt64) throws {
-        var random = Seeded(state: seed)
+        var random = SeededRandom(seed: seed)
         var limiter = ConcurrencyLimiter(limits: ["a": 3], ticketsPerWorker: 10_000)
         var waiting: [Ticket] = []
         var granted: [Ticket] = []

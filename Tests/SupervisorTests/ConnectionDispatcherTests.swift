@@ -1,6 +1,7 @@
 // What becomes of accepted connections: slots, the queue, verdicts, and hand-over after a death.
 
 import Shared
+import TestSupport
 import Testing
 
 @testable import Supervisor
@@ -248,7 +249,7 @@ extension ConnectionDispatcher {
 
 /// A model of two workers and their clients, played against an ConnectionDispatcher.
 private struct World {
-    var random: Seeded
+    var random: SeededRandom
     var dispatcher: ConnectionDispatcher
     var now = start
     var nextID: UInt64 = 0
@@ -259,7 +260,7 @@ private struct World {
     var unfinished: Set<UInt64> = []
 
     init(seed: UInt64) {
-        random = Seeded(state: seed)
+        random = SeededRandom(seed: seed)
         dispatcher = ConnectionDispatcher(queue: 8)
         for worker in [0, 1] as [WorkerID] { dispatcher.opened(worker: worker, slots: 3) }
     }

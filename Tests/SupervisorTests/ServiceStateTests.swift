@@ -1,6 +1,7 @@
 // What is true of the whole service: who is told what, whose turn it is, and that no history breaks it.
 
 import Shared
+import TestSupport
 import Testing
 
 @testable import Supervisor
@@ -109,7 +110,7 @@ private struct World {
     static let limits: [BackendID: Int] = ["a": 1, "b": 3, "c": .max]
     static let slots = 3
 
-    var random: Seeded
+    var random: SeededRandom
     var state = SupervisorTests.state(slots: UInt32(World.slots))
     var held: [ConcurrencyLimiter.Ticket: BackendID] = [:]
     var waiting: [BackendID: [ConcurrencyLimiter.Ticket]] = [:]
@@ -118,7 +119,7 @@ private struct World {
     var refusals = 0
     var deaths = 0
 
-    init(seed: UInt64) { random = Seeded(state: seed) }
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
     /// One of the living, or one that is not.
     private mutating func worker() -> WorkerID {

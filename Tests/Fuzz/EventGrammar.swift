@@ -1,1 +1,0 @@
-../TranslationTests/RepliesGrammar.swift

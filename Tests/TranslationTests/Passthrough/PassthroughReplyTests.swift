@@ -1,0 +1,145 @@
+// Golden cases of relayed replies, under `Golden/relays`: what a backend of the client's own API sends, and what
+// clients with and without a stream get, byte for byte.
+
+import TestSupport
+import Testing
+
+@testable import Translation
+
+/// Bytes of one answer to be handed through, and how the transport ends.
+struct ScriptedRelay: Sendable {
+    static let model = "claude-x"
+
+    var door = ClientAPI.messages
+    var head = UpstreamHead(status: 200, contentType: "text/event-stream")
+    var body: [UInt8] = []
+    var end = UpstreamEnd.complete
+
+    init(_ golden: GoldenCase) throws {
+        let file = try golden.read()
+        let circumstances = try golden.circumstances(file)
+        door = circumstances.client
+        head = circumstances.answer
+        end = circumstances.end
+        (body, head.contentType) = file.answer
+    }
+
+    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (DrivenReply, output: [UInt8]) {
+        var reply = DrivenReply(
+            door: door, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
+        var output: [UInt8] = []
+        if early { reply.commitEarly() }
+        reply.receive(head: head)
+        var start = 0
+        for cut in cuts + [body.count] {
+            reply.receive(body[start..<cut])
+            start = cut
+            output += reply.takeOutput()
+        }
+        reply.end(end)
+        return (reply, output + reply.takeOutput())
+    }
+
+    /// What the client gets: the bytes, or the status and body of an error.
+    func shown(_ result: (DrivenReply, output: [UInt8])) -> [UInt8] {
+        guard let failure = result.0.failure else { return result.output }
+        var text = "HTTP \(failure.status)\n"
+        if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
+        if let retry = failure.shouldRetry { text += "x-should-retry: \(retry)\n" }
+        return Array(text.utf8) + failure.body(requestID: "req_golden", door: door) + [0x0A]
+    }
+
+    /// What the worker learns: outcome, counts, what was mended.
+    func facts(_ reply: DrivenReply) -> String {
+        let usage = reply.usage
+        let outcome =
+            switch reply.phase {
+            case .undecided: "undecided"
+            case .streaming: "streaming"
+            case .ended(.completed): "completed"
+            case .ended(.truncated): "truncated"
+            case .ended(.upstreamFailed): "upstream failed"
+            case .ended(.cancelled): "cancelled"
+            case .ended(.timedOut): "timed out"
+            }
+        return """
+            outcome: \(outcome)
+            input: \(usage.input) + \(usage.cacheRead) read + \(usage.cacheCreation) written
+            output: \(usage.output)
+            repaired: \(reply.repairs.joined(separator: " "))
+
+            """
+    }
+}
+
+@Suite("golden relays")
+struct PassthroughReplyTests {
+    @Test func thereAreCases() { #expect(GoldenCase.all(in: .relays).count > 40) }
+
+    @Test("exact bytes, outcome and counts", arguments: GoldenCase.all(in: .relays))
+    func exact(_ golden: GoldenCase) throws {
+        let upstream = try ScriptedRelay(golden)
+        let streamed = upstream.run(streaming: true)
+        let whole = upstream.run(streaming: false)
+        try golden.expect(upstream.shown(streamed), is: "stream")
+        try golden.expect(upstream.facts(streamed.0), is: "facts")
+        try golden.expect(upstream.shown(whole), is: "whole")
+        #expect(!streamed.0.wantsMore && !whole.0.wantsMore)
+    }
+
+    @Test("the same bytes however they are cut", arguments: GoldenCase.all(in: .relays))
+    func cuts(_ golden: GoldenCase) throws {
+        let upstream = try ScriptedRelay(golden)
+        var random = SeededRandom(seed: golden.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
+        var manners = [Array(0..<upstream.body.count)]
+        manners.append(upstream.body.indices.filter { upstream.body[$0] == 0x0A }.map { $0 + 1 })
+        manners.append(upstream.body.indices.filter { upstream.body[$0] == 0x0D }.map { $0 + 1 })
+        for _ in 0..<20 { manners.append(random.cuts(upstream.body.count)) }
+        for streaming in [true, false] {
+            let whole = upstream.run(streaming: streaming)
+            for cuts in manners {
+                let cut = upstream.run(streaming: streaming, cuts: cuts)
+                #expect(upstream.shown(cut) == upstream.shown(whole), "cuts \(cuts.prefix(20))")
+                #expect(upstream.facts(cut.0) == upstream.facts(whole.0))
+            }
+        }
+    }
+
+    @Test(
+        "committed early: one ping, then the same bytes or an error event",
+        arguments: GoldenCase.all(in: .relays))
+    func early(_ golden: GoldenCase) throws {
+        let upstream = try ScriptedRelay(golden)
+        let late = upstream.run(streaming: true)
+        let (reply, output) = upstream.run(streaming: true, early: true)
+        let text = String(decoding: output, as: UTF8.self)
+        let ping = upstream.door == .chat ? ": ping\n\n" : "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+        #expect(reply.failure == nil && text.hasPrefix(ping))
+        let rest = String(text.dropFirst(ping.count))
+        guard let failure = late.0.failure else {
+            return #expect(rest == String(decoding: late.output, as: UTF8.self))
+        }
+        // Comments may stand before the error; nothing else does.
+        let body = String(decoding: failure.body(requestID: "req_golden", door: upstream.door), as: UTF8.self)
+        #expect(!body.contains("\n"))
+        #expect(rest.hasSuffix("data: \(body)\n\n"), "\(rest)")
+        #expect(!rest.contains("message_start") && reply.phase == late.0.phase)
+    }
+
+    @Test("every output is made of whole frames", arguments: GoldenCase.all(in: .relays))
+    func wholeFrames(_ golden: GoldenCase) throws {
+        let upstream = try ScriptedRelay(golden)
+        var reply = DrivenReply(
+            door: upstream.door, streaming: true, requestID: "req_golden", requestedModel: ScriptedRelay.model
+        )
+        reply.receive(head: upstream.head)
+        for byte in upstream.body {
+            reply.receive([byte])
+            let output = reply.takeOutput()
+            guard !output.isEmpty, reply.wantsMore else { continue }
+            // A ping of ours may stand between any two outputs.
+            let end = String(decoding: output.suffix(4), as: UTF8.self)
+            #expect(end.hasSuffix("\n\n") || end.hasSuffix("\r\n\r\n") || end.hasSuffix("\r\r"), "\(end)")
+        }
+    }
+}
