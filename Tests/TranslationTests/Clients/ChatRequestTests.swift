@@ -32,6 +32,7 @@ struct ChatRequestTests {
                 files[name] = String(decoding: call.body, as: UTF8.self) + "\n"
                 let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
                 if !omissions.isEmpty { files["\(name) omissions"] = omissions }
+                if name != "openai" { files["\(name) plan"] = call.plan.text }
                 // What goes to this API must be a request for our own reader of it.
                 if name == "anthropic" { _ = try MessagesRequest(parsing: call.body) }
             }

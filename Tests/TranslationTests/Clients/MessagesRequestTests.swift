@@ -37,6 +37,7 @@ struct MessagesRequestTests {
                 let fields = call.headers.map { "\($0.name): \($0.value)\n" }.joined()
                 outcome = ["passthrough": "POST \(call.path)\n\(fields)\n\(body)"]
             }
+            outcome["plan"] = call.plan.text
             if !omissions.isEmpty { outcome["omissions"] = omissions }
             if !call.repairs.isEmpty { outcome["repairs"] = call.repairs.map { $0 + "\n" }.joined() }
             return outcome

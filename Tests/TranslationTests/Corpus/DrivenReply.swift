@@ -1,24 +1,31 @@
-// A reply as tests drive it: for any pair of client and backend, made of a plan, and handed about with what
-// it wrote.
+// A reply as tests drive it: the worker's own type, for any pair of client and backend, handed about with what it
+// wrote.
 
 @testable import Translation
 
-@dynamicMemberLookup
 struct DrivenReply {
-    private let machine: any ReplyMachine
+    /// A client reply is not to be copied.
+    private final class Held {
+        var reply: ClientReply
+        init(_ reply: consuming ClientReply) { self.reply = reply }
+    }
 
-    /// A translated reply.
+    private let held: Held
+
+    /// A translated reply, or with a plan that says so one whose bytes pass. The plan is given, not made from the
+    /// request: there are more plans than requests to be found for them.
     /// - Parameter chat: not nil for clients of OpenAI's API.
     init(
         plan: ReplyPlan, streaming: Bool, messageID: String, requestID: String, requestedModel: String,
         inputEstimate: Int, chat: ChatStreamWriter.Head? = nil
     ) {
-        let start = ReplyStart(
-            streaming: streaming, messageID: messageID, requestID: requestID, model: requestedModel,
-            inputEstimate: inputEstimate, backend: plan.backend)
-        machine =
-            chat.map { ReplyPair.toChat(start, plan: plan, head: $0) }
-            ?? ReplyPair.toMessages(start, plan: plan)
+        var call = UpstreamCall(path: "", body: [], omissions: [], plan: plan)
+        call.estimate.text = inputEstimate
+        held = Held(
+            ClientReply(
+                to: Self.request(of: requestedModel, streaming: streaming, chat: chat), call,
+                messageID: chat?.completionID ?? messageID, requestID: requestID, created: chat?.created ?? 0)
+        )
     }
 
     /// A reply whose bytes pass.
@@ -31,15 +38,42 @@ struct DrivenReply {
             chat: door == .chat ? .init(completionID: "", model: requestedModel, created: 0) : nil)
     }
 
-    subscript<Fact>(dynamicMember fact: KeyPath<any ReplyMachine, Fact>) -> Fact { machine[keyPath: fact] }
+    /// What a client asks who gets such a reply.
+    private static func request(of model: String, streaming: Bool, chat: ChatStreamWriter.Head?)
+        -> ClientRequest
+    {
+        var members = [
+            #""model":"\#(model)""#, #""max_tokens":100"#, #""messages":[{"role":"user","content":"Hello"}]"#,
+            #""stream":\#(streaming)"#,
+        ]
+        if let chat {
+            if streaming { members.append(#""stream_options":{"include_usage":\#(chat.includesUsage)}"#) }
+            if chat.readsFunctionCall {
+                members.append(#""functions":[{"name":"Read","parameters":{"type":"object"}}]"#)
+            }
+        }
+        let body = Array("{\(members.joined(separator: ","))}".utf8)
+        do {
+            return try ClientRequest(parsing: body, at: chat == nil ? .messages : .chat, head: MessagesHead())
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
 
-    mutating func receive(head: UpstreamHead) { machine.receive(head: head) }
-    mutating func receive(_ bytes: [UInt8]) { machine.receive(bytes.span) }
-    mutating func receive(_ bytes: ArraySlice<UInt8>) { machine.receive(bytes.span) }
-    mutating func receive(_ delta: Delta) { machine.receive(delta) }
-    mutating func end(_ end: UpstreamEnd) { machine.end(end) }
-    mutating func commitEarly() { machine.commitEarly() }
-    mutating func ping() { machine.ping() }
-    mutating func cancel() { machine.cancel() }
-    mutating func takeOutput() -> [UInt8] { machine.takeOutput() }
+    var phase: ClientReply.Phase { held.reply.phase }
+    var failure: ClientError? { held.reply.failure }
+    var refused: Refusal? { held.reply.refused }
+    var wantsMore: Bool { held.reply.wantsMore }
+    var usage: Usage { held.reply.usage }
+    var repairs: [String] { held.reply.repairs }
+
+    mutating func receive(head: UpstreamHead) { held.reply.receive(head: head) }
+    mutating func receive(_ bytes: [UInt8]) { held.reply.receive(bytes) }
+    mutating func receive(_ bytes: ArraySlice<UInt8>) { held.reply.receive(bytes) }
+    mutating func receive(_ delta: Delta) { held.reply.receive(delta) }
+    mutating func end(_ end: UpstreamEnd) { held.reply.end(end) }
+    mutating func commitEarly() { held.reply.commitEarly() }
+    mutating func ping() { held.reply.ping() }
+    mutating func cancel() { held.reply.cancel() }
+    mutating func takeOutput() -> [UInt8] { held.reply.takeOutput() }
 }

@@ -35,12 +35,15 @@ enum GoldenRoom: String, CaseIterable, Sendable {
     var outputs: [String] {
         switch self {
         case .requests:
-            ["openai", "ollama", "passthrough", "omissions", "repairs", "error", "local answer"]
+            ["openai", "ollama", "passthrough", "plan", "omissions", "repairs", "error", "local answer"]
         case .streams: ["stream", "whole", "repairs"]
         case .relays: ["stream", "facts", "whole"]
         case .errors: ["error"]
         case .chatRequests:
-            ["openai", "ollama", "ollama omissions", "anthropic", "anthropic omissions", "error"]
+            [
+                "openai", "ollama", "ollama plan", "ollama omissions", "anthropic", "anthropic plan",
+                "anthropic omissions", "error",
+            ]
         case .chatStreams: ["stream", "whole"]
         }
     }
