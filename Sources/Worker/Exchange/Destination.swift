@@ -51,7 +51,7 @@ enum Destination: Sendable {
     /// Whether a request of this door passes there as it is.
     func relays(_ door: ClientAPI) -> Bool {
         switch self {
-        case .backend(let access): access.target.profile.dialect == (door == .chat ? .openAI : .anthropic)
+        case .backend(let access): access.target.profile.dialect == door.passthrough
         case .demo: false
         }
     }

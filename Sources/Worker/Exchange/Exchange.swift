@@ -240,7 +240,7 @@ final class Exchange {
 
     private func identity() -> AttemptPlan.Identity {
         AttemptPlan.Identity(
-            message: answer.door == .chat ? RequestIdentity.completion() : RequestIdentity.message(),
+            message: RequestIdentity.reply(answer.door),
             request: answer.requestID, call: RequestIdentity.toolCall(), created: Int(time(nil)))
     }
 
@@ -347,7 +347,7 @@ final class Exchange {
         record.usage.input = message.estimatedInputTokens
         answer.fields = [.init("x-dragoman-backend", Self.ownName)]
         let body = local.body(
-            messageID: RequestIdentity.message(), model: message.model, streaming: message.stream,
+            messageID: RequestIdentity.reply(.messages), model: message.model, streaming: message.stream,
             inputTokens: message.estimatedInputTokens)
         if message.stream {
             answer.beginStream()

@@ -1,7 +1,9 @@
-// Names for exchanges: `req_`, `msg_`, `chatcmpl-`, `toolu_` with 24 characters of base 62 from the kernel's generator.
+// Names for exchanges: `req_`, `toolu_` and the prefix of a reply, with 24 characters of base 62 from the
+// kernel's generator.
 
 internal import CSystem
 internal import EventLoop
+internal import Translation
 
 @Loop
 enum RequestIdentity {
@@ -13,8 +15,7 @@ enum RequestIdentity {
     private static var used = 0
 
     static func request() -> String { name("req_") }
-    static func message() -> String { name("msg_") }
-    static func completion() -> String { name("chatcmpl-") }
+    static func reply(_ api: ClientAPI) -> String { name(api.replyIDPrefix) }
     static func toolCall() -> String { name("toolu_") }
 
     private static func name(_ prefix: String) -> String {

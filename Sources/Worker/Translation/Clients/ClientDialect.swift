@@ -6,6 +6,10 @@ import JSON
 protocol ClientDialect {
     /// Where a backend that speaks this API takes requests.
     static var path: StaticString { get }
+    /// The dialect of backends whose bytes may pass to clients of this API.
+    static var passthrough: Dialect { get }
+    /// Of the id of a reply.
+    static var replyIDPrefix: String { get }
 
     // Errors for the client.
 
@@ -42,6 +46,11 @@ extension ClientAPI {
         case .chat: ChatDialect.self
         }
     }
+
+    /// The dialect of backends whose bytes may pass to clients of this API.
+    public var passthrough: Dialect { dialect.passthrough }
+    /// Of the id of a reply.
+    public var replyIDPrefix: String { dialect.replyIDPrefix }
 }
 
 extension ClientError {

@@ -4,6 +4,8 @@ import JSON
 
 enum ChatDialect: ClientDialect {
     static var path: StaticString { "/v1/chat/completions" }
+    static var passthrough: Dialect { .openAI }
+    static var replyIDPrefix: String { "chatcmpl-" }
 
     /// OpenAI knows neither 529 nor 402.
     static func status(of error: ClientError) -> Int {

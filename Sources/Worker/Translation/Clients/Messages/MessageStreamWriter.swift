@@ -1,5 +1,5 @@
-// The only place that opens and closes content blocks. Two forms of the same walk: server-sent events, or
-// the one JSON message that those events would add up to.
+// Opens and closes the content blocks of a translated reply. Two forms of the same walk: server-sent events,
+// or the one JSON message that those events would add up to.
 // Holds: message_start first and once; blocks numbered 0, 1, 2 … strictly one after the other; exactly one
 // message_delta, then message_stop, then nothing; an error ends everything.
 

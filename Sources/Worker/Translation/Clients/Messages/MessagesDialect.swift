@@ -4,6 +4,8 @@ import JSON
 
 enum MessagesDialect: ClientDialect {
     static var path: StaticString { "/v1/messages" }
+    static var passthrough: Dialect { .anthropic }
+    static var replyIDPrefix: String { "msg_" }
 
     static func status(of error: ClientError) -> Int { error.status }
 
