@@ -117,12 +117,16 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
         .welcome(slots: small, realBackendSeen: number & 1 == 0), .ping(sequence: number),
     ] { encode(message, tooLong: text.utf8.count > maximumPeerBytes) }
     for message: WorkerMessage in [
-        .backends(json: text), .acquire(ticket: number, backend: small),
+        .backends(json: text),
         .pong(sequence: number, figures: figures), .peeked(id: number, verdict: .gone),
     ] { encode(message, tooLong: text.utf8.count > maximumReportBytes) }
-    let lesson = ModelObservation(.init(backend: text, model: text), .lacks(text), learntAt: number)
-    encode(WorkerMessage.observation(lesson), tooLong: !lesson.isTellable)
-    encode(SupervisorMessage.observation(lesson), tooLong: !lesson.isTellable)
+    let backend = BackendID(text)
+    let isTooLong = text.utf8.count > BackendID.longestName
+    encode(WorkerMessage.acquire(ticket: number, backend: backend), tooLong: isTooLong)
+    let observation = ModelObservation(
+        .init(backend: backend, model: text), .lacks(text), learntAt: WallTime(nanoseconds: number))
+    encode(WorkerMessage.observation(observation), tooLong: !observation.isTellable)
+    encode(SupervisorMessage.observation(observation), tooLong: !observation.isTellable)
 }
 
 private func decode<Message: ControlCodable>(_ type: Message.Type, _ bytes: [UInt8]) {

@@ -16,7 +16,7 @@ private func figures() -> WorkerFigures {
     return figures
 }
 
-private let place = ModelObservation.Place(backend: "gpu1", model: "größe:4b")
+private let key = ModelKey(backend: "gpu1", model: "größe:4b")
 
 private let fromSupervisor: [SupervisorMessage] = [
     .welcome(slots: 1024, realBackendSeen: false), .welcome(slots: .max, realBackendSeen: true),
@@ -24,21 +24,22 @@ private let fromSupervisor: [SupervisorMessage] = [
     .connection(id: 0, scope: .unix, peer: ""), .peek(id: 77, scope: .loopback, peer: "127.0.0.1:9"),
     .unpeek(id: 77), .closeIdle(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9),
     .cut,
-    .drain, .observation(ModelObservation(place, .lacks("tools"), learntAt: .max)),
-    .capabilitiesInvalidated(backend: "gpu1", before: 1 << 40),
+    .drain, .observation(ModelObservation(key, .lacks("tools"), learntAt: WallTime(nanoseconds: .max))),
+    .capabilitiesInvalidated(backend: "gpu1", before: WallTime(nanoseconds: 1 << 40)),
 ]
 
 private let fromWorker: [WorkerMessage] = [
     .hello(protocolVersion: controlProtocolVersion), .ready, .accepted(id: 5), .released(count: 3),
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
-    .acquire(ticket: 8, backend: 2), .release(ticket: 8), .realBackendSeen,
+    .acquire(ticket: 8, backend: "gpu1"), .release(ticket: 8), .realBackendSeen,
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
-    .drained, .observation(ModelObservation(place, .tokens(perThousand: .max), learntAt: 0)),
-    .observation(ModelObservation(place, .window(tokens: 1 << 20), learntAt: 3)),
-    .observation(ModelObservation(place, .output(tokens: 8192, times: 7), learntAt: 4)),
-    .observation(ModelObservation(place, .lacks("images", times: .max), learntAt: 5)),
-    .observation(ModelObservation(place, .chosen, learntAt: 4)),
-    .capabilitiesInvalidated(backend: "", before: .max),
+    .drained,
+    .observation(ModelObservation(key, .tokens(perThousand: .max), learntAt: WallTime(nanoseconds: 0))),
+    .observation(ModelObservation(key, .window(tokens: 1 << 20), learntAt: WallTime(nanoseconds: 3))),
+    .observation(ModelObservation(key, .output(tokens: 8192, times: 7), learntAt: WallTime(nanoseconds: 4))),
+    .observation(ModelObservation(key, .lacks("images", times: .max), learntAt: WallTime(nanoseconds: 5))),
+    .observation(ModelObservation(key, .chosen, learntAt: WallTime(nanoseconds: 4))),
+    .capabilitiesInvalidated(backend: "", before: WallTime(nanoseconds: .max)),
 ]
 
 @Test("a supervisor's message survives its datagram", arguments: fromSupervisor)
@@ -92,10 +93,10 @@ func longTexts() throws {
     let report = WorkerMessage.backends(json: String(repeating: "x", count: maximumReportBytes + 1))
     #expect(throws: ControlFailure.tooLong) { try report.encoded() }
     let name = String(repeating: "n", count: ModelObservation.longestName + 1)
-    for place in [ModelObservation.Place(backend: name, model: ""), .init(backend: "", model: name)] {
-        let lesson = ModelObservation(place, .tokens(perThousand: 1), learntAt: 1)
-        #expect(throws: ControlFailure.tooLong) { try WorkerMessage.observation(lesson).encoded() }
-        #expect(!lesson.isTellable)
+    for key in [ModelKey(backend: BackendID(name), model: ""), .init(backend: "", model: name)] {
+        let observation = ModelObservation(key, .tokens(perThousand: 1), learntAt: WallTime(nanoseconds: 1))
+        #expect(throws: ControlFailure.tooLong) { try WorkerMessage.observation(observation).encoded() }
+        #expect(!observation.isTellable)
     }
     let peer = String(repeating: "p", count: maximumPeerBytes + 1)
     #expect(throws: ControlFailure.tooLong) {

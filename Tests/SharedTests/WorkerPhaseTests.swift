@@ -67,7 +67,7 @@ import Testing
     @Test("a message is permitted where its kind is")
     func messages() {
         #expect(WorkerMessage.accepted(id: 1).isPermitted(in: .ending))
-        #expect(!WorkerMessage.acquire(ticket: 1, backend: 0).isPermitted(in: .ending))
+        #expect(!WorkerMessage.acquire(ticket: 1, backend: "a").isPermitted(in: .ending))
         #expect(SupervisorMessage.cut.isPermitted(in: .draining))
         #expect(!SupervisorMessage.drain.isPermitted(in: .draining))
     }

@@ -1,4 +1,4 @@
-// Identities as literals, for the tests of the supervisor.
+// Identities and times as literals, for the tests of the supervisor.
 
 public import Shared
 
@@ -6,6 +6,6 @@ extension WorkerID: ExpressibleByIntegerLiteral {
     public init(integerLiteral life: UInt32) { self.init(life: life) }
 }
 
-extension BackendID: ExpressibleByStringLiteral {
-    public init(stringLiteral name: String) { self.init(name) }
+extension WallTime: ExpressibleByIntegerLiteral {
+    public init(integerLiteral nanoseconds: UInt64) { self.init(nanoseconds: nanoseconds) }
 }

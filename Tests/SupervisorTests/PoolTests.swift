@@ -95,7 +95,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             "new",
             [
                 .ready, .accepted(id: 1), .released(count: 1), .peeked(id: 1, verdict: .gone), .drained,
-                .acquire(ticket: 1, backend: 0), .release(ticket: 1), .realBackendSeen,
+                .acquire(ticket: 1, backend: "a"), .release(ticket: 1), .realBackendSeen,
                 .backends(json: "[]"), .pong(sequence: 1, figures: .init()),
                 .hello(protocolVersion: controlProtocolVersion + 1),
                 .observation(lacksTools), .capabilitiesInvalidated(backend: "b", before: 1),
@@ -106,7 +106,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             [
                 .hello(protocolVersion: controlProtocolVersion), .accepted(id: 1), .released(count: 1),
                 .drained,
-                .peeked(id: 1, verdict: .gone), .acquire(ticket: 1, backend: 0), .release(ticket: 1),
+                .peeked(id: 1, verdict: .gone), .acquire(ticket: 1, backend: "a"), .release(ticket: 1),
             ]
         ),
         (
@@ -117,7 +117,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             ]
         ),
         ("draining", [.hello(protocolVersion: controlProtocolVersion), .ready]),
-        ("drained", [.drained, .released(count: 1), .accepted(id: 1), .acquire(ticket: 1, backend: 0)]),
+        ("drained", [.drained, .released(count: 1), .accepted(id: 1), .acquire(ticket: 1, backend: "a")]),
     ]
 
     @Test("what is not permitted in a state ends the worker", arguments: forbidden)

@@ -6,9 +6,9 @@ import Testing
 
 @testable import Supervisor
 
-private let place = ModelObservation.Place(backend: "b", model: "m")
-private let lacksTools = ModelObservation(place, .lacks("tools"), learntAt: 5)
-private let counts = ModelObservation(place, .tokens(perThousand: 1200), learntAt: 6)
+private let key = ModelKey(backend: "b", model: "m")
+private let lacksTools = ModelObservation(key, .lacks("tools"), learntAt: 5)
+private let counts = ModelObservation(key, .tokens(perThousand: 1200), learntAt: 6)
 
 /// `a` takes one request at a time, `b` three, `c` any number.
 private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
@@ -37,9 +37,9 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
     @Test("an observation is told to the others once, and to every later worker after its welcome")
     func observations() {
         var state = state(0, 1)
-        #expect(state.observed(lacksTools, by: 0) == [.send(worker: 1, .observation(lacksTools))])
-        #expect(state.observed(lacksTools, by: 1) == [])
-        #expect(state.observed(counts, by: 1) == [.send(worker: 0, .observation(counts))])
+        #expect(state.observed(lacksTools, by: 0, at: 10) == [.send(worker: 1, .observation(lacksTools))])
+        #expect(state.observed(lacksTools, by: 1, at: 10) == [])
+        #expect(state.observed(counts, by: 1, at: 10) == [.send(worker: 0, .observation(counts))])
         #expect(
             state.joined(2) == [
                 .send(worker: 2, .welcome(slots: 8, realBackendSeen: false)),
@@ -49,7 +49,7 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
         #expect(state.died(0) == [])
         #expect(state.observations.all == [lacksTools, counts])
         #expect(
-            state.capabilitiesInvalidated(of: "b", before: 6, by: 2) == [
+            state.capabilitiesInvalidated(of: "b", before: 6, by: 2, at: 10) == [
                 .send(worker: 1, .capabilitiesInvalidated(backend: "b", before: 6))
             ])
         #expect(state.observations.all == [counts])
@@ -85,8 +85,8 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
             #expect(try state.acquire(1, of: "a", for: stranger) == [])
             #expect(try state.release(1, by: stranger) == [])
             #expect(state.realBackendSeen(by: stranger) == [])
-            #expect(state.observed(lacksTools, by: stranger) == [])
-            #expect(state.capabilitiesInvalidated(of: "b", before: 9, by: stranger) == [])
+            #expect(state.observed(lacksTools, by: stranger, at: 10) == [])
+            #expect(state.capabilitiesInvalidated(of: "b", before: 9, by: stranger, at: 10) == [])
             #expect(state.reported("[1]", by: stranger) == [])
             #expect(state.died(stranger) == [])
         }
@@ -140,6 +140,9 @@ private struct World {
         }
     }
 
+    /// Clocks stand anywhere, and go back.
+    private mutating func time() -> WallTime { WallTime(nanoseconds: number()) }
+
     mutating func step() throws {
         let worker = worker()
         switch random.next() % 16 {
@@ -149,9 +152,9 @@ private struct World {
         case 0: try kill(worker)
         case 1: carryOut(state.realBackendSeen(by: worker))
         case 2: carryOut(state.reported("[\(random.next() % 4)]", by: worker))
-        case 3 where random.next() % 4 == 0: carryOut(state.observed(observation(), by: worker))
+        case 3 where random.next() % 4 == 0: carryOut(state.observed(observation(), by: worker, at: time()))
         case 3: break
-        case 4: carryOut(state.capabilitiesInvalidated(of: backend().name, before: number(), by: worker))
+        case 4: carryOut(state.capabilitiesInvalidated(of: backend(), before: time(), by: worker, at: time()))
         case 5...9: try acquire(.init(worker: worker, number: number()), backend())
         default: try release(of: worker)
         }
@@ -167,7 +170,7 @@ private struct World {
             case 2: .tokens(perThousand: UInt32(truncatingIfNeeded: number()))
             default: .chosen
             }
-        return ModelObservation(.init(backend: backend().name, model: model), fact, learntAt: number())
+        return ModelObservation(.init(backend: backend(), model: model), fact, learntAt: time())
     }
 
     private mutating func acquire(_ ticket: ConcurrencyLimiter.Ticket, _ backend: BackendID) throws {

@@ -21,7 +21,7 @@ import Upstream
         private(set) var met = 0
         private(set) var reports = 0
         private(set) var learnt: [ModelObservation] = []
-        private(set) var forgot: [String] = []
+        private(set) var forgot: [BackendID] = []
         private var made: Catalogue?
         let text: String
         let keys: [SecretValue?]

@@ -15,10 +15,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 }
 
 @Suite("Learning") struct WorkerLessonsTests {
-    static let place = ModelObservation.Place(backend: "b", model: "m")
-    static let start = Instant(nanoseconds: 1_000_000_000)
+    static let place = ModelKey(backend: "b", model: "m")
+    static let start = WallTime(nanoseconds: 1_000_000_000)
 
-    private static func after(_ minutes: Int) -> Instant { start.advanced(by: .seconds(60 * minutes)) }
+    private static func after(_ minutes: Int) -> WallTime {
+        start.advanced(nanoseconds: 60_000_000_000 * UInt64(minutes))
+    }
 
     @Test("a plain verdict is told once and holds for its time")
     func verdicts() {
@@ -26,12 +28,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         func refuse(_ minutes: Int) -> ModelObservation? {
             lessons.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
         }
-        #expect(refuse(0) == ModelObservation(Self.place, .lacks("tools"), learntAt: Self.start.nanoseconds))
+        #expect(refuse(0) == ModelObservation(Self.place, .lacks("tools"), learntAt: Self.start))
         #expect(refuse(1) == nil)
         #expect(lessons.lacking(Self.place, at: Self.start) == [.tools])
         #expect(lessons.lacking(.init(backend: "b", model: "n"), at: Self.start) == [])
         let end = Self.after(5)
-        #expect(lessons.lacking(Self.place, at: Instant(nanoseconds: end.nanoseconds - 1)) == [.tools])
+        #expect(lessons.lacking(Self.place, at: WallTime(nanoseconds: end.nanoseconds - 1)) == [.tools])
         #expect(lessons.lacking(Self.place, at: end) == [])
         #expect(lessons.places(of: "b", at: end) == [])
     }
@@ -106,10 +108,25 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         #expect(lessons.outputLimit(Self.place, at: Self.after(90)) == nil)
     }
 
+    @Test("a verdict from a time that has not come does not hold, and is found out anew")
+    func setBack() {
+        var lessons = Lessons()
+        func refuse(_ minutes: Int) -> ModelObservation? {
+            lessons.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
+        }
+        #expect(refuse(60) != nil && refuse(60) == nil)
+        #expect(lessons.lacking(Self.place, at: Self.after(0)) == [])
+        #expect(refuse(0)?.learntAt == Self.after(0))
+        #expect(lessons.lacking(Self.place, at: Self.after(0)) == [.tools])
+    }
+
     @Test("a name of a feature that this version does not know changes nothing")
     func foreignFeature() {
         var lessons = Lessons()
-        expect(lessons.take(ModelObservation(Self.place, .lacks("telepathy"), learntAt: 1)))
+        expect(
+            lessons.take(
+                ModelObservation(Self.place, .lacks("telepathy"), learntAt: WallTime(nanoseconds: 1)),
+                at: Self.start))
         #expect(lessons.lacking(Self.place, at: Self.start) == [])
     }
 
@@ -126,9 +143,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         expect(observe(14_000) != nil)
         // Another worker's word replaces ours, when it is newer.
         let theirs = ModelObservation(
-            Self.place, .tokens(perThousand: 900), learntAt: Self.start.nanoseconds + 1)
-        expect(lessons.take(theirs) && lessons.tokenRatio(Self.place).perThousand == 900)
-        expect(!lessons.take(ModelObservation(Self.place, .tokens(perThousand: 2000), learntAt: 1)))
+            Self.place, .tokens(perThousand: 900), learntAt: Self.start.advanced(nanoseconds: 1))
+        expect(lessons.take(theirs, at: Self.start) && lessons.tokenRatio(Self.place).perThousand == 900)
+        expect(
+            !lessons.take(
+                ModelObservation(Self.place, .tokens(perThousand: 2000), learntAt: WallTime(nanoseconds: 1)),
+                at: Self.start))
     }
 
     @Test("a first exchange is told even when the estimate was right; a tiny one teaches nothing")
@@ -203,7 +223,9 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         #expect(try await window("n") == 65_536)
         #expect(bed.learnt.map(\.fact) == [.window(tokens: 131_072)])
         bed.catalogue.learnt(
-            ModelObservation(.init(backend: "one", model: "n"), .window(tokens: 98_304), learntAt: .max - 9))
+            ModelObservation(
+                .init(backend: "one", model: "n"), .window(tokens: 98_304),
+                learntAt: WallTime.now().advanced(nanoseconds: 1_000_000_000)))
         #expect(try await window("n") == 98_304)
         #expect(bed.catalogue.report.contains("98304") && bed.learnt.count == 1)
         bed.catalogue.stop()
@@ -217,7 +239,8 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         let route = try await bed.catalogue.routes(for: "m")[0]
         bed.catalogue.learnt(
             ModelObservation(
-                .init(backend: "one", model: "m"), .lacks("tools"), learntAt: Loop.now.nanoseconds - 1))
+                .init(backend: "one", model: "m"), .lacks("tools"),
+                learntAt: WallTime(nanoseconds: WallTime.now().nanoseconds - 1)))
         bed.catalogue.succeeded(0)
         #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
         bed.catalogue.failed(0)
@@ -237,10 +260,13 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         bed.catalogue.start()
         let route = try await bed.catalogue.routes(for: "m")[0]
         bed.catalogue.learnt(
-            ModelObservation(.init(backend: "one", model: "m"), .lacks("images"), learntAt: .max - 9))
+            ModelObservation(
+                .init(backend: "one", model: "m"), .lacks("images"),
+                learntAt: WallTime.now().advanced(nanoseconds: 1_000_000_000)))
         #expect(bed.catalogue.access(route)?.target.lacking == [.images])
         #expect(bed.catalogue.report.contains("images"))
-        bed.catalogue.verdictsForgotten(of: "one", before: .max)
+        bed.catalogue.capabilitiesInvalidated(
+            of: "one", before: WallTime.now().advanced(nanoseconds: 2_000_000_000))
         #expect(bed.catalogue.access(route)?.target.lacking == [])
         #expect(!bed.catalogue.report.contains("images"))
         #expect(bed.learnt.isEmpty && bed.forgot.isEmpty)

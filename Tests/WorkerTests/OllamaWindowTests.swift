@@ -69,7 +69,7 @@ import Translation
     static func target(_ entry: CatalogueEntry, _ model: String = "m") -> UpstreamTarget {
         let known = entry.models?.first { $0.id == model }
         let route = Route(destination: .backend(0), model: model, contextWindow: known?.contextWindow)
-        return entry.access(0, route, Lessons(), at: Instant(nanoseconds: 1)).target
+        return entry.access(0, route, Lessons(), at: WallTime(nanoseconds: 1)).target
     }
 
     @Test(

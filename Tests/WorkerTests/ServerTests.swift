@@ -372,8 +372,8 @@ struct ServerTests {
         let worker = try await Worked()
         let wakeup = Wakeup()
         let control = worker.control
-        let permit = control.acquire(backend: 3, signalling: wakeup)
-        #expect(await worker.next { $0 == .acquire(ticket: permit.ticket, backend: 3) })
+        let permit = control.acquire("gpu", signalling: wakeup)
+        #expect(await worker.next { $0 == .acquire(ticket: permit.ticket, backend: "gpu") })
         #expect(!permit.isGranted)
         try worker.say(.permit(ticket: permit.ticket))
         await wakeup.wait()

@@ -34,8 +34,8 @@ extension SupervisorMessage: ControlCodable {
         case .observation(let observation):
             try observation.write(into: &writer)
         case .capabilitiesInvalidated(let backend, let moment):
-            try writer.text(backend, limit: ModelObservation.longestName)
-            writer.integer(moment)
+            try writer.backend(backend)
+            writer.integer(moment.nanoseconds)
         case .cut: break
         }
     }
@@ -69,7 +69,7 @@ extension SupervisorMessage: ControlCodable {
         case .observation: self = .observation(try ModelObservation(from: &reader))
         case .capabilitiesInvalidated:
             self = .capabilitiesInvalidated(
-                backend: try reader.text(limit: ModelObservation.longestName), before: try reader.integer())
+                backend: try reader.backend(), before: try reader.time())
         case .cut: self = .cut
         }
     }
@@ -98,7 +98,7 @@ extension WorkerMessage: ControlCodable {
             writer.integer(verdict.rawValue)
         case .acquire(let ticket, let backend):
             writer.integer(ticket)
-            writer.integer(backend)
+            try writer.backend(backend)
         case .release(let ticket):
             writer.integer(ticket)
         case .realBackendSeen: break
@@ -111,8 +111,8 @@ extension WorkerMessage: ControlCodable {
         case .observation(let observation):
             try observation.write(into: &writer)
         case .capabilitiesInvalidated(let backend, let moment):
-            try writer.text(backend, limit: ModelObservation.longestName)
-            writer.integer(moment)
+            try writer.backend(backend)
+            writer.integer(moment.nanoseconds)
         }
     }
 
@@ -127,7 +127,7 @@ extension WorkerMessage: ControlCodable {
             let id: UInt64 = try reader.integer()
             guard let verdict = PeekResult(rawValue: try reader.integer()) else { throw .malformed }
             self = .peeked(id: id, verdict: verdict)
-        case .acquire: self = .acquire(ticket: try reader.integer(), backend: try reader.integer())
+        case .acquire: self = .acquire(ticket: try reader.integer(), backend: try reader.backend())
         case .release: self = .release(ticket: try reader.integer())
         case .realBackendSeen: self = .realBackendSeen
         case .pong: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
@@ -136,16 +136,16 @@ extension WorkerMessage: ControlCodable {
         case .observation: self = .observation(try ModelObservation(from: &reader))
         case .capabilitiesInvalidated:
             self = .capabilitiesInvalidated(
-                backend: try reader.text(limit: ModelObservation.longestName), before: try reader.integer())
+                backend: try reader.backend(), before: try reader.time())
         }
     }
 }
 
 extension ModelObservation {
     fileprivate func write(into writer: inout ControlWriter) throws(ControlFailure) {
-        try writer.text(place.backend, limit: Self.longestName)
-        try writer.text(place.model, limit: Self.longestName)
-        writer.integer(learntAt)
+        try writer.backend(key.backend)
+        try writer.text(key.model, limit: Self.longestName)
+        writer.integer(learntAt.nanoseconds)
         switch fact {
         case .lacks(let feature, let times):
             writer.integer(UInt8(0))
@@ -166,10 +166,8 @@ extension ModelObservation {
     }
 
     fileprivate init(from reader: inout ControlReader) throws(ControlFailure) {
-        let place = Place(
-            backend: try reader.text(limit: Self.longestName), model: try reader.text(limit: Self.longestName)
-        )
-        let learntAt: UInt64 = try reader.integer()
+        let key = ModelKey(backend: try reader.backend(), model: try reader.text(limit: Self.longestName))
+        let learntAt = try reader.time()
         let fact: Fact
         switch try reader.integer() as UInt8 {
         case 0:
@@ -180,7 +178,7 @@ extension ModelObservation {
         case 4: fact = .chosen
         default: throw .malformed
         }
-        self.init(place, fact, learntAt: learntAt)
+        self.init(key, fact, learntAt: learntAt)
     }
 }
 
@@ -202,5 +200,21 @@ extension WorkerFigures {
         failed = try reader.integer()
         inputTokens = try reader.integer()
         outputTokens = try reader.integer()
+    }
+}
+
+extension ControlWriter {
+    fileprivate mutating func backend(_ backend: BackendID) throws(ControlFailure) {
+        try text(backend.name, limit: BackendID.longestName)
+    }
+}
+
+extension ControlReader {
+    fileprivate mutating func backend() throws(ControlFailure) -> BackendID {
+        BackendID(try text(limit: BackendID.longestName))
+    }
+
+    fileprivate mutating func time() throws(ControlFailure) -> WallTime {
+        WallTime(nanoseconds: try integer())
     }
 }

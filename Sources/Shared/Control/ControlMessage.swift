@@ -64,8 +64,8 @@ public enum SupervisorMessage: Sendable, Equatable {
     case realBackendSeen
     /// Another worker has learnt this. After `welcome` also all that was learnt before.
     case observation(ModelObservation)
-    /// What this backend was found to lack before that moment (CLOCK_MONOTONIC, ns) is to be found out anew.
-    case capabilitiesInvalidated(backend: String, before: UInt64)
+    /// What this backend was found to refuse before that moment is to be found out anew.
+    case capabilitiesInvalidated(backend: BackendID, before: WallTime)
     /// Heartbeat; the worker answers `pong` with the same number.
     case ping(sequence: UInt64)
     /// Take no new connections, close idle ones, say `Connection: close`, finish the rest, then `drained`.
@@ -89,17 +89,17 @@ public enum WorkerMessage: Sendable, Equatable {
     /// closes its copy; after `.other` it keeps it, in order, until a slot is free.
     case peeked(id: UInt64, verdict: PeekResult)
     /// Asks for one of a backend's `max_concurrent` permits, service-wide and first come, first served.
-    /// `backend` is the index in the configuration. Answered by `permit`, some time.
-    case acquire(ticket: UInt64, backend: UInt32)
+    /// Answered by `permit`, some time.
+    case acquire(ticket: UInt64, backend: BackendID)
     /// Gives back a permit, or withdraws an `acquire` not answered yet.
     case release(ticket: UInt64)
     /// This worker met a real backend. Relayed to all.
     case realBackendSeen
     /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all others.
     case observation(ModelObservation)
-    /// This worker saw the backend return: what it was found to lack before that moment may not be true any
+    /// This worker saw the backend return: what it was found to refuse before that moment may not be true any
     /// more. Relayed to all others.
-    case capabilitiesInvalidated(backend: String, before: UInt64)
+    case capabilitiesInvalidated(backend: BackendID, before: WallTime)
     /// Heartbeat answer with the worker's own figures.
     case pong(sequence: UInt64, figures: WorkerFigures)
     /// What `dragoman status` shows of the backends as this worker sees them: a JSON array, at most
@@ -109,7 +109,7 @@ public enum WorkerMessage: Sendable, Equatable {
     case drained
 }
 
-public let controlProtocolVersion: UInt32 = 2
+public let controlProtocolVersion: UInt32 = 3
 /// Largest datagram on the control channel, in bytes.
 public let maximumControlBytes = 64 * 1024
 public let maximumReportBytes = 48 * 1024

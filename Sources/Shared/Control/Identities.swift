@@ -15,7 +15,7 @@ public struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible 
 
 /// A backend, by its name. The name is what all hosts and generations share; a number for it would have to be
 /// agreed upon first.
-public struct BackendID: Hashable, Comparable, Sendable, CustomStringConvertible {
+public struct BackendID: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
     /// Names in bytes; a longer one is in no message.
     public static let longestName = 256
 
@@ -23,7 +23,7 @@ public struct BackendID: Hashable, Comparable, Sendable, CustomStringConvertible
 
     public init(_ name: String) { self.name = name }
 
-    public static func < (left: BackendID, right: BackendID) -> Bool { left.name < right.name }
+    public init(stringLiteral name: String) { self.name = name }
 
     public var description: String { name }
 }

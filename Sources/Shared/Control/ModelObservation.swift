@@ -1,22 +1,22 @@
 // What exchanges teach of one backend's model, and what is kept of it: told by the worker that met it, kept
 // by the supervisor for the workers to come, known to all. Pure. Holds: names and numbers only, never content;
-// of one subject the newest lesson counts; a book never holds more than `capacity`.
+// of one subject the newest observation counts; a store never holds more than `capacity`.
+
+/// A model behind a backend.
+public struct ModelKey: Sendable, Hashable {
+    /// Configured or found; the same in all workers.
+    public let backend: BackendID
+    /// As the backend knows it.
+    public let model: String
+
+    public init(backend: BackendID, model: String) {
+        self.backend = backend
+        self.model = model
+    }
+}
 
 /// One thing found out about a model of a backend.
 public struct ModelObservation: Sendable, Equatable {
-    /// What a lesson is about: a model behind a backend.
-    public struct Place: Sendable, Hashable {
-        /// The backend's name, configured or found; the same in all workers.
-        public let backend: String
-        /// As the backend knows it.
-        public let model: String
-
-        public init(backend: String, model: String) {
-            self.backend = backend
-            self.model = model
-        }
-    }
-
     public enum Fact: Sendable, Equatable {
         /// The model was refused this feature; its name stands in module Translation. `times` in a row: how long
         /// it is not asked for again grows with them; 0 = it was asked for again, and taken.
@@ -31,27 +31,26 @@ public struct ModelObservation: Sendable, Equatable {
         case chosen
     }
 
-    public let place: Place
+    public let key: ModelKey
     public let fact: Fact
-    /// CLOCK_MONOTONIC in nanoseconds, which all processes of the machine share.
-    public let learntAt: UInt64
+    public let learntAt: WallTime
 
-    public init(_ place: Place, _ fact: Fact, learntAt: UInt64) {
-        self.place = place
+    public init(_ key: ModelKey, _ fact: Fact, learntAt: WallTime) {
+        self.key = key
         self.fact = fact
         self.learntAt = learntAt
     }
 
-    /// Names of backends and models in bytes; what is longer is not remembered.
+    /// Names of models in bytes; what is longer is not remembered.
     public static let longestName = 256
     /// Names of features in bytes.
     public static let longestFeature = 64
 
     /// Whether it can be told to others.
     public var isTellable: Bool {
-        guard place.backend.utf8.count <= Self.longestName, place.model.utf8.count <= Self.longestName else {
-            return false
-        }
+        guard key.backend.name.utf8.count <= BackendID.longestName,
+            key.model.utf8.count <= Self.longestName
+        else { return false }
         if case .lacks(let feature, _) = fact { return feature.utf8.count <= Self.longestFeature }
         return true
     }
@@ -65,77 +64,84 @@ public struct ModelObservation: Sendable, Equatable {
     }
 }
 
-/// Every lesson that is remembered.
+/// Every observation that is remembered. `now` is the reader's wall clock; see `WallTime` for what becomes of
+/// observations that are ahead of it.
 public struct ObservationStore: Sendable {
-    /// Lessons kept; beyond it the oldest is forgotten.
+    /// Observations kept; beyond it the oldest is forgotten.
     public static let capacity = 1024
 
-    private var pages: [ModelObservation.Place: [ModelObservation]] = [:]
+    private var pages: [ModelKey: [ModelObservation]] = [:]
     public private(set) var count = 0
 
     public init() {}
 
     /// In no order.
-    public var places: some Sequence<ModelObservation.Place> { pages.keys }
+    public var keys: some Sequence<ModelKey> { pages.keys }
 
-    public func lessons(of place: ModelObservation.Place) -> [ModelObservation] { pages[place] ?? [] }
+    public func observations(of key: ModelKey) -> [ModelObservation] { pages[key] ?? [] }
 
-    /// The oldest first; lessons of one moment in the order of their names.
+    /// The oldest first; those of one moment in the order of their names.
     public var all: [ModelObservation] {
-        pages.values.joined().sorted(by: Self.isOlder)
+        pages.values.joined().sorted {
+            Self.order($0, $0.learntAt.nanoseconds) < Self.order($1, $1.learntAt.nanoseconds)
+        }
     }
 
     /// Remembers it. False when what was known already says the same or is newer: there is nothing to tell.
     @discardableResult
-    public mutating func take(_ lesson: ModelObservation) -> Bool {
-        guard lesson.isTellable else { return false }
-        if let index = pages[lesson.place]?.firstIndex(where: { $0.hasSubject(of: lesson) }) {
-            guard let known = pages[lesson.place]?[index], known.learntAt <= lesson.learntAt,
-                known != lesson
+    public mutating func take(_ observation: ModelObservation, at now: WallTime) -> Bool {
+        guard observation.isTellable else { return false }
+        let key = observation.key
+        if let index = pages[key]?.firstIndex(where: { $0.hasSubject(of: observation) }) {
+            guard let known = pages[key]?[index], known != observation,
+                known.learntAt.rank(at: now) <= observation.learntAt.rank(at: now)
             else { return false }
-            pages[lesson.place]?[index] = lesson
+            pages[key]?[index] = observation
             return true
         }
-        pages[lesson.place, default: []].append(lesson)
+        pages[key, default: []].append(observation)
         count += 1
-        if count > Self.capacity { dropOldest() }
+        if count > Self.capacity { dropOldest(at: now) }
         return true
-    }
-
-    private mutating func dropOldest() {
-        guard let oldest = pages.values.joined().min(by: Self.isOlder) else { return }
-        let kept = lessons(of: oldest.place).filter { $0 != oldest }
-        count -= lessons(of: oldest.place).count - kept.count
-        pages[oldest.place] = kept.isEmpty ? nil : kept
-    }
-
-    private static func isOlder(_ left: ModelObservation, _ right: ModelObservation) -> Bool {
-        (left.learntAt, left.place.backend, left.place.model)
-            < (right.learntAt, right.place.backend, right.place.model)
     }
 
     /// Forgets what the backend's models were found to refuse before that moment: it may have been started
     /// anew with other options. How a model counts tokens and what window it is asked for stays. True when there
-    /// was such a lesson.
+    /// was such an observation.
     @discardableResult
-    public mutating func forgetVerdicts(of backend: String, before moment: UInt64) -> Bool {
+    public mutating func forgetRefusals(of backend: BackendID, before moment: WallTime, at now: WallTime)
+        -> Bool
+    {
         let before = count
-        drop { lesson in
-            switch lesson.fact {
-            case .lacks, .output: break
-            case .tokens, .window, .chosen: return false
+        for (key, observations) in pages where key.backend == backend {
+            keep(key, observations) { observation in
+                switch observation.fact {
+                case .tokens, .window, .chosen: true
+                case .lacks, .output: observation.learntAt.rank(at: now) >= moment.nanoseconds
+                }
             }
-            return lesson.place.backend == backend && lesson.learntAt < moment
         }
         return count < before
     }
 
-    private mutating func drop(where isDropped: (ModelObservation) -> Bool) {
-        for (place, lessons) in pages {
-            let kept = lessons.filter { !isDropped($0) }
-            guard kept.count < lessons.count else { continue }
-            count -= lessons.count - kept.count
-            pages[place] = kept.isEmpty ? nil : kept
+    private mutating func dropOldest(at now: WallTime) {
+        let oldest = pages.values.joined().min {
+            Self.order($0, $0.learntAt.rank(at: now)) < Self.order($1, $1.learntAt.rank(at: now))
         }
+        guard let oldest else { return }
+        keep(oldest.key, observations(of: oldest.key)) { $0 != oldest }
+    }
+
+    private mutating func keep(
+        _ key: ModelKey, _ observations: [ModelObservation], where isKept: (ModelObservation) -> Bool
+    ) {
+        let kept = observations.filter(isKept)
+        guard kept.count < observations.count else { return }
+        count -= observations.count - kept.count
+        pages[key] = kept.isEmpty ? nil : kept
+    }
+
+    private static func order(_ observation: ModelObservation, _ rank: UInt64) -> (UInt64, String, String) {
+        (rank, observation.key.backend.name, observation.key.model)
     }
 }

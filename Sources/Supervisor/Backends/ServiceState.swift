@@ -75,16 +75,18 @@ struct ServiceState: Sendable {
         return [.realBackendFound(by: worker)] + broadcast(.realBackendSeen, except: worker)
     }
 
-    mutating func observed(_ observation: ModelObservation, by worker: WorkerID) -> [Action] {
-        guard workers.contains(worker), observations.take(observation) else { return [] }
+    mutating func observed(
+        _ observation: ModelObservation, by worker: WorkerID, at now: WallTime
+    ) -> [Action] {
+        guard workers.contains(worker), observations.take(observation, at: now) else { return [] }
         return broadcast(.observation(observation), except: worker)
     }
 
     mutating func capabilitiesInvalidated(
-        of backend: String, before moment: UInt64, by worker: WorkerID
+        of backend: BackendID, before moment: WallTime, by worker: WorkerID, at now: WallTime
     ) -> [Action] {
         guard workers.contains(worker) else { return [] }
-        observations.forgetVerdicts(of: backend, before: moment)
+        observations.forgetRefusals(of: backend, before: moment, at: now)
         // Sent on even when nothing of it is kept here: what a worker has just said may be on its way.
         return broadcast(.capabilitiesInvalidated(backend: backend, before: moment), except: worker)
     }

@@ -53,22 +53,17 @@ extension Supervisor {
             dispatchWaiting(at: now)
 
         case .realBackendSeen: perform(service.realBackendSeen(by: worker), at: now)
-        case .observation(let observation): perform(service.observed(observation, by: worker), at: now)
+        case .observation(let observation):
+            perform(service.observed(observation, by: worker, at: .now()), at: now)
         case .capabilitiesInvalidated(let backend, let moment):
-            perform(service.capabilitiesInvalidated(of: backend, before: moment, by: worker), at: now)
+            let actions = service.capabilitiesInvalidated(
+                of: backend, before: moment, by: worker, at: .now())
+            perform(actions, at: now)
         case .backends(let json): perform(service.reported(json, by: worker), at: now)
-        case .acquire(let ticket, let index):
-            perform(try service.acquire(ticket, of: try backend(index), for: worker), at: now)
+        case .acquire(let ticket, let backend):
+            perform(try service.acquire(ticket, of: backend, for: worker), at: now)
         case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)
         }
-    }
-
-    private func backend(_ index: UInt32) throws(ProtocolViolation) -> BackendID {
-        let backends = settings.configuration.backends
-        guard let index = Int(exactly: index), backends.indices.contains(index) else {
-            throw ProtocolViolation("acquire: no backend \(index)")
-        }
-        return BackendID(backends[index].name)
     }
 
     // MARK: Sending

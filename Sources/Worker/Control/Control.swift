@@ -21,7 +21,7 @@ protocol ControlReceiver: AnyObject {
     func closeIdle(_ count: Int)
     func realBackendSeen()
     func learnt(_ lesson: ModelObservation)
-    func verdictsForgotten(of backend: String, before moment: UInt64)
+    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime)
     func drain()
     func cut()
     func figures() -> WorkerFigures
@@ -154,7 +154,7 @@ final class Control {
         case .realBackendSeen: try known().realBackendSeen()
         case .observation(let observation): try known().learnt(observation)
         case .capabilitiesInvalidated(let backend, let moment):
-            try known().verdictsForgotten(of: backend, before: moment)
+            try known().capabilitiesInvalidated(of: backend, before: moment)
         // Withdrawn meanwhile: the supervisor learns so from our `release`.
         case .permit(let ticket): permits[ticket]?.grant()
         case .drain:
@@ -174,11 +174,11 @@ final class Control {
     // MARK: Permits
 
     /// Asks for one of the backend's permits; `wakeup` is signalled when it is granted.
-    func acquire(backend: Int, signalling wakeup: Wakeup) -> Permit {
+    func acquire(_ backend: BackendID, signalling wakeup: Wakeup) -> Permit {
         lastTicket &+= 1
         let permit = Permit(ticket: lastTicket, wakeup: wakeup)
         permits[lastTicket] = permit
-        send(.acquire(ticket: lastTicket, backend: UInt32(clamping: backend)))
+        send(.acquire(ticket: lastTicket, backend: backend))
         return permit
     }
 

@@ -80,11 +80,11 @@ final class Attempt {
         guard case .planned(let source) = stage else { return }
         switch source {
         case .demo(let demo): stage = .playing(DemoPlayback(demo, begun: Loop.now))
-        case .backend(let index, let request, isLimited: true):
-            let permit = context.permits.acquire(backend: index, signalling: connection.wakeup)
+        case .backend(let index, let request, limit: let backend?):
+            let permit = context.permits.acquire(backend, signalling: connection.wakeup)
             self.permit = permit
             stage = .queued(permit, request, backend: index)
-        case .backend(let index, let request, isLimited: false):
+        case .backend(let index, let request, limit: nil):
             stage = .transferring(
                 context.upstream.start(request, wakeup: connection.wakeup), backend: index)
         }

@@ -9,8 +9,8 @@ internal import Upstream
 struct AttemptPlan: ~Copyable {
     /// Where the reply comes from.
     enum Source {
-        /// `isLimited` = a permit is needed first.
-        case backend(Int, UpstreamRequest, isLimited: Bool)
+        /// `limit` = whose permit is needed first.
+        case backend(Int, UpstreamRequest, limit: BackendID?)
         case demo(Demo)
     }
 
@@ -47,7 +47,8 @@ struct AttemptPlan: ~Copyable {
                     answering: request, inputTokens: message.estimatedInputTokens, callID: identity.call))
         case .backend(let access):
             source = .backend(
-                access.index, access.request(for: call, timeouts), isLimited: access.maxConcurrent != nil)
+                access.index, access.request(for: call, timeouts),
+                limit: access.maxConcurrent == nil ? nil : BackendID(access.name))
         }
     }
 }

@@ -128,8 +128,8 @@ extension Server: ControlReceiver {
 
     func learnt(_ lesson: ModelObservation) { catalogue.learnt(lesson) }
 
-    func verdictsForgotten(of backend: String, before moment: UInt64) {
-        catalogue.verdictsForgotten(of: backend, before: moment)
+    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime) {
+        catalogue.capabilitiesInvalidated(of: backend, before: moment)
     }
 
     func drain() {

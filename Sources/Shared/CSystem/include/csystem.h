@@ -63,7 +63,10 @@ int cs_is_stopped(pid_t pid);
 /* Monotonic time in nanoseconds. */
 uint64_t cs_now(void);
 
-/* The same clock as of its last tick, some milliseconds ago at most: costs a fifth. */
+/* CLOCK_REALTIME in nanoseconds since 1970. */
+uint64_t cs_wall_now(void);
+
+/* The monotonic clock as of its last tick, some milliseconds ago at most: costs a fifth. */
 uint64_t cs_coarse_now(void);
 
 /* Processor time of the calling thread in nanoseconds; a system call. */

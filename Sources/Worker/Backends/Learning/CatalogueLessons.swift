@@ -13,12 +13,12 @@ extension Catalogue {
             learn(index, model, lacks: feature, isPlain: isPlain, of: conversation)
         }
         guard let limit = verdicts.outputLimit, let place = place(index, model),
-            let lesson = lessons.learn(place, outputLimit: limit, at: Loop.now)
+            let lesson = lessons.learn(place, outputLimit: limit, at: .now())
         else { return }
         log.notice(
             .outputLimited,
             [
-                "backend": LogValue(place.backend), "model": LogValue(place.model),
+                "backend": LogValue(place.backend.name), "model": LogValue(place.model),
                 "output_limit": LogValue(limit),
             ])
         tell(lesson)
@@ -30,12 +30,12 @@ extension Catalogue {
     ) {
         guard let place = place(index, model),
             let lesson = lessons.learn(
-                place, lacks: feature, isPlain: isPlain, of: conversation, at: Loop.now)
+                place, lacks: feature, isPlain: isPlain, of: conversation, at: .now())
         else { return }
         log.notice(
             .featureLacking,
             [
-                "backend": LogValue(place.backend), "model": LogValue(place.model),
+                "backend": LogValue(place.backend.name), "model": LogValue(place.model),
                 "feature": LogValue(feature.rawValue),
                 "consequence": LogValue(feature.whenLacking),
             ])
@@ -45,7 +45,7 @@ extension Catalogue {
     /// The backend has answered it: what it had refused before, it takes now.
     func learn(answered prompt: SentPrompt) {
         guard let place = place(prompt.index, prompt.model) else { return }
-        let news = lessons.learn(place, takes: prompt.features, tokens: prompt.maxTokens, at: Loop.now)
+        let news = lessons.learn(place, takes: prompt.features, tokens: prompt.maxTokens, at: .now())
         for lesson in news { tell(lesson) }
     }
 
@@ -55,7 +55,7 @@ extension Catalogue {
             let text = prompt.estimate.countOfText(
                 in: reported, contextWindow: prompt.contextWindow),
             let lesson = lessons.learn(
-                place, reported: text, estimated: prompt.estimate.text, at: Loop.now)
+                place, reported: text, estimated: prompt.estimate.text, at: .now())
         else { return }
         tell(lesson)
     }
@@ -77,10 +77,12 @@ extension Catalogue {
     func list(_ models: [ModelFacts], _ index: Int) {
         let name = entries[index].name
         let news = entries[index].list(models) { [lessons] model in
-            lessons.window(.init(backend: name, model: model))
+            lessons.window(.init(backend: BackendID(name), model: model))
         }
         for (model, window) in news.sorted(by: { $0.key < $1.key }) {
-            guard let lesson = lessons.learn(.init(backend: name, model: model), window: window, at: Loop.now)
+            guard
+                let lesson = lessons.learn(
+                    .init(backend: BackendID(name), model: model), window: window, at: .now())
             else { continue }
             outside.learnt(lesson)
         }
@@ -93,29 +95,29 @@ extension Catalogue {
         else { return }
         entries[index].lastAutomatic = route.model
         let lesson = ModelObservation(
-            .init(backend: entries[index].name, model: route.model), .chosen, learntAt: Loop.now.nanoseconds)
-        if lessons.take(lesson) { tell(lesson) }
+            .init(backend: BackendID(entries[index].name), model: route.model), .chosen, learntAt: .now())
+        if lessons.take(lesson, at: .now()) { tell(lesson) }
     }
 
     /// Another worker has learnt it.
     func learnt(_ lesson: ModelObservation) {
-        guard lessons.take(lesson) else { return }
+        guard lessons.take(lesson, at: .now()) else { return }
         if lesson.fact == .chosen,
-            let index = entries.firstIndex(where: { $0.name == lesson.place.backend })
+            let index = entries.firstIndex(where: { $0.name == lesson.key.backend.name })
         {
-            entries[index].lastAutomatic = lesson.place.model
+            entries[index].lastAutomatic = lesson.key.model
         }
         if case .window(let tokens) = lesson.fact,
-            let index = entries.firstIndex(where: { $0.name == lesson.place.backend })
+            let index = entries.firstIndex(where: { $0.name == lesson.key.backend.name })
         {
-            entries[index].adopt(window: Int(tokens), of: lesson.place.model)
+            entries[index].adopt(window: Int(tokens), of: lesson.key.model)
         }
         refreshReport()
     }
 
     /// Another worker has seen the backend return.
-    func verdictsForgotten(of backend: String, before moment: UInt64) {
-        if lessons.forgetVerdicts(of: backend, before: moment) { refreshReport() }
+    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime) {
+        if lessons.forgetVerdicts(of: backend, before: moment, at: .now()) { refreshReport() }
     }
 
     /// It was away and is back, perhaps updated or with other options: what it refused before is asked again.
@@ -123,16 +125,16 @@ extension Catalogue {
         if let index = entries.firstIndex(where: { $0.name == entry.name }) {
             pauseCounting(index, for: .zero)
         }
-        guard let moment = entry.seenDownAt?.nanoseconds else { return }
-        if lessons.forgetVerdicts(of: entry.name, before: moment) { refreshReport() }
+        guard let moment = entry.seenDownAt else { return }
+        if lessons.forgetVerdicts(of: BackendID(entry.name), before: moment, at: .now()) { refreshReport() }
         if let index = entries.firstIndex(where: { $0.name == entry.name }) {
             entries[index].promptCuts = [:]
         }
-        outside.forgot(entry.name, moment)
+        outside.forgot(BackendID(entry.name), moment)
     }
 
-    private func place(_ index: Int, _ model: String) -> ModelObservation.Place? {
-        entries.indices.contains(index) ? .init(backend: entries[index].name, model: model) : nil
+    private func place(_ index: Int, _ model: String) -> ModelKey? {
+        entries.indices.contains(index) ? .init(backend: BackendID(entries[index].name), model: model) : nil
     }
 
     private func tell(_ lesson: ModelObservation) {

@@ -11,13 +11,13 @@ struct Lessons: Sendable {
 
     private(set) var book = ObservationStore()
     /// Ratios that have moved since they were told, too little to be told again.
-    private var drafts: [ModelObservation.Place: TokenRatio] = [:]
+    private var drafts: [ModelKey: TokenRatio] = [:]
     private var suspicions = Suspicions()
 
     /// Features that are not to be asked of this model.
-    func lacking(_ place: ModelObservation.Place, at now: Instant) -> Set<Feature> {
+    func lacking(_ place: ModelKey, at now: WallTime) -> Set<Feature> {
         var features: Set<Feature> = []
-        for lesson in book.lessons(of: place) {
+        for lesson in book.observations(of: place) {
             guard case .lacks(let name, let times) = lesson.fact, let feature = Feature(rawValue: name),
                 Verdict.holds(times, since: lesson.learntAt, at: now)
             else { continue }
@@ -27,8 +27,8 @@ struct Lessons: Sendable {
     }
 
     /// Tokens that this model gives in one answer at most, as it said itself.
-    func outputLimit(_ place: ModelObservation.Place, at now: Instant) -> Int? {
-        for lesson in book.lessons(of: place) {
+    func outputLimit(_ place: ModelKey, at now: WallTime) -> Int? {
+        for lesson in book.observations(of: place) {
             if case .output(let tokens, let times) = lesson.fact,
                 Verdict.holds(times, since: lesson.learntAt, at: now)
             {
@@ -38,29 +38,29 @@ struct Lessons: Sendable {
         return nil
     }
 
-    func tokenRatio(_ place: ModelObservation.Place) -> TokenRatio {
+    func tokenRatio(_ place: ModelKey) -> TokenRatio {
         drafts[place] ?? told(place) ?? .unknown
     }
 
     /// Nil as long as nothing was learnt.
-    func told(_ place: ModelObservation.Place) -> TokenRatio? {
-        for lesson in book.lessons(of: place) {
+    func told(_ place: ModelKey) -> TokenRatio? {
+        for lesson in book.observations(of: place) {
             if case .tokens(let count) = lesson.fact { return TokenRatio(perThousand: Int(count)) }
         }
         return nil
     }
 
     /// The window that this model is asked for by all workers; nil = what each decides on alone.
-    func window(_ place: ModelObservation.Place) -> Int? {
-        for lesson in book.lessons(of: place) {
+    func window(_ place: ModelKey) -> Int? {
+        for lesson in book.observations(of: place) {
             if case .window(let tokens) = lesson.fact { return Int(tokens) }
         }
         return nil
     }
 
     /// Models of this backend of which something is known now, by name.
-    func places(of backend: String, at now: Instant) -> [ModelObservation.Place] {
-        book.places.filter { place in
+    func places(of backend: BackendID, at now: WallTime) -> [ModelKey] {
+        book.keys.filter { place in
             place.backend == backend
                 && (told(place) != nil || !lacking(place, at: now).isEmpty
                     || outputLimit(place, at: now) != nil)
@@ -75,11 +75,11 @@ struct Lessons: Sendable {
     ///   - conversation: which one it was of.
     /// - Returns: the lesson to tell the others; nil when they know, or when it is not sure yet.
     mutating func learn(
-        _ place: ModelObservation.Place, lacks feature: Feature, isPlain: Bool, of conversation: Int,
-        at now: Instant
+        _ place: ModelKey, lacks feature: Feature, isPlain: Bool, of conversation: Int,
+        at now: WallTime
     ) -> ModelObservation? {
         guard !lacking(place, at: now).contains(feature) else { return nil }
-        let before = book.lessons(of: place).lazy.compactMap { lesson in
+        let before = book.observations(of: place).lazy.compactMap { lesson in
             if case .lacks(feature.rawValue, let times) = lesson.fact { times } else { nil }
         }.first
         // What was sure once is not doubted when it is refused again.
@@ -89,31 +89,31 @@ struct Lessons: Sendable {
         else { return nil }
         let times = min((before ?? 0) &+ 1, Self.mostTimes)
         let lesson = ModelObservation(
-            place, .lacks(feature.rawValue, times: times), learntAt: now.nanoseconds)
-        return take(lesson) ? lesson : nil
+            place, .lacks(feature.rawValue, times: times), learntAt: now)
+        return take(lesson, at: now) ? lesson : nil
     }
 
     /// The model said how many tokens it gives in one answer, and answered a request for that many.
-    mutating func learn(_ place: ModelObservation.Place, outputLimit limit: Int, at now: Instant)
+    mutating func learn(_ place: ModelKey, outputLimit limit: Int, at now: WallTime)
         -> ModelObservation?
     {
         guard outputLimit(place, at: now) != limit, let tokens = UInt32(exactly: limit) else { return nil }
         var times: UInt8 = 0
-        for case .output(tokens, let before) in book.lessons(of: place).map(\.fact) { times = before }
+        for case .output(tokens, let before) in book.observations(of: place).map(\.fact) { times = before }
         let lesson = ModelObservation(
-            place, .output(tokens: tokens, times: min(times &+ 1, Self.mostTimes)), learntAt: now.nanoseconds)
-        return take(lesson) ? lesson : nil
+            place, .output(tokens: tokens, times: min(times &+ 1, Self.mostTimes)), learntAt: now)
+        return take(lesson, at: now) ? lesson : nil
     }
 
     /// A request that asked for these features, and for so many tokens, was answered: what was refused once and
     /// asked for again is taken now.
     /// - Returns: lessons to tell the others.
     mutating func learn(
-        _ place: ModelObservation.Place, takes features: Set<Feature>, tokens: Int, at now: Instant
+        _ place: ModelKey, takes features: Set<Feature>, tokens: Int, at now: WallTime
     )
         -> [ModelObservation]
     {
-        let news = book.lessons(of: place).compactMap { lesson -> ModelObservation.Fact? in
+        let news = book.observations(of: place).compactMap { lesson -> ModelObservation.Fact? in
             switch lesson.fact {
             case .lacks(let name, let times) where times > 0:
                 Feature(rawValue: name).map(features.contains) == true ? .lacks(name, times: 0) : nil
@@ -122,23 +122,23 @@ struct Lessons: Sendable {
             case .lacks, .output, .tokens, .window, .chosen: nil
             }
         }
-        return news.map { ModelObservation(place, $0, learntAt: now.nanoseconds) }.filter { take($0) }
+        return news.map { ModelObservation(place, $0, learntAt: now) }.filter { take($0, at: now) }
     }
 
     /// Beyond it lifetimes do not grow.
     private static let mostTimes: UInt8 = 100
 
     /// The window that was decided on, which is not what the others know.
-    mutating func learn(_ place: ModelObservation.Place, window: Int, at now: Instant) -> ModelObservation? {
+    mutating func learn(_ place: ModelKey, window: Int, at now: WallTime) -> ModelObservation? {
         guard self.window(place) != window, let tokens = UInt32(exactly: window) else { return nil }
-        let lesson = ModelObservation(place, .window(tokens: tokens), learntAt: now.nanoseconds)
-        return take(lesson) ? lesson : nil
+        let lesson = ModelObservation(place, .window(tokens: tokens), learntAt: now)
+        return take(lesson, at: now) ? lesson : nil
     }
 
     /// A prompt of `estimated` tokens, by the bare estimate, was counted by the backend itself.
     /// - Returns: the lesson to tell the others; nil when it would tell them little.
     mutating func learn(
-        _ place: ModelObservation.Place, reported: Int, estimated: Int, at now: Instant
+        _ place: ModelKey, reported: Int, estimated: Int, at now: WallTime
     ) -> ModelObservation? {
         let before = tokenRatio(place)
         let ratio = before.observing(reported: reported, estimated: estimated)
@@ -153,18 +153,18 @@ struct Lessons: Sendable {
             return nil
         }
         let lesson = ModelObservation(
-            place, .tokens(perThousand: UInt32(ratio.perThousand)), learntAt: now.nanoseconds)
-        return take(lesson) ? lesson : nil
+            place, .tokens(perThousand: UInt32(ratio.perThousand)), learntAt: now)
+        return take(lesson, at: now) ? lesson : nil
     }
 
     /// True when it was news.
-    mutating func take(_ lesson: ModelObservation) -> Bool {
-        guard book.take(lesson) else { return false }
-        if case .tokens = lesson.fact { drafts[lesson.place] = nil }
+    mutating func take(_ lesson: ModelObservation, at now: WallTime) -> Bool {
+        guard book.take(lesson, at: now) else { return false }
+        if case .tokens = lesson.fact { drafts[lesson.key] = nil }
         return true
     }
 
-    mutating func forgetVerdicts(of backend: String, before moment: UInt64) -> Bool {
-        book.forgetVerdicts(of: backend, before: moment)
+    mutating func forgetVerdicts(of backend: BackendID, before moment: WallTime, at now: WallTime) -> Bool {
+        book.forgetRefusals(of: backend, before: moment, at: now)
     }
 }

@@ -19,16 +19,16 @@ enum Verdict {
         return min(shortest * (1 << min(Int(times) - 1, 7)), longest)
     }
 
-    static func holds(_ times: UInt8, since learntAt: UInt64, at now: Instant) -> Bool {
-        now.nanoseconds(since: Instant(nanoseconds: learntAt))
-            < UInt64(lifetime(times).wholeNanoseconds)
+    /// A stamp that is ahead of the clock proves nothing: it is found out anew.
+    static func holds(_ times: UInt8, since learntAt: WallTime, at now: WallTime) -> Bool {
+        learntAt.age(at: now).map { $0 < UInt64(lifetime(times).wholeNanoseconds) } ?? false
     }
 }
 
 /// Refusals that one more conversation would confirm. Of this worker only: what is not sure is not told.
 struct Suspicions: Sendable {
     private struct Subject: Hashable {
-        let place: ModelObservation.Place
+        let place: ModelKey
         let feature: Feature
     }
 
@@ -38,7 +38,7 @@ struct Suspicions: Sendable {
     private var conversations: [Subject: Int] = [:]
 
     /// Whether another conversation was refused the same before; if not, this one is remembered.
-    mutating func confirms(_ place: ModelObservation.Place, _ feature: Feature, conversation: Int) -> Bool {
+    mutating func confirms(_ place: ModelKey, _ feature: Feature, conversation: Int) -> Bool {
         let subject = Subject(place: place, feature: feature)
         if let known = conversations[subject] {
             guard known != conversation else { return false }

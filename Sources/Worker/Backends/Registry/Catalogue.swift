@@ -18,7 +18,7 @@ final class Catalogue {
         /// Called with what the other workers should know.
         var learnt: @Loop (ModelObservation) -> Void = { _ in }
         /// Called when a backend has returned that was away at that moment.
-        var forgot: @Loop (_ backend: String, _ before: UInt64) -> Void = { _, _ in }
+        var forgot: @Loop (_ backend: BackendID, _ before: WallTime) -> Void = { _, _ in }
     }
 
     var entries: [CatalogueEntry]
@@ -122,14 +122,14 @@ final class Catalogue {
         guard case .backend(let index) = route.destination, entries.indices.contains(index) else {
             return nil
         }
-        return entries[index].access(index, route, lessons, at: Loop.now)
+        return entries[index].access(index, route, lessons, at: .now())
     }
 
     /// No connection, or one that broke before any byte of an answer.
     func failed(_ index: Int) {
         guard entries.indices.contains(index) else { return }
         entries[index].health.failed(at: Loop.now)
-        entries[index].seenDownAt = Loop.now
+        entries[index].seenDownAt = .now()
         entries[index].wasMissed = true
         // Look at it soon.
         if alarms.indices.contains(index) { alarms[index].signal() }
@@ -277,7 +277,7 @@ final class Catalogue {
             entries[index].downSince = nil
         case .down(let reason), .stranger(let reason):
             entries[index].health.probed(.down(error: reason))
-            entries[index].seenDownAt = Loop.now
+            entries[index].seenDownAt = .now()
             if entries[index].downSince == nil { entries[index].downSince = Loop.now }
         }
         if before.isDown || before.wasMissed, !entries[index].isDown {

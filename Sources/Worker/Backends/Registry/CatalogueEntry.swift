@@ -24,7 +24,7 @@ struct CatalogueEntry {
     var promptCuts: [String: PromptTruncation] = [:]
     var health = BackendHealth()
     /// When it was last found away.
-    var seenDownAt: Instant?
+    var seenDownAt: WallTime?
     /// Since when every probe has found it away; nil when the last one met it.
     var downSince: Instant?
     /// The model that `auto` gave last, here or in another worker.
@@ -157,7 +157,7 @@ struct BackendAccess: Sendable {
 }
 
 extension CatalogueEntry {
-    func access(_ index: Int, _ route: Route, _ lessons: Lessons, at now: Instant) -> BackendAccess {
+    func access(_ index: Int, _ route: Route, _ lessons: Lessons, at now: WallTime) -> BackendAccess {
         let tags: ThinkTagMode =
             switch settings.thinkTags {
             case .auto: .auto
@@ -169,7 +169,7 @@ extension CatalogueEntry {
         var target = UpstreamTarget(
             model: route.model, profile: profile,
             contextWindow: route.contextWindow ?? unlistedWindow(profile), thinkTags: tags)
-        let place = ModelObservation.Place(backend: name, model: route.model)
+        let place = ModelKey(backend: BackendID(name), model: route.model)
         let facts = models?.first { $0.id == route.model }
         target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
         target.outputLimit = lessons.outputLimit(place, at: now)

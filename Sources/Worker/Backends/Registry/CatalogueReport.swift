@@ -86,13 +86,13 @@ enum CatalogueReport {
             }
         }
         if case .down(let error) = entry.health.probe { text("error", error, &writer) }
-        learnt(lessons, of: entry.name, limit, now, &writer)
+        learnt(lessons, of: BackendID(entry.name), limit, .now(), &writer)
         writer.endObject()
     }
 
     /// What exchanges have found out of this backend's models; nothing when nothing was.
     private static func learnt(
-        _ lessons: Lessons, of backend: String, _ limit: Int, _ now: Instant, _ writer: inout JSONWriter
+        _ lessons: Lessons, of backend: BackendID, _ limit: Int, _ now: WallTime, _ writer: inout JSONWriter
     ) {
         let places = lessons.places(of: backend, at: now).prefix(limit)
         guard !places.isEmpty else { return }
