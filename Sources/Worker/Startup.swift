@@ -143,7 +143,7 @@ struct WorkerStart: Sendable {
         Control(channel, log: log, leave: leave) { control, welcome in
             let server = Server(self, welcome, upstream, control, finished)
             server.begin()
-            return server
+            return server.receivers
         }
     }
 

@@ -27,7 +27,7 @@ final class Worked {
     }
 
     /// Nil until it was greeted.
-    var server: Server? { control.receiver as? Server }
+    var server: Server? { control.receivers?.connections as? Server }
 
     /// Greets and waits until the worker is ready.
     init(_ configuration: Configuration = Configuration(), greet: Bool = true) async throws {

@@ -12,29 +12,34 @@ struct Welcome: Sendable, Equatable {
     var realBackendSeen: Bool
 }
 
-/// What the worker does when the supervisor speaks.
+/// Serves the connections that come, until it is told to end.
 @Loop
-protocol ControlReceiver: AnyObject {
-    func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
-    func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
-    func unpeek(_ id: UInt64)
+protocol ConnectionReceiver: AnyObject {
+    func received(_ id: UInt64, _ scope: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor)
     func closeIdle(_ count: Int)
-    func realBackendSeen()
-    func learnt(_ lesson: ModelObservation)
-    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime)
     func drain()
     func cut()
     func figures() -> WorkerFigures
 }
 
+/// Knows the backends, and hears what other workers have found out about them.
+@Loop
+protocol BackendNewsReceiver: AnyObject {
+    func realBackendSeen()
+    func learnt(_ observation: ModelObservation)
+    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime)
+}
+
+/// Who gets what the supervisor says after its welcome: each message goes to exactly one of them, or to the
+/// permits, which Control itself keeps.
+struct ControlReceivers {
+    let connections: any ConnectionReceiver
+    let probes: ProbeResponder
+    let backends: any BackendNewsReceiver
+}
+
 @Loop
 final class Control {
-    private enum Party {
-        /// The welcome makes the receiver.
-        case awaited(@Loop (Control, Welcome) -> any ControlReceiver)
-        case there(any ControlReceiver)
-    }
-
     /// Exit status when the channel was broken, as EX_SOFTWARE of sysexits.h; 0 when it ended.
     static let brokenChannel: Int32 = 70
 
@@ -45,32 +50,29 @@ final class Control {
     private var watch: Watch?
     /// Says what may come next.
     private var phase = WorkerPhase.greeting
-    private var party: Party
+    private let welcomed: @Loop (Control, Welcome) -> ControlReceivers
+    /// Nil until the supervisor has said welcome.
+    private(set) var receivers: ControlReceivers?
     private var permits: [UInt64: Permit] = [:]
     private var lastTicket: UInt64 = 0
 
     /// - Parameters:
     ///   - leave: ends the process with this status, at once.
-    ///   - welcomed: makes the receiver of everything that follows; this object keeps it.
+    ///   - welcomed: makes the receivers of everything that follows; this object keeps them.
     init(
         _ channel: WorkerChannel, log: Log, leave: @escaping @Loop (Int32) -> Void,
-        welcomed: @escaping @Loop (Control, Welcome) -> any ControlReceiver
+        welcomed: @escaping @Loop (Control, Welcome) -> ControlReceivers
     ) {
         self.channel = channel
         self.leave = leave
         self.log = log
-        party = .awaited(welcomed)
-    }
-
-    /// Nil until the supervisor has said welcome.
-    var receiver: (any ControlReceiver)? {
-        if case .there(let receiver) = party { receiver } else { nil }
+        self.welcomed = welcomed
     }
 
     /// Of what is permitted only after the welcome.
-    private func known() throws(ControlFailure) -> any ControlReceiver {
-        guard let receiver else { throw .malformed }
-        return receiver
+    private func known() throws(ControlFailure) -> ControlReceivers {
+        guard let receivers else { throw .malformed }
+        return receivers
     }
 
     /// Says hello; from here on everything is driven by what comes.
@@ -116,10 +118,10 @@ final class Control {
         try check(message)
         switch message {
         case .connection(let id, let scope, let peer):
-            let receiver = try known()
+            let connections = try known().connections
             send(.accepted(id: id))
-            receiver.received(id, scope, peer, descriptor)
-        case .peek(let id, let scope, let peer): try known().peek(id, scope, peer, descriptor)
+            connections.received(id, scope, peer, descriptor)
+        case .peek(let id, let scope, _): try known().probes.admit(id, scope, descriptor)
         default: throw .descriptorMismatch
         }
     }
@@ -142,27 +144,30 @@ final class Control {
         try check(message)
         switch message {
         case .welcome(let slots, let seen):
-            guard case .awaited(let makeReceiver) = party else { throw .malformed }
             phase = .welcomed
-            party = .there(makeReceiver(self, Welcome(slots: Int(slots), realBackendSeen: seen)))
+            receivers = welcomed(self, Welcome(slots: Int(slots), realBackendSeen: seen))
         case .ping(let sequence):
-            send(.pong(sequence: sequence, figures: receiver?.figures() ?? WorkerFigures()))
+            send(.pong(sequence: sequence, figures: receivers?.connections.figures() ?? WorkerFigures()))
             // The heartbeat also moves on what a burst of entries left waiting.
             log.flush()
-        case .unpeek(let id): try known().unpeek(id)
-        case .closeIdle(let count): try known().closeIdle(Int(count))
-        case .realBackendSeen: try known().realBackendSeen()
-        case .observation(let observation): try known().learnt(observation)
+        case .unpeek(let id): try known().probes.release(id)
+        case .closeIdle(let count): try known().connections.closeIdle(Int(count))
+        case .realBackendSeen: try known().backends.realBackendSeen()
+        case .observation(let observation): try known().backends.learnt(observation)
         case .capabilitiesInvalidated(let backend, let moment):
-            try known().capabilitiesInvalidated(of: backend, before: moment)
+            try known().backends.capabilitiesInvalidated(of: backend, before: moment)
         // Withdrawn meanwhile: the supervisor learns so from our `release`.
         case .permit(let ticket): permits[ticket]?.grant()
         case .drain:
             phase = .draining
-            try known().drain()
+            let receivers = try known()
+            receivers.probes.releaseAll()
+            receivers.connections.drain()
         case .cut:
             phase = .draining
-            try known().cut()
+            let receivers = try known()
+            receivers.probes.releaseAll()
+            receivers.connections.cut()
         case .connection, .peek: throw .descriptorMismatch
         }
     }

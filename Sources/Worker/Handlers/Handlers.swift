@@ -58,7 +58,7 @@ extension Server {
             : (503, Array(#"{"status":"no backend answers"}"#.utf8))
     }
 
-    /// A whole answer for the lobby, which has no connection.
+    /// A whole answer to a probe on a connection that waits for a slot.
     func probeAnswer(
         _ endpoint: Endpoint, _ head: RequestHead, _ door: ListenerScope, port: () -> Int?
     ) -> [UInt8] {

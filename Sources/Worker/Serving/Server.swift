@@ -24,10 +24,10 @@ final class Server {
     /// Signalled once, when drained.
     private let finished: Wakeup
     private var connections: [UInt64: Connection] = [:]
-    private lazy var lobby = Lobby(
+    private lazy var probes = ProbeResponder(
         verdict: { [control] id, verdict in control.send(.peeked(id: id, verdict: verdict)) },
-        answer: { [unowned self] endpoint, head, door, port in
-            probeAnswer(endpoint, head, door, port: port)
+        answer: { [unowned self] endpoint, head, scope, port in
+            probeAnswer(endpoint, head, scope, port: port)
         })
     /// Refused keys that are shown at `notice`.
     var refusedKeys = NoticeLimit(count: 10, each: .seconds(60))
@@ -60,6 +60,10 @@ final class Server {
     }
 
     var catalogue: Catalogue { context.catalogue }
+    /// Who gets what the supervisor says from here on.
+    var receivers: ControlReceivers {
+        ControlReceivers(connections: self, probes: probes, backends: catalogue)
+    }
 
     /// From here on the supervisor's messages drive the worker.
     func begin() {
@@ -97,7 +101,7 @@ final class Server {
     }
 }
 
-extension Server: ControlReceiver {
+extension Server: ConnectionReceiver {
     func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
         do throws(LoopError) {
             let connection = try Connection(
@@ -110,12 +114,6 @@ extension Server: ControlReceiver {
         }
     }
 
-    func peek(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
-        lobby.admit(id, door, descriptor)
-    }
-
-    func unpeek(_ id: UInt64) { lobby.release(id) }
-
     func closeIdle(_ count: Int) {
         let idle = connections.values.compactMap { connection in
             connection.idleSince.map { (since: $0, connection: connection) }
@@ -124,18 +122,9 @@ extension Server: ControlReceiver {
         for entry in oldest.prefix(count) { entry.connection.leave() }
     }
 
-    func realBackendSeen() { catalogue.realBackendSeen() }
-
-    func learnt(_ lesson: ModelObservation) { catalogue.learnt(lesson) }
-
-    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime) {
-        catalogue.capabilitiesInvalidated(of: backend, before: moment)
-    }
-
     func drain() {
         guard !isDraining else { return }
         isDraining = true
-        lobby.releaseAll()
         for connection in connections.values { connection.leave() }
         leaveIfDrained()
     }

@@ -5,7 +5,7 @@ internal import EventLoop
 internal import Shared
 internal import Translation
 
-extension Catalogue {
+extension Catalogue: BackendNewsReceiver {
     /// The backend has answered what it was asked after it had refused this for this model.
     func learn(_ index: Int, _ model: String, _ verdicts: FeatureRetry.Verdicts, of conversation: Int) {
         for feature in verdicts.withheld {

@@ -38,15 +38,15 @@ enum PeekedRequest: Equatable {
 }
 
 @Loop
-final class Lobby {
+final class ProbeResponder {
     private final class Guest {
         let descriptor: Descriptor
-        let door: ListenerScope
+        let scope: ListenerScope
         var watch: Watch?
 
-        init(_ descriptor: consuming Descriptor, _ door: ListenerScope) {
+        init(_ descriptor: consuming Descriptor, _ scope: ListenerScope) {
             self.descriptor = descriptor
-            self.door = door
+            self.scope = scope
         }
     }
 
@@ -63,9 +63,9 @@ final class Lobby {
         self.answer = answer
     }
 
-    func admit(_ id: UInt64, _ door: ListenerScope, _ descriptor: consuming Descriptor) {
+    func admit(_ id: UInt64, _ scope: ListenerScope, _ descriptor: consuming Descriptor) {
         guard guests.count < ServingLimits.peekedConnections else { return verdict(id, .other) }
-        let guest = Guest(descriptor, door)
+        let guest = Guest(descriptor, scope)
         guests[id] = guest
         look(id, hungUp: false)
         guard guests[id] != nil else { return }
@@ -101,7 +101,7 @@ final class Lobby {
         case (.probe(let endpoint, let length), let head?):
             // Consumed now: closing with unread bytes would reset the answer away.
             _ = recv(guest.descriptor.raw, &bytes, min(length, bytes.count), Int32(MSG_DONTWAIT))
-            let reply = answer(endpoint, head, guest.door) { guest.descriptor.localPort }
+            let reply = answer(endpoint, head, guest.scope) { guest.descriptor.localPort }
             _ = cs_send(guest.descriptor.raw, reply, reply.count)
             _ = shutdown(guest.descriptor.raw, Int32(SHUT_WR))
             dismiss(id, .served)
