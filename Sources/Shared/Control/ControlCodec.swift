@@ -14,7 +14,8 @@ public enum ControlFailure: Error, Equatable, Sendable {
     case descriptorMismatch
     /// It is not permitted in the present phase (see `WorkerPhase`): which message, and the phase.
     case notPermitted(String)
-    /// There is no number left to hold a descriptor in the queue; the message was not sent, the channel goes on.
+    /// There is no number left to hold a descriptor in the queue; the message was not sent, the channel goes
+    /// on.
     case outOfDescriptors
     /// The peer does not read: `ControlChannelLimits.queuedMessages` are waiting already.
     case congested

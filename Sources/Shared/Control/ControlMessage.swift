@@ -7,10 +7,11 @@
 public enum Inherited {
     /// The worker's end of its control channel.
     public static let controlChannel: Int32 = 3
-    /// A sealed memory file with the text of the configuration this generation runs with (may be empty: defaults).
+    /// A sealed memory file with the text of the configuration this generation runs with (may be empty:
+    /// defaults).
     public static let configuration: Int32 = 4
-    /// A sealed memory file with the generation's secrets (`HeldSecrets.lines`): read once, by the supervisor, so
-    /// that a worker started later has the same as the first.
+    /// A sealed memory file with the generation's secrets (`HeldSecrets.lines`): read once, by the
+    /// supervisor, so that a worker started later has the same as the first.
     public static let secrets: Int32 = 5
     /// A memory file that this worker's life alone writes: what it has in hand (`InHand`), for its obituary.
     public static let inHand: Int32 = 6
@@ -20,12 +21,13 @@ public enum Inherited {
     public static let generationVariable = "DRAGOMAN_GENERATION"
     /// The name of the configuration's file, for messages about it; empty when there is none.
     public static let configurationNameVariable = "DRAGOMAN_CONFIG_NAME"
-    /// What the command line said instead of the file, as typed: `--listen`, one address a line, and `--workers`.
+    /// What the command line said instead of the file, as typed: `--listen`, one address a line, and
+    /// `--workers`.
     public static let listenVariable = "DRAGOMAN_LISTEN"
     public static let workersVariable = "DRAGOMAN_WORKERS"
-    /// Variables of the supervisor's environment that a worker keeps: locale and paths, and JOURNAL_STREAM, which
-    /// tells that stderr is the journal. LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*, those that hold keys and all the
-    /// rest are not passed on.
+    /// Variables of the supervisor's environment that a worker keeps: locale and paths, and JOURNAL_STREAM,
+    /// which tells that stderr is the journal. LISTEN_*, NOTIFY_SOCKET, WATCHDOG_*, those that hold keys and
+    /// all the rest are not passed on.
     public static let keptVariables = [
         "PATH", "HOME", "LANG", "LC_ALL", "TZ", "TERM", "NO_COLOR", "JOURNAL_STREAM", "SSL_CERT_FILE",
         "SSL_CERT_DIR",
@@ -53,8 +55,8 @@ public enum SupervisorMessage: Sendable, Equatable {
     /// worker gives up its copy.
     case peek(id: UInt64, scope: ListenerScope, peer: String)
     /// A slot is free for the waiting connection: say `peeked` now if it was not said yet (`.other`, unless
-    /// an answer was begun: then `.served`), and give up the copy. Until that verdict the connection is given to
-    /// nobody, so that two workers never answer it. Ignored for an id whose verdict is already sent.
+    /// an answer was begun: then `.served`), and give up the copy. Until that verdict the connection is given
+    /// to nobody, so that two workers never answer it. Ignored for an id whose verdict is already sent.
     case unpeek(id: UInt64)
     /// Close up to `count` idle keep-alive connections, the oldest first.
     case closeIdle(count: UInt32)
@@ -95,7 +97,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case release(ticket: UInt64)
     /// This worker met a real backend. Relayed to all.
     case realBackendSeen
-    /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all others.
+    /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all
+    /// others.
     case observation(ModelObservation)
     /// This worker saw the backend return: what it was found to refuse before that moment may not be true any
     /// more. Relayed to all others.

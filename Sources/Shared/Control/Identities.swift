@@ -1,5 +1,5 @@
-// Who is meant when processes speak of workers and backends. Holds: an identity means the same in every process
-// and in every generation of the configuration; a place in a list does not.
+// Who is meant when processes speak of workers and backends. Holds: an identity means the same in every
+// process and in every generation of the configuration; a place in a list does not.
 
 /// One life of a worker. A successor under the same number is another worker.
 public struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible {

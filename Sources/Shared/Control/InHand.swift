@@ -1,6 +1,6 @@
-// What a worker has in hand: one place for each request it is answering, in a memory file that it shares with the
-// supervisor, which reads it when it buries the worker. Holds: noting costs no system call and no allocation;
-// nothing in it is a prompt or a key; the reader believes nothing of it, and a place is bounded.
+// What a worker has in hand: one place for each request it is answering, in a memory file that it shares with
+// the supervisor, which reads it when it buries the worker. Holds: noting costs no system call and no
+// allocation; nothing in it is a prompt or a key; the reader believes nothing of it, and a place is bounded.
 
 internal import CSystem
 internal import Glibc

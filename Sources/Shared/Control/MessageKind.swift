@@ -1,5 +1,5 @@
-// The kinds of control messages and their numbers in a datagram. A number, once given, is never used for another
-// message.
+// The kinds of control messages and their numbers in a datagram. A number, once given, is never used for
+// another message.
 
 extension SupervisorMessage {
     public enum Kind: UInt8, CaseIterable, Sendable {

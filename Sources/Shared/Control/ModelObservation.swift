@@ -1,6 +1,6 @@
 // What exchanges teach of one backend's model, and what is kept of it: told by the worker that met it, kept
-// by the supervisor for the workers to come, known to all. Pure. Holds: names and numbers only, never content;
-// of one subject the newest observation counts; a store never holds more than `capacity`.
+// by the supervisor for the workers to come, known to all. Pure. Holds: names and numbers only, never
+// content; of one subject the newest observation counts; a store never holds more than `capacity`.
 
 /// A model behind a backend.
 public struct ModelKey: Sendable, Hashable {
@@ -18,8 +18,8 @@ public struct ModelKey: Sendable, Hashable {
 /// One thing found out about a model of a backend.
 public struct ModelObservation: Sendable, Equatable {
     public enum Fact: Sendable, Equatable {
-        /// The model was refused this feature; its name stands in module Translation. `times` in a row: how long
-        /// it is not asked for again grows with them; 0 = it was asked for again, and taken.
+        /// The model was refused this feature; its name stands in module Translation. `times` in a row: how
+        /// long it is not asked for again grows with them; 0 = it was asked for again, and taken.
         case lacks(String, times: UInt8 = 1)
         /// Tokens that the model gives in one answer at most, with `times` as above.
         case output(tokens: UInt32, times: UInt8 = 1)
@@ -106,8 +106,8 @@ public struct ObservationStore: Sendable {
     }
 
     /// Forgets what the backend's models were found to refuse before that moment: it may have been started
-    /// anew with other options. How a model counts tokens and what window it is asked for stays. True when there
-    /// was such an observation.
+    /// anew with other options. How a model counts tokens and what window it is asked for stays. True when
+    /// there was such an observation.
     @discardableResult
     public mutating func forgetRefusals(of backend: BackendID, before moment: WallTime, at now: WallTime)
         -> Bool

@@ -12,8 +12,8 @@ public enum WorkerPhase: UInt8, CaseIterable, Sendable {
     case draining
     /// It has said that nothing is left; only its exit is to come.
     case drained
-    /// It is being killed, or its channel has ended. What it still says counts for its connections, so that none
-    /// of them is served twice; the rest is dropped.
+    /// It is being killed, or its channel has ended. What it still says counts for its connections, so that
+    /// none of them is served twice; the rest is dropped.
     case ending
 }
 

@@ -1,15 +1,16 @@
-// Points in wall-clock time, for what is compared between processes that may be on different hosts or have started
-// at different boots. Everything else uses the monotonic clock.
+// Points in wall-clock time, for what is compared between processes that may be on different hosts or have
+// started at different boots. Everything else uses the monotonic clock.
 //
-// A wall clock is set now and then, and those of two hosts differ. Up to `tolerance` that is ignored: of two stamps
-// so close together either may count as the newer, which costs one observation that is made again. A stamp that is
-// further ahead of the reader's clock comes from before that clock was set back, or from a host whose clock is
-// wrong: it counts as older than every other, so that nothing lasts until a clock has caught up. A clock that
-// orders causes (hybrid logical) is not needed for that: each observation stands for itself.
+// A wall clock is set now and then, and those of two hosts differ. Up to `tolerance` that is ignored: of two
+// stamps so close together either may count as the newer, which costs one observation that is made again. A
+// stamp that is further ahead of the reader's clock comes from before that clock was set back, or from a host
+// whose clock is wrong: it counts as older than every other, so that nothing lasts until a clock has caught
+// up. A clock that orders causes (hybrid logical) is not needed for that: each observation stands for itself.
 
 internal import CSystem
 
-/// A point in CLOCK_REALTIME, in nanoseconds since 1970. Arithmetic saturates: no sum of outside numbers traps.
+/// A point in CLOCK_REALTIME, in nanoseconds since 1970. Arithmetic saturates: no sum of outside numbers
+/// traps.
 public struct WallTime: Hashable, Sendable {
     /// How far a stamp may be ahead of the reader's clock.
     public static let tolerance: UInt64 = 5_000_000_000

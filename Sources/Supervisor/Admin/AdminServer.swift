@@ -34,7 +34,8 @@ final class AdminServer {
     let listener: Listener
     private var clients: [UInt32: Client] = [:]
     private var lastSerial: UInt32 = 0
-    /// Set while the listener is not watched: out of descriptors it would stay readable, and the loop would spin.
+    /// Set while the listener is not watched: out of descriptors it would stay readable, and the loop would
+    /// spin.
     private var pausedUntil: MonotonicInstant?
     private static let acceptPause: Duration = .milliseconds(100)
 

@@ -1,5 +1,5 @@
-// The backends as a worker reports them, for people: `dragoman status`, the service's status line, and the lines on
-// a terminal. Whatever the report says, reading it decides nothing.
+// The backends as a worker reports them, for people: `dragoman status`, the service's status line, and the
+// lines on a terminal. Whatever the report says, reading it decides nothing.
 
 import JSON
 

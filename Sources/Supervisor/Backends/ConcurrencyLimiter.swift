@@ -46,8 +46,8 @@ struct ConcurrencyLimiter: Sendable {
     private var tickets: [WorkerID: [UInt64: State]] = [:]
     private let ticketsPerWorker: Int
 
-    /// `limits`: nil = none. `ticketsPerWorker`: one exchange holds or awaits one ticket, so more than a worker
-    /// has slots is a fault of the worker.
+    /// `limits`: nil = none. `ticketsPerWorker`: one exchange holds or awaits one ticket, so more than a
+    /// worker has slots is a fault of the worker.
     init(limits: [BackendID: Int?], ticketsPerWorker: Int) {
         for (backend, maximum) in limits { self.limits[backend] = Limit(maximum: maximum) }
         self.ticketsPerWorker = ticketsPerWorker

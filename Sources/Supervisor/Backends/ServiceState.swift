@@ -1,7 +1,8 @@
-// What is true of the whole service and not of one worker: what is known of the backends' models, whether one of
-// them is real, whose turn it is at a backend, and what is shown of them. Pure: events in, actions out, like Pool
-// and ConnectionDispatcher. Holds: permits out never exceed their limits, and a dead worker's come back; only
-// workers that were welcomed and live are spoken to or counted; every collection is bounded; nothing here traps.
+// What is true of the whole service and not of one worker: what is known of the backends' models, whether one
+// of them is real, whose turn it is at a backend, and what is shown of them. Pure: events in, actions out,
+// like Pool and ConnectionDispatcher. Holds: permits out never exceed their limits, and a dead worker's come
+// back; only workers that were welcomed and live are spoken to or counted; every collection is bounded;
+// nothing here traps.
 
 import Shared
 
@@ -40,8 +41,8 @@ struct ServiceState: Sendable {
     private(set) var limiter: ConcurrencyLimiter
     /// The workers' reports of the backends, JSON arrays.
     private var reports: [WorkerID: String] = [:]
-    /// The oldest worker's report: one that has just started has not asked the backends yet. Without any worker
-    /// the last report is the best there is.
+    /// The oldest worker's report: one that has just started has not asked the backends yet. Without any
+    /// worker the last report is the best there is.
     private(set) var report = "[]"
 
     init(_ settings: Settings) {

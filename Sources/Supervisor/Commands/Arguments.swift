@@ -1,4 +1,5 @@
-// The command line. Pure. Holds: what is not understood is refused with a reason (exit 64), never passed over.
+// The command line. Pure. Holds: what is not understood is refused with a reason (exit 64), never passed
+// over.
 
 import Shared
 

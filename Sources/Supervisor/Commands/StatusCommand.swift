@@ -1,4 +1,5 @@
-// `dragoman status`: asks the running daemon over its admin socket; a table for people, or its JSON as it came.
+// `dragoman status`: asks the running daemon over its admin socket; a table for people, or its JSON as it
+// came.
 
 import CSystem
 import Glibc

@@ -40,7 +40,8 @@ enum Wording {
         return lines + [current ?? ""]
     }
 
-    /// Columns as wide as they need to be, two spaces between them; the first to the left, the others to the right.
+    /// Columns as wide as they need to be, two spaces between them; the first to the left, the others to the
+    /// right.
     static func columns(_ rows: [[String]]) -> [String] {
         let widths = (rows.first ?? []).indices.map { column in
             rows.map { $0.dropFirst(column).first?.count ?? 0 }.max() ?? 0

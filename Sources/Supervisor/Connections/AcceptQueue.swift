@@ -1,12 +1,13 @@
 // The connections that were accepted though no slot was free: a bounded queue, first come, first served among
 // those that have said something. While they wait a worker looks at them, so that `/health` and `/ready` are
-// answered. Pure. Holds: a connection that is being looked at is given to nobody before the verdict, so that two
-// never answer it.
+// answered. Pure. Holds: a connection that is being looked at is given to nobody before the verdict, so that
+// two never answer it.
 
 import Shared
 
 struct AcceptQueue: Sendable {
-    /// Beyond it the kernel's backlog is the queue. Large, because a question of health behind it is not seen.
+    /// Beyond it the kernel's backlog is the queue. Large, because a question of health behind it is not
+    /// seen.
     static let capacity = 1024
     /// What a connection that waits may keep of the limit of open files, as one part of so many.
     static let shareOfFiles = 4

@@ -88,8 +88,8 @@ struct ConnectionDispatcher: Sendable {
         queue.forget(worker: worker)
     }
 
-    /// `idle`: kept-alive connections by its last report. `silent`: the heartbeat is overdue. `congested`: messages
-    /// wait for room in its socket.
+    /// `idle`: kept-alive connections by its last report. `silent`: the heartbeat is overdue. `congested`:
+    /// messages wait for room in its socket.
     mutating func observed(worker: WorkerID, idle: Int, silent: Bool, congested: Bool) {
         loads[worker]?.idle = idle
         loads[worker]?.isSilent = silent

@@ -41,7 +41,8 @@ enum Dispatch {
     }
 
     /// Asks for `count` slots from workers with idle connections, the one with the most first. What the
-    /// reports (a heartbeat old) do not cover is asked of the others, one each: they may have idle ones by now.
+    /// reports (a heartbeat old) do not cover is asked of the others, one each: they may have idle ones by
+    /// now.
     static func closingIdle(_ count: Int, among candidates: [Candidate]) -> [(worker: WorkerID, count: Int)] {
         var missing = count
         var asked: [(worker: WorkerID, count: Int)] = []

@@ -1,5 +1,5 @@
-// Whether systemd holds the service's socket, for `dragoman status` when no daemon answers: asked of systemctl,
-// which knows how to ask. The daemon itself never calls this.
+// Whether systemd holds the service's socket, for `dragoman status` when no daemon answers: asked of
+// systemctl, which knows how to ask. The daemon itself never calls this.
 
 import Glibc
 

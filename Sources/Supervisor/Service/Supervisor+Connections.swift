@@ -1,5 +1,6 @@
-// Accepting, and carrying out what ConnectionDispatcher decides. Nothing is accepted that nobody could serve some time,
-// so that what waits stays in the kernel's queue, where a restart of this service does not hurt it.
+// Accepting, and carrying out what ConnectionDispatcher decides. Nothing is accepted that nobody could serve
+// some time, so that what waits stays in the kernel's queue, where a restart of this service does not hurt
+// it.
 
 import CSystem
 import Glibc

@@ -1,5 +1,5 @@
-// The workers' channels. Holds: each message goes to exactly one of Pool, ConnectionDispatcher and ServiceState, and
-// only when it is permitted in that worker's phase.
+// The workers' channels. Holds: each message goes to exactly one of Pool, ConnectionDispatcher and
+// ServiceState, and only when it is permitted in that worker's phase.
 
 import Shared
 

@@ -1,6 +1,6 @@
-// The supervisor's loop: the world becomes events, the pure parts (Pool, ConnectionDispatcher, ServiceState) answer
-// with actions, and these are carried out here. Holds: one thread, no call that waits but the poller's; no byte
-// of a client is read; a descriptor is either on its way to a worker and ours, or closed.
+// The supervisor's loop: the world becomes events, the pure parts (Pool, ConnectionDispatcher, ServiceState)
+// answer with actions, and these are carried out here. Holds: one thread, no call that waits but the
+// poller's; no byte of a client is read; a descriptor is either on its way to a worker and ours, or closed.
 
 import CSystem
 import Glibc

@@ -1,7 +1,7 @@
-// The lives of the workers. Pure: events in, actions out, the clock handed in; nothing here starts,
-// signals or writes. Holds: every worker has exactly one state; a worker that breaks the contract, hangs or
-// is late is killed and replaced; while the service runs, every number whose worker is not alive has a time at
-// which the next one starts. What is known of a life is known by its identity: an event that comes late finds
+// The lives of the workers. Pure: events in, actions out, the clock handed in; nothing here starts, signals
+// or writes. Holds: every worker has exactly one state; a worker that breaks the contract, hangs or is late
+// is killed and replaced; while the service runs, every number whose worker is not alive has a time at which
+// the next one starts. What is known of a life is known by its identity: an event that comes late finds
 // nobody, never the successor.
 
 import Shared
