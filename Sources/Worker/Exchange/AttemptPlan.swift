@@ -18,8 +18,6 @@ struct AttemptPlan: ~Copyable {
     struct Identity {
         var message: String
         var request: String
-        /// Of the demo's tool call.
-        var call: String
         /// When the reply was begun, in seconds since 1970.
         var created: Int
     }
@@ -44,7 +42,8 @@ struct AttemptPlan: ~Copyable {
         case .demo(let request):
             source = .demo(
                 Demo(
-                    answering: request, inputTokens: message.estimatedInputTokens, callID: identity.call))
+                    answering: request, inputTokens: message.estimatedInputTokens,
+                    callID: "toolu_" + identity.message.suffix(RequestIdentity.length)))
         case .backend(let access):
             source = .backend(
                 access.index, access.request(for: call, timeouts),

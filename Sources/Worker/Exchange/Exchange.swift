@@ -241,7 +241,7 @@ final class Exchange {
     private func identity() -> AttemptPlan.Identity {
         AttemptPlan.Identity(
             message: RequestIdentity.reply(answer.door),
-            request: answer.requestID, call: RequestIdentity.toolCall(), created: Int(time(nil)))
+            request: answer.requestID, created: Int(time(nil)))
     }
 
     /// The backend answers without what it had refused: it meant what it said.

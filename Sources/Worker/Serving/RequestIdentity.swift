@@ -1,4 +1,4 @@
-// Names for exchanges: `req_`, `toolu_` and the prefix of a reply, with 24 characters of base 62 from the
+// Names for exchanges: `req_` and the prefix of a reply, with 24 characters of base 62 from the
 // kernel's generator.
 
 internal import CSystem
@@ -8,7 +8,7 @@ internal import Translation
 @Loop
 enum RequestIdentity {
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
-    static let length = 24
+    nonisolated static let length = 24
 
     /// Random bytes fetched some hundred at a time: a system call per name would cost more than the name.
     private static var pool: [UInt8] = []
@@ -16,7 +16,6 @@ enum RequestIdentity {
 
     static func request() -> String { name("req_") }
     static func reply(_ api: ClientAPI) -> String { name(api.replyIDPrefix) }
-    static func toolCall() -> String { name("toolu_") }
 
     private static func name(_ prefix: String) -> String {
         var bytes = Array(prefix.utf8)
