@@ -2,8 +2,6 @@
 // Holds: the same lines come out however the bytes were cut; a line is a range of the buffer and costs no
 // allocation; no line is larger than `lineLimit`.
 
-import Glibc
-
 struct LineDecoder: Sendable {
     /// Bytes one line may have: a tool call with its arguments is one line.
     static let lineLimit = 32 << 20
@@ -32,7 +30,8 @@ struct LineDecoder: Sendable {
     /// The next complete line that is not blank, without its end. The range holds until the next `append`.
     mutating func next() -> Range<Int>? {
         while !hasOverflowed {
-            guard let end = lineFeed() else {
+            let end = buffer.position(of: Ascii.lineFeed, from: searched, to: buffer.count)
+            guard end < buffer.count else {
                 searched = buffer.count
                 hasOverflowed = buffer.count &- line > Self.lineLimit
                 return nil
@@ -52,15 +51,6 @@ struct LineDecoder: Sendable {
         line = buffer.count
         searched = line
         return range.isEmpty ? nil : range
-    }
-
-    private func lineFeed() -> Int? {
-        buffer.withUnsafeBytes { bytes in
-            guard searched < bytes.count, let base = bytes.baseAddress,
-                let found = memchr(base + searched, Int32(Ascii.lineFeed), bytes.count &- searched)
-            else { return nil }
-            return UnsafeRawPointer(found) - base
-        }
     }
 
     /// Without white space around it, and without the byte order mark that may stand before the first one.

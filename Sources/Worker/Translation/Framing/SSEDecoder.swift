@@ -2,8 +2,6 @@
 // Holds: the same frames come out however the bytes were cut; a frame on one `data:` line is a range of the
 // buffer and costs no allocation; no frame is larger than `frameLimit`.
 
-import Glibc
-
 struct SSEDecoder: Sendable {
     /// Bytes one frame may have, its line ends and field names included.
     static let frameLimit = 16 << 20
@@ -60,12 +58,6 @@ struct SSEDecoder: Sendable {
         bytes.withUnsafeBufferPointer { buffer.append(contentsOf: $0) }
     }
 
-    /// Whether nothing of a frame waits for its end.
-    var isAtRest: Bool {
-        guard case .nothing = pending else { return false }
-        return line == buffer.count
-    }
-
     /// The next complete frame. Its range holds until the next call.
     mutating func next() -> Frame? {
         while !overflowed, let range = nextLine() {
@@ -117,10 +109,11 @@ struct SSEDecoder: Sendable {
         }
         guard line < buffer.count else { return nil }
         let limit =
-            lineFeed.flatMap { $0 >= searched ? $0 : nil } ?? find(Ascii.lineFeed, searched, buffer.count)
+            lineFeed.flatMap { $0 >= searched ? $0 : nil }
+            ?? buffer.position(of: Ascii.lineFeed, from: searched, to: buffer.count)
         lineFeed = limit
         let start = line
-        let end = find(Ascii.carriageReturn, searched, limit)
+        let end = buffer.position(of: Ascii.carriageReturn, from: searched, to: limit)
         if end == buffer.count {
             searched = end
             return nil
@@ -134,16 +127,6 @@ struct SSEDecoder: Sendable {
         return start..<end
     }
 
-    /// Position of `byte` between `start` and `end`; `end` if it is not there.
-    private func find(_ byte: UInt8, _ start: Int, _ end: Int) -> Int {
-        buffer.withUnsafeBytes { bytes in
-            guard start < end, let base = bytes.baseAddress,
-                let found = memchr(base + start, Int32(byte), end &- start)
-            else { return end }
-            return UnsafeRawPointer(found) - base
-        }
-    }
-
     // MARK: fields
 
     private mutating func read(line range: Range<Int>) -> Frame? {
@@ -151,38 +134,25 @@ struct SSEDecoder: Sendable {
         let end = range.upperBound
         if isFirstLine {
             isFirstLine = false
-            if has("\u{FEFF}", start, end) { start &+= 3 }
+            if buffer.has("\u{FEFF}", start, end) { start &+= 3 }
         }
         guard start < end else { return dispatch() }
-        if has("data", start, end) {
+        if buffer.has("data", start, end) {
             guard start &+ 4 < end else { return add(end..<end) }
             guard buffer[start &+ 4] == UInt8(ascii: ":") else { return nil }
-            return add(value(start &+ 5, end))
+            return add(buffer.fieldValue(start &+ 5, end))
         }
         switch buffer[start] {
         case UInt8(ascii: "{"):
             return Frame(kind: .unframed, range: start..<end, isJoined: false)
-        case UInt8(ascii: "e") where has("event:", start, end):
-            let name = value(start &+ 6, end)
-            isError = name.count == 5 && has("error", name.lowerBound, end)
-        case UInt8(ascii: "e") where has("error:", start, end):
-            return Frame(kind: .errorField, range: value(start &+ 6, end), isJoined: false)
+        case UInt8(ascii: "e") where buffer.has("event:", start, end):
+            let name = buffer.fieldValue(start &+ 6, end)
+            isError = name.count == 5 && buffer.has("error", name.lowerBound, end)
+        case UInt8(ascii: "e") where buffer.has("error:", start, end):
+            return Frame(kind: .errorField, range: buffer.fieldValue(start &+ 6, end), isJoined: false)
         default: break
         }
         return nil
-    }
-
-    private func value(_ start: Int, _ end: Int) -> Range<Int> {
-        start < end && buffer[start] == UInt8(ascii: " ") ? start &+ 1..<end : start..<end
-    }
-
-    private func has(_ text: StaticString, _ start: Int, _ end: Int) -> Bool {
-        let count = text.utf8CodeUnitCount
-        guard end &- start >= count else { return false }
-        return buffer.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return false }
-            return memcmp(base + start, text.utf8Start, count) == 0
-        }
     }
 
     /// One more data line. A frame ends here too when what follows cannot belong to the same JSON text:
@@ -193,14 +163,14 @@ struct SSEDecoder: Sendable {
             pending = .line(range)
             return nil
         case .line(let first):
-            if buffer[first].last == UInt8(ascii: "}"), begins(range) {
+            if buffer[first].last == UInt8(ascii: "}"), buffer.beginsData(range) {
                 pending = .line(range)
                 return Frame(kind: kind(), range: first, isJoined: false)
             }
             joined.removeAll(keepingCapacity: joined.capacity <= 1 << 20)
             joined.append(contentsOf: buffer[first])
         case .lines:
-            if joined.last == UInt8(ascii: "}"), begins(range) {
+            if joined.last == UInt8(ascii: "}"), buffer.beginsData(range) {
                 pending = .line(range)
                 return Frame(kind: kind(), range: 0..<joined.count, isJoined: true)
             }
@@ -211,10 +181,6 @@ struct SSEDecoder: Sendable {
         guard joined.count > Self.frameLimit else { return nil }
         overflowed = true
         return Frame(kind: .tooLarge, range: 0..<0, isJoined: false)
-    }
-
-    private func begins(_ range: Range<Int>) -> Bool {
-        has("{", range.lowerBound, range.upperBound) || has("[DONE]", range.lowerBound, range.upperBound)
     }
 
     private mutating func kind() -> Frame.Kind {

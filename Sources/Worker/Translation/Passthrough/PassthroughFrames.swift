@@ -3,8 +3,6 @@
 // Holds: the ranges of the frames follow each other without a gap; no byte of a frame is shown before its
 // last one has come; a frame larger than `frameLimit` ends the stream.
 
-import Glibc
-
 struct PassthroughFrames: Sendable {
     /// Bytes one frame may have.
     static let frameLimit = SSEDecoder.frameLimit
@@ -107,9 +105,9 @@ struct PassthroughFrames: Sendable {
     /// The next line without its end: LF, CRLF or CR. A CR with nothing behind it waits for what follows.
     private mutating func nextLine() -> Range<Int>? {
         guard line < buffer.count else { return nil }
-        let lineFeed = find(Ascii.lineFeed, max(searched, clear), buffer.count)
+        let lineFeed = buffer.position(of: Ascii.lineFeed, from: max(searched, clear), to: buffer.count)
         clear = lineFeed
-        let end = find(Ascii.carriageReturn, searched, lineFeed)
+        let end = buffer.position(of: Ascii.carriageReturn, from: searched, to: lineFeed)
         guard end < buffer.count, buffer[end] == Ascii.lineFeed || end &+ 1 < buffer.count else {
             searched = end
             return nil
@@ -121,16 +119,6 @@ struct PassthroughFrames: Sendable {
         return range
     }
 
-    /// Position of `byte` between `start` and `end`; `end` if it is not there.
-    private func find(_ byte: UInt8, _ start: Int, _ end: Int) -> Int {
-        buffer.withUnsafeBytes { bytes in
-            guard start < end, let base = bytes.baseAddress,
-                let found = memchr(base + start, Int32(byte), end &- start)
-            else { return end }
-            return UnsafeRawPointer(found) - base
-        }
-    }
-
     // MARK: fields
 
     /// Takes a line of the frame; the frame when this line ends it.
@@ -140,23 +128,24 @@ struct PassthroughFrames: Sendable {
         if isFirstLine {
             isFirstLine = false
             // Only at the very start it means nothing, and something of ours may have gone before.
-            if has("\u{FEFF}", at, end) {
+            if buffer.has("\u{FEFF}", at, end) {
                 at &+= 3
                 if start == range.lowerBound { start = at }
             }
         }
         guard at < end else { return cut(at: line, lacksEnd: false) }
         switch buffer[at] {
-        case UInt8(ascii: "d") where has("data:", at, end): return add(value(at &+ 5, end), range.lowerBound)
-        case UInt8(ascii: "e") where has("event:", at, end):
+        case UInt8(ascii: "d") where buffer.has("data:", at, end):
+            return add(buffer.fieldValue(at &+ 5, end), range.lowerBound)
+        case UInt8(ascii: "e") where buffer.has("event:", at, end):
             // A second name: the blank line between two frames was left out.
             let frame = event.isEmpty || !hasWholeData ? nil : cut(at: range.lowerBound, lacksEnd: true)
             // A name of nothing is none: only what has bytes moves along with them.
-            let name = value(at &+ 6, end)
+            let name = buffer.fieldValue(at &+ 6, end)
             event = name.isEmpty ? 0..<0 : name
             return frame
-        case UInt8(ascii: "e") where has("error:", at, end):
-            return cut(.errorField, value(at &+ 6, end))
+        case UInt8(ascii: "e") where buffer.has("error:", at, end):
+            return cut(.errorField, buffer.fieldValue(at &+ 6, end))
         case UInt8(ascii: "{"): return cut(.unframed, at..<end)
         default: return nil
         }
@@ -169,7 +158,7 @@ struct PassthroughFrames: Sendable {
             data = .line(range)
             return nil
         case .line, .lines:
-            if hasWholeData, begins(range) {
+            if hasWholeData, buffer.beginsData(range) {
                 let frame = cut(at: lineStart, lacksEnd: true)
                 data = .line(range)
                 return frame
@@ -191,23 +180,6 @@ struct PassthroughFrames: Sendable {
         case .nothing: false
         case .line(let range): buffer[range].last == UInt8(ascii: "}")
         case .lines: joined.last == UInt8(ascii: "}")
-        }
-    }
-
-    private func begins(_ range: Range<Int>) -> Bool {
-        has("{", range.lowerBound, range.upperBound) || has("[DONE]", range.lowerBound, range.upperBound)
-    }
-
-    private func value(_ start: Int, _ end: Int) -> Range<Int> {
-        start < end && buffer[start] == UInt8(ascii: " ") ? start &+ 1..<end : start..<end
-    }
-
-    private func has(_ text: StaticString, _ start: Int, _ end: Int) -> Bool {
-        let count = text.utf8CodeUnitCount
-        guard end &- start >= count else { return false }
-        return buffer.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress else { return false }
-            return memcmp(base + start, text.utf8Start, count) == 0
         }
     }
 
