@@ -26,8 +26,7 @@ protocol ParsedRequest: Sendable {
     /// How many tokens the prompt probably has for this backend and model.
     func estimate(for target: UpstreamTarget) -> PromptEstimate
 
-    /// The dialect that is this API: its backends get the bytes as they came.
-    static var passthroughDialect: Dialect { get }
+    /// The bytes as they came, for a backend of this API.
     /// - Throws: 400 when the prompt is surely too long.
     func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall
     /// What it says, for a backend of any other dialect.
@@ -47,7 +46,7 @@ extension ParsedRequest {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     func call(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        guard target.profile.dialect != Self.passthroughDialect else { return try relayed(to: target) }
+        guard target.profile.dialect != api.passthrough else { return try relayed(to: target) }
         return try prepared(for: target).converted(for: target)
     }
 }

@@ -5,8 +5,6 @@ import JSON
 
 /// A parsed `POST /v1/chat/completions`.
 public struct ChatRequest: ParsedRequest {
-    static let passthroughDialect = Dialect.openAI
-
     var api: ClientAPI { .chat }
     /// As requested; `auto` where nothing was said, as clients of servers with one model do.
     public let model: String

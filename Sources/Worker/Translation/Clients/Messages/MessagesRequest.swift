@@ -4,8 +4,6 @@ import JSON
 
 /// A parsed `POST /v1/messages`, or the body of `count_tokens`.
 public struct MessagesRequest: ParsedRequest {
-    static let passthroughDialect = Dialect.anthropic
-
     /// What the client gets when it does not say; the API itself wants it said.
     static let defaultMaxTokens = 4096
 
