@@ -6,8 +6,6 @@ internal import Shared
 
 /// What the supervisor says to a worker that has greeted it.
 struct Welcome: Sendable, Equatable {
-    /// Connections at once.
-    var slots: Int
     /// Another worker has met a real backend: there is no demo any more.
     var realBackendSeen: Bool
 }
@@ -143,9 +141,9 @@ final class Control {
     private func take(_ message: SupervisorMessage) throws(ControlFailure) {
         try check(message)
         switch message {
-        case .welcome(let slots, let seen):
+        case .welcome(_, let seen):
             phase = .welcomed
-            receivers = welcomed(self, Welcome(slots: Int(slots), realBackendSeen: seen))
+            receivers = welcomed(self, Welcome(realBackendSeen: seen))
         case .ping(let sequence):
             send(.pong(sequence: sequence, figures: receivers?.connections.figures() ?? WorkerFigures()))
             // The heartbeat also moves on what a burst of entries left waiting.
