@@ -60,6 +60,24 @@ struct DrivenReply {
         }
     }
 
+    /// A whole answer of the backend, its body cut at these places; what the client gets of it.
+    /// - Parameter early: the time to hold the status back passes before the answer begins.
+    mutating func play(
+        _ head: UpstreamHead, _ body: [UInt8], cuts: [Int], early: Bool, _ end: UpstreamEnd
+    ) -> [UInt8] {
+        var output: [UInt8] = []
+        if early { commitEarly() }
+        receive(head: head)
+        var start = 0
+        for cut in cuts + [body.count] {
+            receive(body[start..<cut])
+            start = cut
+            output += takeOutput()
+        }
+        self.end(end)
+        return output + takeOutput()
+    }
+
     var phase: ClientReply.Phase { held.reply.phase }
     var failure: ClientError? { held.reply.failure }
     var refused: Refusal? { held.reply.refused }

@@ -32,17 +32,8 @@ struct ScriptedUpstream: Sendable {
         var reply = DrivenReply(
             plan: plan, streaming: streaming, messageID: "msg_golden", requestID: "req_golden",
             requestedModel: "claude-x", inputEstimate: 11, chat: chat)
-        var output: [UInt8] = []
-        if early { reply.commitEarly() }
-        reply.receive(head: head)
-        var start = 0
-        for cut in cuts + [body.count] {
-            reply.receive(body[start..<cut])
-            start = cut
-            output += reply.takeOutput()
-        }
-        reply.end(end)
-        return (reply, output + reply.takeOutput())
+        let output = reply.play(head, body, cuts: cuts, early: early, end)
+        return (reply, output)
     }
 
     /// What the client gets: the bytes, or the status and body of an error.

@@ -27,17 +27,8 @@ struct ScriptedRelay: Sendable {
     func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (DrivenReply, output: [UInt8]) {
         var reply = DrivenReply(
             door: door, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
-        var output: [UInt8] = []
-        if early { reply.commitEarly() }
-        reply.receive(head: head)
-        var start = 0
-        for cut in cuts + [body.count] {
-            reply.receive(body[start..<cut])
-            start = cut
-            output += reply.takeOutput()
-        }
-        reply.end(end)
-        return (reply, output + reply.takeOutput())
+        let output = reply.play(head, body, cuts: cuts, early: early, end)
+        return (reply, output)
     }
 
     /// What the client gets: the bytes, or the status and body of an error.
