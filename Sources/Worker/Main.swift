@@ -1,5 +1,6 @@
-// dragoman-worker: to serve it is started by the supervisor, never by hand. Reads its configuration, greets, serves
-// the connections it is given, and ends when it is told to or when its supervisor is gone. By hand: `translate`, `count`.
+// dragoman-worker: to serve it is started by the supervisor, never by hand. Reads its configuration, greets,
+// serves the connections it is given, and ends when it is told to or when its supervisor is gone. By hand:
+// `translate`, `count`.
 
 internal import CSystem
 internal import EventLoop
@@ -41,8 +42,8 @@ enum WorkerMain {
     private static func serve() {
         let ignored = [SIGPIPE, SIGINT, SIGTERM, SIGHUP] + [SIGTTOU, SIGTTIN, SIGTSTP]
         for signal in ignored + [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR] {
-            // The supervisor decides when a worker ends; a signal to the whole terminal or unit must not, nor a
-            // terminal that stops who writes to it from the background.
+            // The supervisor decides when a worker ends; a signal to the whole terminal or unit must not, nor
+            // a terminal that stops who writes to it from the background.
             _ = Glibc.signal(signal, SIG_IGN)
         }
         for signal in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGQUIT] {

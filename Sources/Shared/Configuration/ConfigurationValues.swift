@@ -87,8 +87,8 @@ enum Digits {
     }
 }
 
-/// `host:port`, `[::1]:port`, `unix:/path`, or a port of 127.0.0.1 (`8484`, `:8484`). Hosts are addresses: whoever
-/// binds them resolves no names.
+/// `host:port`, `[::1]:port`, `unix:/path`, or a port of 127.0.0.1 (`8484`, `:8484`). Hosts are addresses:
+/// whoever binds them resolves no names.
 enum ListenWord {
     static let expected = "host:port, a port of 127.0.0.1, [::1]:port or unix:/path"
 

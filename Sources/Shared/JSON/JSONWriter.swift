@@ -87,9 +87,9 @@ extension [UInt8] {
         appendJSONEscaped(mended[...])
     }
 
-    /// Appends JSON text or a part of it, each surrogate without partner replaced by an escape of the same length:
-    /// whoever knows where something stands in the text finds it there in what is appended. Backslashes stand in
-    /// strings only, so that one rule serves strings and whole subtrees.
+    /// Appends JSON text or a part of it, each surrogate without partner replaced by an escape of the same
+    /// length: whoever knows where something stands in the text finds it there in what is appended.
+    /// Backslashes stand in strings only, so that one rule serves strings and whole subtrees.
     public mutating func appendMended(_ text: ArraySlice<UInt8>) {
         let shift = count - text.startIndex
         append(contentsOf: text)

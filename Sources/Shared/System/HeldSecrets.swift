@@ -1,5 +1,5 @@
-// The secrets of a generation: found once, by the supervisor, and handed to its workers as text in a sealed memory
-// file. Holds: what is read back is what was written, or nothing.
+// The secrets of a generation: found once, by the supervisor, and handed to its workers as text in a sealed
+// memory file. Holds: what is read back is what was written, or nothing.
 
 /// The secrets that a configuration names, resolved.
 public struct HeldSecrets: Sendable, Equatable {

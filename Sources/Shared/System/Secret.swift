@@ -101,7 +101,8 @@ public struct SecretSources: Sendable {
         self.known = known
     }
 
-    /// The same places, each looked into once: what was judged is what is used, whatever becomes of it meanwhile.
+    /// The same places, each looked into once: what was judged is what is used, whatever becomes of it
+    /// meanwhile.
     public func readingOnce() -> SecretSources { SecretSources(variable: variable, known: Known()) }
 
     private final class Known: Sendable {

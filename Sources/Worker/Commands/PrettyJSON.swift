@@ -1,4 +1,5 @@
-// JSON for eyes: one member or element a line, two blanks a level. Texts and numbers stay as they are written.
+// JSON for eyes: one member or element a line, two blanks a level. Texts and numbers stay as they are
+// written.
 
 internal import JSON
 

@@ -1,5 +1,5 @@
-// `dragoman-worker translate`: what a backend would be sent for a request, and what would be left out; offline,
-// for support. Holds: the same conversion as for a client; nothing is sent anywhere.
+// `dragoman-worker translate`: what a backend would be sent for a request, and what would be left out;
+// offline, for support. Holds: the same conversion as for a client; nothing is sent anywhere.
 
 internal import Glibc
 internal import JSON

@@ -1,6 +1,6 @@
-// The words of PDF documents, for requests that go to backends which take none. Remembers what was read: a document
-// comes again with every turn of its conversation, and must become the same bytes each time. Holds: the same document
-// is read once at a time; what nobody waits for any more is not read.
+// The words of PDF documents, for requests that go to backends which take none. Remembers what was read: a
+// document comes again with every turn of its conversation, and must become the same bytes each time. Holds:
+// the same document is read once at a time; what nobody waits for any more is not read.
 
 internal import EventLoop
 internal import Shared
@@ -41,7 +41,8 @@ final class DocumentReader {
 
     var canRead: Bool { program != nil }
 
-    /// What the documents say, in their order; nil for one that nobody had time for. Ends early when `isGone`.
+    /// What the documents say, in their order; nil for one that nobody had time for. Ends early when
+    /// `isGone`.
     /// - Parameter wakeup: the caller's own, which is also signalled when `isGone` may have changed.
     func read(
         _ pdfs: [PDFSource], signalling wakeup: Wakeup, isGone: () -> Bool

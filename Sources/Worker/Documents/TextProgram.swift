@@ -1,6 +1,6 @@
-// `pdftotext` (poppler) as a child process on the loop: the document goes in, its text comes out. Nothing of it
-// touches a file, and it inherits nothing. Holds: a program that was started is reaped; it never outlives its
-// time, its reader's interest, or the text that is wanted.
+// `pdftotext` (poppler) as a child process on the loop: the document goes in, its text comes out. Nothing of
+// it touches a file, and it inherits nothing. Holds: a program that was started is reaped; it never outlives
+// its time, its reader's interest, or the text that is wanted.
 
 internal import CSystem
 internal import EventLoop

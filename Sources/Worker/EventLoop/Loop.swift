@@ -32,9 +32,9 @@ public actor Loop {
         cs_coarse_now() >= now.advanced(by: LoopExecutor.slice).nanoseconds
     }
 
-    /// Lets all others go first: what is ready, and what the descriptors bring. Of those who yield one goes on
-    /// in each turn of the loop. For work that has no end of its own to wait for: large bodies, clients that
-    /// send faster than they are served.
+    /// Lets all others go first: what is ready, and what the descriptors bring. Of those who yield one goes
+    /// on in each turn of the loop. For work that has no end of its own to wait for: large bodies, clients
+    /// that send faster than they are served.
     @Loop public static func yield() async {
         await withUnsafeContinuation { LoopExecutor.shared.park($0) }
         LoopExecutor.shared.unparked()

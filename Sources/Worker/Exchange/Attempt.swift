@@ -184,8 +184,8 @@ final class Attempt {
         reply.end(.stopped)
     }
 
-    /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment, so
-    /// that its connection can be used again; then it is cut.
+    /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment,
+    /// so that its connection can be used again; then it is cut.
     private func letGo(_ transfer: Transfer, _ backend: Int, _ outcome: Outcome) {
         switch transfer.end {
         case nil where outcome == .completed:
@@ -273,8 +273,8 @@ extension UpstreamEnd {
         case .broken(let detail): self = .broken(detail: detail)
         case .unreachable(let detail): self = .unreachable(detail: detail)
         case .misconfigured(let detail): self = .misconfigured(detail: detail)
-        // A host that is switched off refuses nothing: to the client, and for trying the next backend, that is
-        // the same as a refused connection.
+        // A host that is switched off refuses nothing: to the client, and for trying the next backend, that
+        // is the same as a refused connection.
         case .timedOut(.connect): self = .unreachable(detail: "no connection in time")
         case .timedOut(let limit): self = .timedOut(limit: limit.rawValue)
         case .cancelled: self = .broken(detail: "cancelled")

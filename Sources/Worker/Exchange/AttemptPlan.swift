@@ -1,5 +1,5 @@
-// What one attempt will do, decided before anything is done: where the reply comes from, how it is translated, when
-// the client must hear something. Pure; effects begin with `Attempt.run`.
+// What one attempt will do, decided before anything is done: where the reply comes from, how it is
+// translated, when the client must hear something. Pure; effects begin with `Attempt.run`.
 
 internal import EventLoop
 internal import Shared

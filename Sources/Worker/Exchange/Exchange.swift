@@ -1,6 +1,7 @@
 // The journey of one request for an answer, by either door: parse, route, convert, send, translate back,
-// answer, remember. The only place that knows all steps; each step takes a value and gives one. Holds: exactly
-// one answer and one journal entry; the upstream is cancelled in the turn in which the client is seen gone.
+// answer, remember. The only place that knows all steps; each step takes a value and gives one. Holds:
+// exactly one answer and one journal entry; the upstream is cancelled in the turn in which the client is seen
+// gone.
 
 internal import EventLoop
 internal import Glibc
@@ -52,8 +53,9 @@ final class Exchange {
         remember()
     }
 
-    // The frames of this function and of those that wait for it live as long as a stream, thousands at a time:
-    // what is large (requests, errors, endings) stays in functions that neither suspend nor are inlined.
+    // The frames of this function and of those that wait for it live as long as a stream, thousands at a
+    // time: what is large (requests, errors, endings) stays in functions that neither suspend nor are
+    // inlined.
     private func journey() async {
         if request.isLarge { await parseInSteps() } else { parse() }
         await context.catalogue.settle()

@@ -22,8 +22,8 @@ struct ExchangeRecord {
             }
         }
 
-        /// Info = as it should be, or the client's own doing; warning = the backend failed, or there was none,
-        /// and we said so.
+        /// Info = as it should be, or the client's own doing; warning = the backend failed, or there was
+        /// none, and we said so.
         var level: LogLevel {
             switch self {
             case .refused(let error) where error.status >= 500: .warning

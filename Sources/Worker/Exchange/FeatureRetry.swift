@@ -1,6 +1,6 @@
-// Asking the same backend once more, as its refusal said that it could be asked. Pure. No failover: the backend is
-// well, and the client has seen nothing yet. What was refused is remembered only once the backend has answered
-// what it was asked instead; what was about this request's own history is never remembered.
+// Asking the same backend once more, as its refusal said that it could be asked. Pure. No failover: the
+// backend is well, and the client has seen nothing yet. What was refused is remembered only once the backend
+// has answered what it was asked instead; what was about this request's own history is never remembered.
 
 internal import Translation
 

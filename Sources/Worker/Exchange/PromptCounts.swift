@@ -1,5 +1,5 @@
-// Whether a prompt fits: where the estimate leaves it in doubt, the backend that would get it is asked for its own
-// count, once in an exchange. A prompt that fits is sent; what is told of one that does not is exact.
+// Whether a prompt fits: where the estimate leaves it in doubt, the backend that would get it is asked for
+// its own count, once in an exchange. A prompt that fits is sent; what is told of one that does not is exact.
 
 internal import EventLoop
 internal import JSON

@@ -1,4 +1,5 @@
-// The byte classes of HTTP's grammar (RFC 9110 section 5.6) as bit masks: no table to initialise, no allocation.
+// The byte classes of HTTP's grammar (RFC 9110 section 5.6) as bit masks: no table to initialise, no
+// allocation.
 
 enum ByteClass {
     private static var tokensBelow64: UInt64 { 0x03ff_6cfa_0000_0000 }

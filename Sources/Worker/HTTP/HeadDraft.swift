@@ -57,8 +57,8 @@ struct HeadDraft {
         }
     }
 
-    /// `chunked` alone is spoken here. What ends in another coding, or has none, has no end that could be found
-    /// (RFC 9112 section 6.3); `gzip, chunked` has one, only that nobody here unpacks it.
+    /// `chunked` alone is spoken here. What ends in another coding, or has none, has no end that could be
+    /// found (RFC 9112 section 6.3); `gzip, chunked` has one, only that nobody here unpacks it.
     private mutating func noteTransferEncoding(_ span: Span<UInt8>, _ value: Range<Int>)
         throws(FramingFailure)
     {
@@ -88,7 +88,8 @@ struct HeadDraft {
         return tooLarge ? Int.max : total
     }
 
-    /// Host characters: what a name, an address, brackets and a port are made of. Empty is allowed (RFC 9110 7.2).
+    /// Host characters: what a name, an address, brackets and a port are made of. Empty is allowed (RFC 9110
+    /// 7.2).
     private func isAuthority(_ span: Span<UInt8>, _ value: Range<Int>) -> Bool {
         for index in value {
             switch span[index] {

@@ -26,7 +26,8 @@ public struct RequestHeadParser: Sendable {
 
     public init(limits: HeadLimits = HeadLimits()) { self.limits = limits }
 
-    /// The head that begins at `start`, or nil when more bytes are needed. `buffer` must only grow between calls.
+    /// The head that begins at `start`, or nil when more bytes are needed. `buffer` must only grow between
+    /// calls.
     public mutating func parse(_ buffer: [UInt8], from start: Int = 0) throws(FramingFailure) -> RequestHead?
     {
         guard start >= 0, start < buffer.count else { return nil }

@@ -1,5 +1,5 @@
-// The journal of requests that are no exchange: counts, lists, probes, and everything that is refused. One entry
-// each, whatever its end, with the id that the client was told. Never prompts, never keys.
+// The journal of requests that are no exchange: counts, lists, probes, and everything that is refused. One
+// entry each, whatever its end, with the id that the client was told. Never prompts, never keys.
 
 internal import EventLoop
 internal import HTTP

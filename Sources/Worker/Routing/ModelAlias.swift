@@ -1,6 +1,6 @@
-// Other names for a backend's models. Clients that show only models with `claude` or `anthropic` in their names
-// are offered every other one as `claude-local-NAME`, and ask for it by that; some put `anthropic/` before a name,
-// or `[1m]` behind it for a large window. Pure.
+// Other names for a backend's models. Clients that show only models with `claude` or `anthropic` in their
+// names are offered every other one as `claude-local-NAME`, and ask for it by that; some put `anthropic/`
+// before a name, or `[1m]` behind it for a large window. Pure.
 
 enum ModelAlias {
     private static let prefix = "claude-local-"

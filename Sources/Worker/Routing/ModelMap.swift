@@ -1,7 +1,8 @@
-// From the model's name in a request to where it goes. Pure: a function of the configuration's rules and
-// of what is known of the backends at that moment.
-// Order: a listed name with a backend's name in front; `backend/model`; another name of a model that is there; the first matching `models:` rule; a name that a backend lists; for names with
-// `claude` or `anthropic` in them, and for `auto`, `auto`; else an error that names the nearest.
+// From the model's name in a request to where it goes. Pure: a function of the configuration's rules and of
+// what is known of the backends at that moment. Order: a listed name with a backend's name in front;
+// `backend/model`; another name of a model that is there; the first matching `models:` rule; a name that a
+// backend lists; for names with `claude` or `anthropic` in them, and for `auto`, `auto`; else an error that
+// names the nearest.
 
 internal import Shared
 

@@ -33,8 +33,8 @@ struct AccessRules: Sendable {
             "This host name is not accepted here; add it to `hosts` in the configuration.")
     }
 
-    /// Why this request of a web page is not taken, or nil: it works without the user's knowledge, with all that
-    /// a program on this machine may do. Programs send neither of these fields.
+    /// Why this request of a web page is not taken, or nil: it works without the user's knowledge, with all
+    /// that a program on this machine may do. Programs send neither of these fields.
     /// - Parameter port: of the listener that it came by.
     func refusesPage(_ head: RequestHead, door: ListenerScope, port: () -> Int?) -> ClientError? {
         guard door == .loopback else { return nil }

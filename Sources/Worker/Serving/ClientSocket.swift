@@ -49,8 +49,8 @@ final class ClientSocket {
     /// The client has left, or closed its half: during an answer that is the same.
     var isGone: Bool { ended || watch?.ready.isDisconnect != false }
 
-    /// As `isGone`, and the kernel is asked when it has told nothing yet: a client may have left while it waited
-    /// for a slot.
+    /// As `isGone`, and the kernel is asked when it has told nothing yet: a client may have left while it
+    /// waited for a slot.
     var hasLeft: Bool {
         if isGone { return true }
         guard watch?.ready.isEmpty == true else { return false }
@@ -58,7 +58,8 @@ final class ClientSocket {
         return recv(descriptor.raw, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 0
     }
 
-    /// No byte will come from the client nor reach it; one that has only finished sending can still be answered.
+    /// No byte will come from the client nor reach it; one that has only finished sending can still be
+    /// answered.
     var isBroken: Bool { ended || watch?.ready.isDisjoint(with: [.error, .hangup]) != true }
 
     /// The client has taken nothing of what waits for longer than is allowed.

@@ -63,7 +63,8 @@ final class Connection {
     private var mustLeave = false
     /// The one being given.
     private var answer: Answer?
-    /// The name of the key that came with the request being answered; all keys are compared for it, so it is kept.
+    /// The name of the key that came with the request being answered; all keys are compared for it, so it is
+    /// kept.
     private(set) var client: String?
     /// Where the request being answered is noted.
     private var place: InHandTable.Place?
@@ -248,7 +249,8 @@ final class Connection {
         await linger(requestWasRead: false)
     }
 
-    /// Waits until the client has taken the whole answer; false when it has left, or takes nothing for too long.
+    /// Waits until the client has taken the whole answer; false when it has left, or takes nothing for too
+    /// long.
     func finishWriting() async -> Bool {
         while socket.waiting > 0 {
             socket.flush()

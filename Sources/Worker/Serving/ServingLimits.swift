@@ -26,13 +26,15 @@ enum ServingLimits {
     static let reuseGrace = Duration.milliseconds(500)
     /// Request bodies up to this size are read at once; larger ones only while there is room, in bytes.
     static let smallBody = 1 << 20
-    /// The room for all larger ones of a worker together, from before they are read until the backend's answer
-    /// has begun; in bytes. A single body is read in any case. What is made of them takes about as much again.
+    /// The room for all larger ones of a worker together, from before they are read until the backend's
+    /// answer has begun; in bytes. A single body is read in any case. What is made of them takes about as
+    /// much again.
     static let largeBodies = 128 << 20
     /// How long a large body may wait for room before the client is told to come again, and when, in seconds.
     static let roomWait = Duration.seconds(60)
     static let roomRetry = 5
-    /// Bodies beyond this size are dealt with in steps, with a turn for everybody else between them, in bytes.
+    /// Bodies beyond this size are dealt with in steps, with a turn for everybody else between them, in
+    /// bytes.
     static let stepwiseBody = 256 << 10
     /// Waiting connections looked at for `/health` and `/ready` at once.
     static let peekedConnections = 1024
@@ -41,7 +43,8 @@ enum ServingLimits {
     /// After an answer is complete: how long the backend may take to end its framing, so that its connection
     /// can be used again.
     static let upstreamFarewell = Duration.seconds(1)
-    /// After the model has said that it stopped: how long the backend may take to count and to end its answer.
+    /// After the model has said that it stopped: how long the backend may take to count and to end its
+    /// answer.
     static let stoppedFarewell = Duration.seconds(3)
     /// Without an exchange for so long, unused memory goes back to the system.
     static let quietTime = Duration.seconds(5)

@@ -1,5 +1,5 @@
-// FIPS 180-4, for names that must be short and the same every time. No secret passes through here. Bytes may come
-// in pieces, for what is large is named a piece at a time.
+// FIPS 180-4, for names that must be short and the same every time. No secret passes through here. Bytes may
+// come in pieces, for what is large is named a piece at a time.
 
 public struct SHA256: Sendable {
     /// Fractions of the cube roots of the first 64 primes.

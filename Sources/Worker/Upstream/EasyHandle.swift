@@ -102,10 +102,10 @@ final class EasyHandle {
         conclude(transfer, TransferEnd(code: code, detail: detail(code), circumstances))
     }
 
-    /// A backend that is restarted, or that closes idle connections when it has much to do, leaves a pool of dead ones.
-    /// libcurl takes another after each that dies before a byte of an answer, five times, and gives up; what it would
-    /// have found out on a new connection is still to be seen. The backend has not dealt with the request (RFC 9112
-    /// section 9.3.1).
+    /// A backend that is restarted, or that closes idle connections when it has much to do, leaves a pool of
+    /// dead ones. libcurl takes another after each that dies before a byte of an answer, five times, and
+    /// gives up; what it would have found out on a new connection is still to be seen. The backend has not
+    /// dealt with the request (RFC 9112 section 9.3.1).
     private func metOnlyDeadConnections(_ code: CURLcode, _ transfer: Transfer) -> Bool {
         switch code {
         case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:

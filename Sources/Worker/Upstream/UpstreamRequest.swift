@@ -68,7 +68,8 @@ public struct TransferHead: Sendable, Equatable {
     public var rateLimitReset: String?
     /// `x-should-retry`: what the backend advises its clients.
     public var shouldRetry: Bool?
-    /// `request-id` or `x-request-id`: how the backend calls this exchange; at most `HeadReader.longestID` bytes.
+    /// `request-id` or `x-request-id`: how the backend calls this exchange; at most `HeadReader.longestID`
+    /// bytes.
     public var requestID: String?
 
     public init(

@@ -145,8 +145,8 @@ enum ModelDetails {
         }
     }
 
-    /// Ollama's `/api/ps`: what is in memory, and the window it was loaded with. Through `/v1` that is all it will
-    /// have: what exceeds it is cut (ollama#3839).
+    /// Ollama's `/api/ps`: what is in memory, and the window it was loaded with. Through `/v1` that is all it
+    /// will have: what exceeds it is cut (ollama#3839).
     static func running(_ root: JSONNode, into models: inout [ModelFacts]) {
         guard let list = root["models"] else { return }
         var windows: [String: Int?] = [:]

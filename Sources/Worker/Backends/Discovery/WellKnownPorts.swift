@@ -24,7 +24,8 @@ struct UsualPort: Sendable, Equatable {
     }
 }
 
-/// How often is asked. Each wait is shortened by up to a fifth at random, so that workers do not ask together.
+/// How often is asked. Each wait is shortened by up to a fifth at random, so that workers do not ask
+/// together.
 enum ProbePace {
     /// A local backend that answers.
     static let local = Duration.seconds(20)

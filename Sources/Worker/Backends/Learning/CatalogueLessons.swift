@@ -60,8 +60,8 @@ extension Catalogue: BackendNewsReceiver {
         tell(lesson)
     }
 
-    /// The backend read only a part of a prompt, and said nothing: prompts of that size are refused from now on,
-    /// as it should have done.
+    /// The backend read only a part of a prompt, and said nothing: prompts of that size are refused from now
+    /// on, as it should have done.
     func learn(_ index: Int, _ model: String, cut: PromptTruncation) {
         guard entries.indices.contains(index) else { return }
         log.notice(

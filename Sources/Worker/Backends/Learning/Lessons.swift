@@ -105,8 +105,8 @@ struct Lessons: Sendable {
         return take(lesson, at: now) ? lesson : nil
     }
 
-    /// A request that asked for these features, and for so many tokens, was answered: what was refused once and
-    /// asked for again is taken now.
+    /// A request that asked for these features, and for so many tokens, was answered: what was refused once
+    /// and asked for again is taken now.
     /// - Returns: lessons to tell the others.
     mutating func learn(
         _ place: ModelKey, takes features: Set<Feature>, tokens: Int, at now: WallTime

@@ -1,13 +1,14 @@
-// The context window that a model of Ollama is asked for. Pure: a function of the setting, of what is known of
-// the model, and of what was decided before.
-// Holds: never Ollama's own default, which is small and cuts prompts in silence (ollama#3839); the same value as
-// long as the model stays loaded, for another one loads it anew.
+// The context window that a model of Ollama is asked for. Pure: a function of the setting, of what is known
+// of the model, and of what was decided before. Holds: never Ollama's own default, which is small and cuts
+// prompts in silence (ollama#3839); the same value as long as the model stays loaded, for another one loads
+// it anew.
 
 internal import Shared
 internal import Translation
 
 enum OllamaWindow {
-    /// Less than this is no use to a coding agent, whose instructions and tools alone take more than half of it.
+    /// Less than this is no use to a coding agent, whose instructions and tools alone take more than half of
+    /// it.
     static let enough = UpstreamTarget.unknownOllamaWindow
     /// What is asked for where the model can do more: memory grows with it.
     static let usual = 65_536

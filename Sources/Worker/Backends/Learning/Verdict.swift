@@ -1,6 +1,6 @@
-// When a refusal becomes a verdict on a model, and for how long it holds. Pure; the time is given. Holds: words
-// that leave a doubt need two conversations; every verdict ends, and what is refused again is asked for again
-// later and later.
+// When a refusal becomes a verdict on a model, and for how long it holds. Pure; the time is given. Holds:
+// words that leave a doubt need two conversations; every verdict ends, and what is refused again is asked for
+// again later and later.
 
 internal import EventLoop
 internal import Shared

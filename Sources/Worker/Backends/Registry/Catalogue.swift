@@ -35,8 +35,8 @@ final class Catalogue {
     private var alarms: [Wakeup] = []
     private var portAlarms: [Wakeup] = []
     private var firstRounds: Int
-    /// Until the first round is over, or has taken too long, there is nothing to tell: what was found first is
-    /// not yet what will answer.
+    /// Until the first round is over, or has taken too long, there is nothing to tell: what was found first
+    /// is not yet what will answer.
     private var isFirstLook = true
     private var waiters: [Wakeup] = []
     private var hasMetReal: Bool

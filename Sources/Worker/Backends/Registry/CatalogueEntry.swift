@@ -29,7 +29,8 @@ struct CatalogueEntry {
     var downSince: Instant?
     /// The model that `auto` gave last, here or in another worker.
     var lastAutomatic: String?
-    /// An exchange has found it away, and nobody has met it since: a restart may be over before the next probe.
+    /// An exchange has found it away, and nobody has met it since: a restart may be over before the next
+    /// probe.
     var wasMissed = false
     /// It is not asked to count tokens before.
     var countsAfter = Instant(nanoseconds: 0)

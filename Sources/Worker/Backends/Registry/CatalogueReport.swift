@@ -25,8 +25,8 @@ enum CatalogueReport {
     /// Models shown of one backend.
     static let models = 100
 
-    /// A JSON array with one object per backend in the order of preference, at most `maximumReportBytes`: what
-    /// does not fit is left out from the end, models first.
+    /// A JSON array with one object per backend in the order of preference, at most `maximumReportBytes`:
+    /// what does not fit is left out from the end, models first.
     static func json(_ entries: [CatalogueEntry], _ lessons: Lessons, isDemo: Bool, at now: Instant) -> String
     {
         // By priority alone: a backend that is away keeps its place.

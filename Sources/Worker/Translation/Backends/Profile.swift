@@ -58,8 +58,8 @@ public struct Profile: Sendable {
     public var toolNames = ToolNameRule()
     public var toolIDs: ToolIDRule = .any
     public var maxTools: Int?
-    /// Calls of models whose format it does not know stay in the text; where the server reads calls itself, a text
-    /// that looks like one is text.
+    /// Calls of models whose format it does not know stay in the text; where the server reads calls itself, a
+    /// text that looks like one is text.
     public var textCalls = true
     /// Takes `function.strict` and keeps it, for schemas of the subset that it can hold a model to.
     public var strictTools = false

@@ -1,8 +1,8 @@
-// What an operator may have put right in a conversation before its backend sees it. Small models learn from what they
-// see: calls of theirs that a tool refused, and arguments with names of their own making, teach them to go on
-// like that. Pure, and a function of the messages alone.
-// Holds: what the client or a tool said stays, except for the refusals that belong to calls which are dropped;
-// the last round is never touched, or the model would repeat what has just failed.
+// What an operator may have put right in a conversation before its backend sees it. Small models learn from
+// what they see: calls of theirs that a tool refused, and arguments with names of their own making, teach
+// them to go on like that. Pure, and a function of the messages alone. Holds: what the client or a tool said
+// stays, except for the refusals that belong to calls which are dropped; the last round is never touched, or
+// the model would repeat what has just failed.
 
 import JSON
 

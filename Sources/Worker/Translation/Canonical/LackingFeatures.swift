@@ -1,5 +1,5 @@
-// A request for a model that was found not to take something: the profile without it, and what that costs. One
-// place for all dialects: converters obey the profile and need not know why it says what it says.
+// A request for a model that was found not to take something: the profile without it, and what that costs.
+// One place for all dialects: converters obey the profile and need not know why it says what it says.
 
 import JSON
 

@@ -1,5 +1,5 @@
-// PDF documents for backends that take none: which ones a request holds, under what name they are remembered, and
-// what was read of them. Pure: who reads them is not known here.
+// PDF documents for backends that take none: which ones a request holds, under what name they are remembered,
+// and what was read of them. Pure: who reads them is not known here.
 
 import JSON
 

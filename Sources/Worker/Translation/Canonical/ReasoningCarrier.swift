@@ -1,5 +1,5 @@
-// Reasoning on its way through the client, where it is not shown: the reply encodes it into the signature, the next
-// turn's request decodes it, and nothing is stored in between.
+// Reasoning on its way through the client, where it is not shown: the reply encodes it into the signature,
+// the next turn's request decodes it, and nothing is stored in between.
 
 /// The `signature` of thinking blocks. Clients send it back unread, so that it can hold the reasoning
 /// itself when its text was not shown.

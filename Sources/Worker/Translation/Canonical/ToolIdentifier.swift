@@ -1,5 +1,5 @@
-// Tool call ids on their way through the client: the reply encodes, the next turn's request decodes, and nothing is
-// stored in between.
+// Tool call ids on their way through the client: the reply encodes, the next turn's request decodes, and
+// nothing is stored in between.
 
 /// Tool call ids, both ways. Clients accept `^[a-zA-Z0-9_-]+$`; backends send `functions.Read:0`, or
 /// `0` again in every turn, and some want exactly that back.

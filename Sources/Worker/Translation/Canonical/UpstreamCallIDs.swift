@@ -14,8 +14,8 @@ struct UpstreamCallIDs {
         if !taken.isEmpty { taken.removeAll(keepingCapacity: true) }
     }
 
-    /// The backend's id for the client's. Turns that came together in one may carry the same id of a backend that
-    /// counts its calls anew each time; the later one then goes by the client's.
+    /// The backend's id for the client's. Turns that came together in one may carry the same id of a backend
+    /// that counts its calls anew each time; the later one then goes by the client's.
     mutating func upstream(_ client: String) -> String {
         let own = fitted(ToolIdentifier.forUpstream(client))
         guard hasSeveral else { return own }

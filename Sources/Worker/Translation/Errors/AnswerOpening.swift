@@ -1,5 +1,5 @@
-// The beginning of an answer that is not said to be a stream, kept until it is known to be one: where it is a text,
-// that text is told. Pure.
+// The beginning of an answer that is not said to be a stream, kept until it is known to be one: where it is a
+// text, that text is told. Pure.
 
 struct AnswerOpening: Sendable {
     /// Bytes that are kept.

@@ -1,5 +1,5 @@
-// Recognises, in any backend's words, that a prompt does not fit the context window, and says so in the words on
-// which clients compact their conversation. Pure.
+// Recognises, in any backend's words, that a prompt does not fit the context window, and says so in the words
+// on which clients compact their conversation. Pure.
 
 struct ContextOverflow: Equatable {
     var input: Int?
@@ -28,8 +28,8 @@ struct ContextOverflow: Equatable {
         excess = text.first(after: ["max context length by "]).map { min($0, 1 << 40) }
     }
 
-    /// Puts in what the backend did not say but is known here: the window, and the prompt's size by our estimate,
-    /// if that is larger.
+    /// Puts in what the backend did not say but is known here: the window, and the prompt's size by our
+    /// estimate, if that is larger.
     mutating func complete(window: Int?, estimate: Int) {
         limit = limit ?? window
         guard input == nil, let limit else { return }

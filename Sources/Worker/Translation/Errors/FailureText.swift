@@ -1,5 +1,5 @@
-// What a backend said about its failure, whatever the shape: OpenAI's envelope, a bare string, FastAPI's detail,
-// a list, an HTML page, plain text. Pure.
+// What a backend said about its failure, whatever the shape: OpenAI's envelope, a bare string, FastAPI's
+// detail, a list, an HTML page, plain text. Pure.
 
 import JSON
 

@@ -1,6 +1,6 @@
-// Tells from a backend's refusal which feature of the call its model does not take. Pure; a table of wordings.
-// Holds: nothing is guessed. The wording must name the feature and the call must have contained it; what is
-// about the prompt's length or about credentials is never taken for it.
+// Tells from a backend's refusal which feature of the call its model does not take. Pure; a table of
+// wordings. Holds: nothing is guessed. The wording must name the feature and the call must have contained it;
+// what is about the prompt's length or about credentials is never taken for it.
 
 enum FeatureRefusal {
     /// Bytes of a refusal that are read: validators repeat the request behind what they say of it, and a
@@ -38,9 +38,10 @@ enum FeatureRefusal {
         .effort: .thinking, .maxTokens: .maxCompletionTokens, .maxCompletionTokens: .maxTokens,
     ]
 
-    /// Whether it misses the reasoning of earlier turns. DeepSeek: "The `reasoning_content` in the thinking mode
-    /// must be passed back to the API."; Kimi: "thinking is enabled but reasoning_content is missing in assistant
-    /// tool call message at index 2"; Anthropic: "a final `assistant` message must start with a thinking block".
+    /// Whether it misses the reasoning of earlier turns. DeepSeek: "The `reasoning_content` in the thinking
+    /// mode must be passed back to the API."; Kimi: "thinking is enabled but reasoning_content is missing in
+    /// assistant tool call message at index 2"; Anthropic: "a final `assistant` message must start with a
+    /// thinking block".
     static func missesReasoning(_ text: String, status: Int) -> Bool {
         guard statuses.contains(status) else { return false }
         return sentences(text).contains { sentence in
@@ -169,8 +170,8 @@ extension FeatureRefusal {
                 "parameter: 'max_tokens'", "supplied: max_tokens", "body.max_tokens", "name 'max_tokens'",
                 "field 'max_tokens'", "property 'max_tokens'", "'max_tokens' is not",
             ], foreign, unless: ofAmounts),
-        // OpenAI: "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default (1)
-        // value is supported."
+        // OpenAI: "Unsupported value: 'temperature' does not support 0.2 with this model. Only the default
+        // (1) value is supported."
         Wording(
             .sampling,
             [
@@ -209,8 +210,8 @@ extension FeatureRefusal {
             ],
             refused),
         Wording(.streamOptions, ["stream_options", "include_usage"], refused),
-        // llama.cpp: "Failed to initialize samplers: failed to parse grammar", "JSON schema conversion failed";
-        // vLLM: "The provided JSON schema contains features not supported by xgrammar."
+        // llama.cpp: "Failed to initialize samplers: failed to parse grammar", "JSON schema conversion
+        // failed"; vLLM: "The provided JSON schema contains features not supported by xgrammar."
         Wording(
             .schemaKeywords,
             [
@@ -230,7 +231,8 @@ extension FeatureRefusal {
                 "schema is invalid",
             ]),
         // Gemini: "Unknown name \"$schema\" at 'tools[0].function_declarations[0].parameters'"; "parameters
-        // .properties: should be non-empty for OBJECT type"; Go: "cannot unmarshal array into Go struct field …".
+        // .properties: should be non-empty for OBJECT type"; Go: "cannot unmarshal array into Go struct field
+        // …".
         Wording(
             .schemaKeywords,
             [
@@ -243,7 +245,8 @@ extension FeatureRefusal {
                 "cannot find field", "invalid", "not support", "unsupported",
             ]),
         // LM Studio: "'response_format.type' must be 'json_schema' or 'text'"; Groq: "json mode cannot be
-        // combined with tool/function calling"; llama.cpp: "Cannot use custom grammar constraints with tools."
+        // combined with tool/function calling"; llama.cpp: "Cannot use custom grammar constraints with
+        // tools."
         Wording(
             .structuredOutput,
             [
@@ -279,8 +282,8 @@ extension FeatureRefusal {
                 "download",
                 "fetch", "base64", "decod", "too large", "too big", "dimension", "resolution", "corrupt",
             ]),
-        // Content is a list of parts only where there is an image. Groq: "('messages.1.content' : value must be
-        // a string)".
+        // Content is a list of parts only where there is an image. Groq: "('messages.1.content' : value must
+        // be a string)".
         Wording(
             .images,
             ["content' : value must be a string", "content must be a string", "content should be a string"]),
@@ -304,8 +307,8 @@ extension FeatureRefusal {
                 "supplied: tools", "body.tools: ", "parameter: tools", "name 'tools'",
             ],
             foreign),
-        // Ollama, of a level: "think value \"low\" is not supported for this model", where gpt-oss has another
-        // template; "invalid think value: \"max\" (must be …)", where it knows fewer levels.
+        // Ollama, of a level: "think value \"low\" is not supported for this model", where gpt-oss has
+        // another template; "invalid think value: \"max\" (must be …)", where it knows fewer levels.
         Wording(.effort, ["think value"], refused),
         // Anthropic's API: "This model does not support the effort parameter."
         Wording(

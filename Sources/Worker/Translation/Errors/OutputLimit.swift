@@ -1,6 +1,6 @@
-// Recognises, in any backend's words, that more tokens were asked for than its model gives in one answer, and how
-// many it does give. Pure. Holds: a number counts only where the words make it an upper bound of the answer, and
-// only if it is smaller than what was asked for.
+// Recognises, in any backend's words, that more tokens were asked for than its model gives in one answer, and
+// how many it does give. Pure. Holds: a number counts only where the words make it an upper bound of the
+// answer, and only if it is smaller than what was asked for.
 
 enum OutputLimit {
     /// Below this a number is an example, a version or a lower bound.
@@ -32,8 +32,8 @@ enum OutputLimit {
         "output token",
         "maximum output", "max output",
     ]
-    /// With one of these the number is another matter: a limit of answers in one piece, a lower bound, an account's
-    /// budget, the window.
+    /// With one of these the number is another matter: a limit of answers in one piece, a lower bound, an
+    /// account's budget, the window.
     private static let others = [
         "stream", "at least", "greater than or equal", "budget_tokens", "per minute", "per day", "rate limit",
         "credits", "can only afford", "context length", "context window", "prompt",
@@ -76,7 +76,8 @@ enum OutputLimit {
         return nil
     }
 
-    /// The upper end of a range: `[1, 8192]`, `(0, 8192)`, `1 to 8192`, `from 1 (inclusive) to 65537 (exclusive)`.
+    /// The upper end of a range: `[1, 8192]`, `(0, 8192)`, `1 to 8192`, `from 1 (inclusive) to 65537
+    /// (exclusive)`.
     private static func upperEnd(_ bytes: [UInt8]) -> Int? {
         for start in bytes.indices {
             if bytes[start] == UInt8(ascii: "[") || bytes[start] == UInt8(ascii: "(") {

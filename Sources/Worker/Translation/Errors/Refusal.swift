@@ -1,11 +1,11 @@
 // What a backend's refusal says about how the same request could be asked once more. Pure. Holds: nothing is
-// guessed; what is about the prompt's length, about credentials or about something that was not asked for is no
-// such refusal.
+// guessed; what is about the prompt's length, about credentials or about something that was not asked for is
+// no such refusal.
 
 /// What a backend refused of a request, and what would do instead.
 public enum Refusal: Sendable, Equatable {
-    /// Its model does not take this. `isPlain` = the words leave no doubt that it never does; else they may be
-    /// about this one request.
+    /// Its model does not take this. `isPlain` = the words leave no doubt that it never does; else they may
+    /// be about this one request.
     case feature(Feature, isPlain: Bool)
     /// The model gives at most so many tokens in one answer, and more were asked for.
     case outputLimit(Int)

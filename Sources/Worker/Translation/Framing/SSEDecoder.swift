@@ -1,6 +1,6 @@
-// Server-sent events from the upstream, cut anywhere (WHATWG HTML, section 9.2, and what servers send instead).
-// Holds: the same frames come out however the bytes were cut; a frame on one `data:` line is a range of the
-// buffer and costs no allocation; no frame is larger than `frameLimit`.
+// Server-sent events from the upstream, cut anywhere (WHATWG HTML, section 9.2, and what servers send
+// instead). Holds: the same frames come out however the bytes were cut; a frame on one `data:` line is a
+// range of the buffer and costs no allocation; no frame is larger than `frameLimit`.
 
 struct SSEDecoder: Sendable {
     /// Bytes one frame may have, its line ends and field names included.

@@ -44,8 +44,8 @@ public struct UpstreamTarget: Sendable {
     }
 }
 
-/// A way to ask once more, when a backend wants the reasoning of all earlier turns back and some have none: they
-/// were another model's, or were asked for without thinking.
+/// A way to ask once more, when a backend wants the reasoning of all earlier turns back and some have none:
+/// they were another model's, or were asked for without thinking.
 public enum ReasoningRemedy: Sendable, Hashable {
     /// All turns carry the property, those without reasoning nothing in it.
     case filled

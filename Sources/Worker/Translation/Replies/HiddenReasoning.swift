@@ -18,8 +18,8 @@ struct HiddenReasoning: Sendable {
         bytes.append(contentsOf: more)
     }
 
-    /// What is the answer after a stop for this reason: servers whose reasoning parser waits for a tag that never
-    /// comes, since thinking was switched off, give the whole answer as reasoning.
+    /// What is the answer after a stop for this reason: servers whose reasoning parser waits for a tag that
+    /// never comes, since thinking was switched off, give the whole answer as reasoning.
     mutating func takeAnswer(_ stop: StopReason?) -> [UInt8] {
         let answer = bytes
         bytes = []

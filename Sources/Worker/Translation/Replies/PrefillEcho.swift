@@ -21,7 +21,8 @@ public struct PrefillEcho: Sendable {
         }
     }
 
-    /// Shorter texts, and those of fewer different bytes (`[`, `ha`, `|---|`), are what an answer may go on with.
+    /// Shorter texts, and those of fewer different bytes (`[`, `ha`, `|---|`), are what an answer may go on
+    /// with.
     private static let (shortest, leastVariety) = (8, 8)
 
     /// Escaped; empty once it is decided.

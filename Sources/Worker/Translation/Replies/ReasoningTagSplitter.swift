@@ -1,7 +1,6 @@
-// Reasoning that stands in the text, between tags. Only a tag at the very start of an answer opens it, so that
-// an answer about `<think>` keeps its text.
-// Holds: split tags are found however the text was cut; what is held back comes out at the end; once the text
-// is plain, nothing is looked at again.
+// Reasoning that stands in the text, between tags. Only a tag at the very start of an answer opens it, so
+// that an answer about `<think>` keeps its text. Holds: split tags are found however the text was cut; what
+// is held back comes out at the end; once the text is plain, nothing is looked at again.
 
 struct ReasoningTagSplitter: Sendable {
     /// What one piece of text turned out to be: reasoning first, then text.
@@ -105,7 +104,8 @@ struct ReasoningTagSplitter: Sendable {
     /// Whether reasoning in a field of its own came before and no text yet.
     var isBehindField: Bool { if case .opening(.closers) = state { held.isEmpty } else { false } }
 
-    /// The answer ends, goes on with something else, or marks its reasoning otherwise: tags mean nothing more.
+    /// The answer ends, goes on with something else, or marks its reasoning otherwise: tags mean nothing
+    /// more.
     /// - Parameter isField: reasoning came in a field of its own; the closer alone may still leak into the text.
     mutating func flush(isField: Bool = false) -> Split {
         let isBeginning = if case .plain = state { false } else { isField }

@@ -1,6 +1,6 @@
-// Stop sequences that a backend does not heed, or leaves at the end of the text: the text ends before the first.
-// Holds: the same text comes out however it was cut; no more is held back than may be the beginning of one; the work
-// for each byte is bounded; without stop sequences nothing is looked at.
+// Stop sequences that a backend does not heed, or leaves at the end of the text: the text ends before the
+// first. Holds: the same text comes out however it was cut; no more is held back than may be the beginning of
+// one; the work for each byte is bounded; without stop sequences nothing is looked at.
 
 import JSON
 

@@ -1,4 +1,5 @@
-// Errors of answers of which a part cannot be read. None quotes what came: half an answer belongs in no error message.
+// Errors of answers of which a part cannot be read. None quotes what came: half an answer belongs in no error
+// message.
 
 extension ClientError {
     /// Something of the answer is lost.

@@ -145,7 +145,8 @@ extension PromptTally {
         estimate.text = text - (takesTools ? 0 : tools) + thinking
         estimate.pictures = pictures - (hasVision ? 0 : images)
         estimate.ratio = target.tokenRatio
-        // Templates may drop earlier reasoning, edits leave results out, pictures count differently everywhere.
+        // Templates may drop earlier reasoning, edits leave results out, pictures count differently
+        // everywhere.
         estimate.isTelling =
             !isEdited && pictures == 0 && thinking < text / 10
             // Simplified schemas are shorter than those that were counted.

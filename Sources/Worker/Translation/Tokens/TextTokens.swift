@@ -1,5 +1,6 @@
 // How many tokens a text has, without a tokenizer: one pass over its bytes, each weighed by what it follows.
-// Holds: the same text has the same number wherever it stands in the prompt; no allocation for ordinary texts.
+// Holds: the same text has the same number wherever it stands in the prompt; no allocation for ordinary
+// texts.
 
 enum TextTokens {
     /// Of a string in its escaped form, or of any other part of a JSON text.

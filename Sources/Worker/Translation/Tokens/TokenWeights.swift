@@ -1,6 +1,6 @@
 // What each pair of neighbouring bytes adds to the number of tokens, by their classes. Fitted to the
-// tokenizers of Tests/Tokens (`fit.py` there) so that texts of many kinds come out a little too high with each
-// of them, and none far too low.
+// tokenizers of Tests/Tokens (`fit.py` there) so that texts of many kinds come out a little too high with
+// each of them, and none far too low.
 
 enum TokenWeights {
     /// Tokens are counted in units of this many.

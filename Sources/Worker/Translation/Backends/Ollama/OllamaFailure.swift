@@ -1,5 +1,5 @@
-// What Ollama's words mean where its status does not say it: errors in the stream have none, and some that can
-// be put right come as 500. Pure.
+// What Ollama's words mean where its status does not say it: errors in the stream have none, and some that
+// can be put right come as 500. Pure.
 
 import JSON
 

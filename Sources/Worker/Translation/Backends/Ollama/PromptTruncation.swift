@@ -13,8 +13,8 @@ public struct PromptTruncation: Sendable, Equatable {
         self.evaluated = evaluated
     }
 
-    /// Whether a prompt was cut (ollama#3839, ollama#16618): what was read fills a window to its brim, and the
-    /// prompt is surely larger.
+    /// Whether a prompt was cut (ollama#3839, ollama#16618): what was read fills a window to its brim, and
+    /// the prompt is surely larger.
     /// - Parameters:
     ///   - windows: what was asked for, and what the model is loaded with.
     public init?(estimated: Int, evaluated: Int, windows: [Int?]) {

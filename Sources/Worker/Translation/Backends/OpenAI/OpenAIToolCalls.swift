@@ -1,7 +1,7 @@
-// Which call a piece of `tool_calls` belongs to. Servers leave out indexes and ids, begin at 1, use one index or one id
-// for all calls, repeat names, change ids: all of that ends here, and calls have plain numbers 0, 1, 2 … from here on.
-// Holds: no call is merged with another or split. Where the pieces do not tell, they stay in one call, whose
-// arguments are then more than one object, and the answer ends in an error.
+// Which call a piece of `tool_calls` belongs to. Servers leave out indexes and ids, begin at 1, use one index
+// or one id for all calls, repeat names, change ids: all of that ends here, and calls have plain numbers 0,
+// 1, 2 … from here on. Holds: no call is merged with another or split. Where the pieces do not tell, they
+// stay in one call, whose arguments are then more than one object, and the answer ends in an error.
 
 import JSON
 
@@ -148,8 +148,8 @@ struct OpenAIToolCalls: Sendable {
         return declared.contains(before) ? .new : .part
     }
 
-    /// The name again: some servers say it with every piece, some say the whole call again at its end, and some call
-    /// the same tool again under the same index and id.
+    /// The name again: some servers say it with every piece, some say the whole call again at its end, and
+    /// some call the same tool again under the same index and id.
     private func relation(ofNamesake piece: Piece, to known: Known, _ isLast: Bool) -> Relation {
         if known.hasArguments, !known.shape.isWhole { return .part }
         // Two elements of one list that both have the name are two calls.

@@ -79,7 +79,8 @@ extension Usage {
     /// Tokens that a full window may be short of, as servers count.
     private static let windowSlack = 8
 
-    /// Whether the answer ended before it was as long as it might have been, where prompt and answer fill the window.
+    /// Whether the answer ended before it was as long as it might have been, where prompt and answer fill the
+    /// window.
     func fillsWindow(of plan: ReplyPlan) -> Bool {
         guard let prompt = wholeInput, plan.maxTokens == 0 || output < plan.maxTokens,
             let window = plan.contextWindow ?? plan.loadedWindow

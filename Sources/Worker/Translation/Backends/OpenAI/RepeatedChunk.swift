@@ -1,5 +1,5 @@
-// Chunks that differ from the one before in one text alone, which most do. If everything before and behind that
-// text is the same, byte for byte, then the chunk means the same: no need to parse it.
+// Chunks that differ from the one before in one text alone, which most do. If everything before and behind
+// that text is the same, byte for byte, then the chunk means the same: no need to parse it.
 
 import Glibc
 

@@ -7,8 +7,8 @@ enum SchemaMerge {
     /// Alternatives merged into one schema at most.
     private static let partLimit = 32
 
-    /// The schema with its `allOf` taken in: properties and required names of all parts, of every other keyword the
-    /// first. What parts have in `allOf` of their own stands in the result's, for the next turn.
+    /// The schema with its `allOf` taken in: properties and required names of all parts, of every other
+    /// keyword the first. What parts have in `allOf` of their own stands in the result's, for the next turn.
     /// - Parameter resolve: what a part that is a reference stands for; nil = unknown, it says nothing.
     /// - Returns: nil when there is nothing to merge.
     static func merged(_ schema: JSONNode, resolve: (JSONNode) -> JSONNode?) -> JSONNode? {

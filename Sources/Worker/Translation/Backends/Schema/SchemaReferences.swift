@@ -1,5 +1,5 @@
-// What a schema refers to: whether one of its references leads back to itself, which no inlining can end. Pure,
-// and bounded: what is too large to be looked through counts as plain.
+// What a schema refers to: whether one of its references leads back to itself, which no inlining can end.
+// Pure, and bounded: what is too large to be looked through counts as plain.
 
 import JSON
 

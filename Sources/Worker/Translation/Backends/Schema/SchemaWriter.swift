@@ -270,8 +270,8 @@ struct SchemaWriter {
     /// `false`: nothing is valid here, and where booleans are no schemas, nothing stands here.
     private func isForbidden(_ node: JSONNode) -> Bool { rules.noBooleanSchemas && node.bool == false }
 
-    /// Keywords whose value may not be a boolean where booleans are no schemas, and that say nothing then which a
-    /// grammar could hold a model to.
+    /// Keywords whose value may not be a boolean where booleans are no schemas, and that say nothing then
+    /// which a grammar could hold a model to.
     private static func needsSchema(_ name: String, _ value: JSONNode) -> Bool {
         switch name {
         case "items": value.bool == false

@@ -1,5 +1,5 @@
-// Whether a tool's schema is one that a backend can hold its model to (`function.strict`). Sent with one that is
-// not, the whole request would be refused.
+// Whether a tool's schema is one that a backend can hold its model to (`function.strict`). Sent with one that
+// is not, the whole request would be refused.
 
 import JSON
 

@@ -16,8 +16,8 @@ struct BlockReader {
     /// Messages and blocks together; each costs some hundred bytes of memory. The API takes 100,000 messages.
     private static let limit = 200_000
 
-    /// Messages of one request, as in the API (docs: Messages, "Create a message", `messages`). A request of more small
-    /// ones would hold the worker for longer than a large body may.
+    /// Messages of one request, as in the API (docs: Messages, "Create a message", `messages`). A request of
+    /// more small ones would hold the worker for longer than a large body may.
     static let messageLimit = 100_000
 
     private mutating func countOne() throws(ClientError) {

@@ -1,5 +1,5 @@
-// What of a request's head is part of the Messages API; credentials, cookies and what clients say of themselves stay
-// here.
+// What of a request's head is part of the Messages API; credentials, cookies and what clients say of
+// themselves stay here.
 
 /// The fields of a Messages request that stand in its head.
 public struct MessagesHead: Sendable, Equatable {

@@ -1,5 +1,6 @@
-// From a Messages request's JSON to the canonical request: the top level. Strict where the API is and a client could only have made
-// a mistake; open to fields, roles and blocks that did not exist when this was written.
+// From a Messages request's JSON to the canonical request: the top level. Strict where the API is and a
+// client could only have made a mistake; open to fields, roles and blocks that did not exist when this was
+// written.
 
 import JSON
 
@@ -101,8 +102,8 @@ struct MessagesReader {
     /// Omissions of one kind that are named one by one.
     private static let namedOmissions = 16
 
-    /// Stop sequences of one request. The API names no limit, and no backend takes nearly as many; each is searched
-    /// for in every piece of the answer.
+    /// Stop sequences of one request. The API names no limit, and no backend takes nearly as many; each is
+    /// searched for in every piece of the answer.
     static let stopSequenceLimit = 4096
 
     private mutating func readStopSequences(into request: inout RequestContent) throws(ClientError) {

@@ -6,8 +6,8 @@ import JSON
 struct ToolReader {
     private(set) var omissions: [Omission] = []
 
-    /// Tools of one request. The API names no limit but that of its tool search, 10,000; each costs memory and time
-    /// in proportion to more than its bytes.
+    /// Tools of one request. The API names no limit but that of its tool search, 10,000; each costs memory
+    /// and time in proportion to more than its bytes.
     static let limit = 16_384
 
     mutating func tools(_ array: JSONNode?) throws(ClientError) -> [Tool] {

@@ -1,5 +1,5 @@
-// A tool call that stands in the text, what of the request decides whether a text is one, and how its arguments come
-// about where a family of models writes each value as a text of its own. Pure.
+// A tool call that stands in the text, what of the request decides whether a text is one, and how its
+// arguments come about where a family of models writes each value as a text of its own. Pure.
 
 import JSON
 

@@ -1,5 +1,5 @@
-// The marks by which models announce a tool call in their text, family by family, and what stands behind each.
-// Data only: how bodies are read stands in TextCallReader, when marks count in TextCallRecovery.
+// The marks by which models announce a tool call in their text, family by family, and what stands behind
+// each. Data only: how bodies are read stands in TextCallReader, when marks count in TextCallRecovery.
 
 struct TextCallMarker: Sendable {
     /// What stands behind the opener.
@@ -37,7 +37,8 @@ struct TextCallMarker: Sendable {
         case lineStart
         /// The same, or directly behind a sentence.
         case tag
-        /// Families that set no line end before it: also directly behind a word, or behind a sentence and a blank.
+        /// Families that set no line end before it: also directly behind a word, or behind a sentence and a
+        /// blank.
         case token
         /// Nothing but space before it.
         case answerStart

@@ -1,5 +1,5 @@
-// The first bytes behind a mark: whether a call to a declared tool may follow, told as early as possible, so that
-// an answer that only speaks of such marks is not held back. Pure.
+// The first bytes behind a mark: whether a call to a declared tool may follow, told as early as possible, so
+// that an answer that only speaks of such marks is not held back. Pure.
 
 enum TextCallOpening {
     enum Verdict: Equatable {

@@ -45,8 +45,8 @@ struct TextCallBudget: Sendable {
 
     mutating func beginBody() { (attempts, lastSize) = (0, 0) }
 
-    /// Whether a body is worth reading at a closer: in arguments there may be thousands of them. At the end of the
-    /// answer it is read in any case.
+    /// Whether a body is worth reading at a closer: in arguments there may be thousands of them. At the end
+    /// of the answer it is read in any case.
     mutating func mayTry(_ size: Int) -> Bool {
         guard size >= 2 * lastSize || size <= Self.eagerSize && attempts < Self.eagerAttempts else {
             return false

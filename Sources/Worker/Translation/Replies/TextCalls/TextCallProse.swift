@@ -1,7 +1,7 @@
-// Where in Markdown a text stands, by CommonMark's rules: what is in a fence, indented like code, in a quotation or
-// in `<pre>` and `<code>` is shown to the reader, and what stands in the middle of a sentence is spoken of, so that
-// marks of calls mean nothing there. Pure.
-// Holds: the same whatever the pieces; one step for each byte; ordinary text is gone through once, without a copy.
+// Where in Markdown a text stands, by CommonMark's rules: what is in a fence, indented like code, in a
+// quotation or in `<pre>` and `<code>` is shown to the reader, and what stands in the middle of a sentence is
+// spoken of, so that marks of calls mean nothing there. Pure. Holds: the same whatever the pieces; one step
+// for each byte; ordinary text is gone through once, without a copy.
 
 struct TextCallProse: Sendable {
     /// What of the line has been read.
@@ -45,8 +45,8 @@ struct TextCallProse: Sendable {
     private var fenceLength = 0
     /// Where the text of the list's item begins that the fence stands in.
     private var fenceIndent = 0
-    /// A fence that ended because its list did. Models that forget to indent its lines mean to close it with the
-    /// next one, which would open one by the book.
+    /// A fence that ended because its list did. Models that forget to indent its lines mean to close it with
+    /// the next one, which would open one by the book.
     private var lostMark: UInt8 = 0
     private var lostLength = 0
 
@@ -290,7 +290,8 @@ struct TextCallProse: Sendable {
 
     // MARK: the short way
 
-    /// Goes through `text`, the inside of a JSON string; false, and nothing done, if a mark or a fence may be in it.
+    /// Goes through `text`, the inside of a JSON string; false, and nothing done, if a mark or a fence may be
+    /// in it.
     mutating func passes(_ text: Span<UInt8>) -> Bool {
         guard !isInTag else { return false }
         var prose = self
@@ -342,15 +343,16 @@ struct TextCallProse: Sendable {
         }
     }
 
-    /// Whether `u00` and a digit below 8 stand at `at`: an escape for one of the bytes that marks are made of.
+    /// Whether `u00` and a digit below 8 stand at `at`: an escape for one of the bytes that marks are made
+    /// of.
     private func isEscapedASCII(_ text: Span<UInt8>, _ at: Int) -> Bool {
         guard text[at] == UInt8(ascii: "u"), at &+ 3 < text.count else { return false }
         return text[at &+ 1] == UInt8(ascii: "0") && text[at &+ 2] == UInt8(ascii: "0")
             && text[at &+ 3] < UInt8(ascii: "8")
     }
 
-    /// Whether a mark, `<pre>` or `<code>` may begin with the angle bracket before `at`. Three letters tell it
-    /// from most of HTML.
+    /// Whether a mark, `<pre>` or `<code>` may begin with the angle bracket before `at`. Three letters tell
+    /// it from most of HTML.
     private func mayFollowAngle(_ text: Span<UInt8>, _ at: Int) -> Bool {
         guard at < text.count else { return true }
         let rest: (UInt8, UInt8)

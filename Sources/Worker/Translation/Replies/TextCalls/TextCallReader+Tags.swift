@@ -1,7 +1,7 @@
-// Values that stand between tags, as Qwen3-Coder, GLM, MiniMax and DeepSeek write them: texts as they are, also when
-// they are code that holds such tags. Pure.
-// Holds: a value ends with the closer that has another value or the end of the call behind it, the end of what stands
-// around the call included; calls inside of a value are part of it.
+// Values that stand between tags, as Qwen3-Coder, GLM, MiniMax and DeepSeek write them: texts as they are,
+// also when they are code that holds such tags. Pure. Holds: a value ends with the closer that has another
+// value or the end of the call behind it, the end of what stands around the call included; calls inside of a
+// value are part of it.
 
 /// The tags of a family.
 struct TextCallTags {

@@ -1,5 +1,5 @@
-// Calls that models write in words of their own rather than in JSON: Python's calls, Gemma's `call:NAME{…}`. Pure.
-// Holds: values are read, never computed; what is no literal makes the whole no call.
+// Calls that models write in words of their own rather than in JSON: Python's calls, Gemma's `call:NAME{…}`.
+// Pure. Holds: values are read, never computed; what is no literal makes the whole no call.
 
 import JSON
 

@@ -1,6 +1,6 @@
-// Reads the bodies of tool calls that stand in the text, whatever family of model wrote them. Pure.
-// Holds: every call has a declared name and arguments that are one JSON object; a body is read whole or not at
-// all; brackets are added at the end only where the answer was not cut.
+// Reads the bodies of tool calls that stand in the text, whatever family of model wrote them. Pure. Holds:
+// every call has a declared name and arguments that are one JSON object; a body is read whole or not at all;
+// brackets are added at the end only where the answer was not cut.
 
 import JSON
 

@@ -1,10 +1,10 @@
-// Tool calls that stand in the text of an answer, because the server does not know the model's way to call: found
-// while the text flows, and taken out of it. Leaks of the Harmony format go the same way.
-// Holds: text leaves at once up to the first byte that may begin a mark; what turns out to be no call of a
-// declared tool leaves as the text it is; a call counts only where it is said rather than shown or spoken of, that
-// is, in its place (TextCallProse) and with nothing behind it but other calls; once a server reports calls of its
-// own, text is text. The work is linear, whatever the model writes: a body is tried again only when it has grown
-// to twice its size, and marks that announce calls without being any are believed a few times only.
+// Tool calls that stand in the text of an answer, because the server does not know the model's way to call:
+// found while the text flows, and taken out of it. Leaks of the Harmony format go the same way. Holds: text
+// leaves at once up to the first byte that may begin a mark; what turns out to be no call of a declared tool
+// leaves as the text it is; a call counts only where it is said rather than shown or spoken of, that is, in
+// its place (TextCallProse) and with nothing behind it but other calls; once a server reports calls of its
+// own, text is text. The work is linear, whatever the model writes: a body is tried again only when it has
+// grown to twice its size, and marks that announce calls without being any are believed a few times only.
 
 struct TextCallRecovery: Sendable {
     enum Piece: Equatable, Sendable {
@@ -32,7 +32,8 @@ struct TextCallRecovery: Sendable {
 
     private let tools: TextCallTools
     private var state = State.text
-    /// Bytes from `start` on have not left; those from `at` on have not been looked at, but for a mark before it.
+    /// Bytes from `start` on have not left; those from `at` on have not been looked at, but for a mark before
+    /// it.
     private var held: [UInt8] = []
     private var start = 0
     private var at = 0

@@ -1,8 +1,8 @@
-// Arguments that the tool's schema refuses, put right where it is plain what was meant: wrong names, values of the
-// wrong type, empty and null options. Pure.
-// Holds: what the schema accepts is not touched; no value is made up; a name is changed only if one property
-// alone can be meant and is not there yet; no switch, negation or unit is guessed; what cannot be put right stays for
-// the tool to complain about; the work is bounded, whatever the model wrote.
+// Arguments that the tool's schema refuses, put right where it is plain what was meant: wrong names, values
+// of the wrong type, empty and null options. Pure. Holds: what the schema accepts is not touched; no value is
+// made up; a name is changed only if one property alone can be meant and is not there yet; no switch,
+// negation or unit is guessed; what cannot be put right stays for the tool to complain about; the work is
+// bounded, whatever the model wrote.
 
 import JSON
 

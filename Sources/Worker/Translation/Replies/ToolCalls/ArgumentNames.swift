@@ -1,6 +1,6 @@
-// Which property of a tool's schema a name that the schema does not know can mean. Pure.
-// Holds: a switch is meant by its own name only, and nothing whose meaning a negation or a unit in one of the names
-// would change: a wrong guess would make the call do something else, or the opposite.
+// Which property of a tool's schema a name that the schema does not know can mean. Pure. Holds: a switch is
+// meant by its own name only, and nothing whose meaning a negation or a unit in one of the names would
+// change: a wrong guess would make the call do something else, or the opposite.
 
 struct ArgumentNames {
     enum Likeness: CaseIterable { case spelling, alias, part }
@@ -112,7 +112,8 @@ struct ArgumentNames {
         "encoded", "decoded", "escaped", "raw", "json", "xml", "html", "glob", "regex", "regexp", "pattern",
     ]
 
-    /// What models call the parameters of common tools; letters and numbers only. None is a switch, none has a unit.
+    /// What models call the parameters of common tools; letters and numbers only. None is a switch, none has
+    /// a unit.
     private static let aliases: [String: Set<String>] = [
         "filepath": ["path", "file", "filename", "absolutepath", "targetfile", "filepathname", "target"],
         "notebookpath": ["path", "file", "filename", "filepath"],

@@ -1,5 +1,5 @@
-// The brackets of a call's arguments, followed as the arguments come: where their object ends, and whether two
-// texts say the same. Each byte is looked at once, whatever the pieces were.
+// The brackets of a call's arguments, followed as the arguments come: where their object ends, and whether
+// two texts say the same. Each byte is looked at once, whatever the pieces were.
 
 struct ArgumentsShape: Sendable {
     private var depth = 0
@@ -13,8 +13,8 @@ struct ArgumentsShape: Sendable {
     /// One object, closed, and nothing behind it.
     private(set) var isWhole = false
 
-    /// What two texts have in common that differ in nothing but the space between their tokens. Others may share
-    /// it by accident; who acts on it compares the texts.
+    /// What two texts have in common that differ in nothing but the space between their tokens. Others may
+    /// share it by accident; who acts on it compares the texts.
     struct Digest: Equatable, Sendable {
         fileprivate let count: Int
         fileprivate let hash: UInt64

@@ -1,7 +1,7 @@
 // Reads what was meant to be a JSON object and writes it as one: single quotes, bare names, trailing commas,
 // comments, Python's words, raw control characters, objects one after the other, ends that are missing.
-// Holds: what comes out is valid JSON (the caller's strict parser has the last word); numbers and strings keep
-// their text; bounded depth; never more output than a few times the input.
+// Holds: what comes out is valid JSON (the caller's strict parser has the last word); numbers and strings
+// keep their text; bounded depth; never more output than a few times the input.
 
 import JSON
 

@@ -1,5 +1,5 @@
-// The tool calls of one reply: held while they come, put right when they are whole, numbered and named as they leave.
-// Holds: a call leaves whole or not at all; ids stand once; what was put right is noted.
+// The tool calls of one reply: held while they come, put right when they are whole, numbered and named as
+// they leave. Holds: a call leaves whole or not at all; ids stand once; what was put right is noted.
 
 import JSON
 

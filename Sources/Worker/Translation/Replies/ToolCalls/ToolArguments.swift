@@ -1,5 +1,6 @@
 // Arguments of a tool call: valid ones pass byte for byte, others are put right where it is plain what was
-// meant. Nothing is ever invented: a call whose arguments cannot be read is none, and the answer ends in an error.
+// meant. Nothing is ever invented: a call whose arguments cannot be read is none, and the answer ends in an
+// error.
 
 import JSON
 
@@ -46,8 +47,8 @@ enum ToolArguments {
         return only(in: unfenced(trimmed), mayClose: !isCut)
     }
 
-    /// The object that `text` is, or has something around it. Several that differ are several calls, or one that
-    /// cannot be told from the others.
+    /// The object that `text` is, or has something around it. Several that differ are several calls, or one
+    /// that cannot be told from the others.
     private static func only(in text: ArraySlice<UInt8>, mayClose: Bool) -> Reading {
         guard let found = LenientJSON.object(in: text, mayClose: mayClose) else { return .unreadable }
         var isRepeated = found.isBehindEmpty

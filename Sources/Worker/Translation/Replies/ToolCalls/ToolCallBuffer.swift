@@ -1,6 +1,6 @@
 // Tool calls in the making. Arguments are held until their call is complete: clients act only when a block
-// stops, and a complete call can be put right and can never be half of a parallel one.
-// Holds: calls leave in the order in which they appeared, each once; a call cut off by the token limit never leaves.
+// stops, and a complete call can be put right and can never be half of a parallel one. Holds: calls leave in
+// the order in which they appeared, each once; a call cut off by the token limit never leaves.
 
 import JSON
 

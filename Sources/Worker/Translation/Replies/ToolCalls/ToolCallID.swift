@@ -1,5 +1,5 @@
-// The id under which the client sees a tool call. Clients accept letters, digits, `_` and `-` only, and expect an
-// id once in a conversation; what does not fit travels inside an id that does (`ToolIdentifier`).
+// The id under which the client sees a tool call. Clients accept letters, digits, `_` and `-` only, and
+// expect an id once in a conversation; what does not fit travels inside an id that does (`ToolIdentifier`).
 
 /// The ids of one answer's calls.
 struct ToolCallIDs: Sendable {

@@ -1,5 +1,5 @@
-// What a tool's input schema says about the top level of its arguments: names, types, what is required. Reads only
-// what decides whether arguments can be right; whatever it does not understand allows anything.
+// What a tool's input schema says about the top level of its arguments: names, types, what is required. Reads
+// only what decides whether arguments can be right; whatever it does not understand allows anything.
 
 import JSON
 
@@ -52,7 +52,8 @@ struct ToolSchema: Sendable {
         let isReading = properties["file_path"] != nil && properties["limit"] != nil
         let known = properties.members.compactMap { member in
             member.name.string.map { name in
-                // Claude Code refuses this one of its own tool when it is empty, and its schema does not say so.
+                // Claude Code refuses this one of its own tool when it is empty, and its schema does not say
+                // so.
                 Self.property(name, member.value, refusesEmpty: isReading && name == "pages")
             }
         }
