@@ -1,4 +1,4 @@
-// OpenAI's front door: a request is refused in words or becomes JSON for every dialect; what a backend of the
+// OpenAI's API: a request is refused in words or becomes JSON for every dialect; what a backend of the
 // Messages API answers becomes chunks or one completion, however it is cut.
 
 import JSON
@@ -72,7 +72,7 @@ private func checkTurns(_ root: JSONNode?, _ body: [UInt8], _ text: String) {
 private func check(_ error: ClientError, limit: Int = .max) {
     expectSayable(error)
     expect(error.message.utf8.count < limit, "refused in few words: \(error.message)")
-    let root = (try? JSONDocument(parsing: error.body(requestID: "req_1", door: .chat)))?.root
+    let root = (try? JSONDocument(parsing: error.body(requestID: "req_1", api: .chat)))?.root
     expect(root?["error"]?["message"]?.isString == true, "an error has a message")
 }
 

@@ -8,30 +8,30 @@ import TestSupport
 
 /// Whole replies of both APIs, streamed and not.
 func fuzzRelay(_ bytes: [UInt8], _ random: inout SeededRandom) {
-    let door: ClientAPI = Bool.random(using: &random) ? .messages : .chat
+    let api: ClientAPI = Bool.random(using: &random) ? .messages : .chat
     var head = UpstreamHead(
         status: [200, 200, 200, 200, 400, 529].randomElement(using: &random) ?? 200, contentType: "")
     head.contentType = ["text/event-stream", "text/html", ""].randomElement(using: &random) ?? ""
     head.shouldRetry = [nil, true, false].randomElement(using: &random) ?? nil
     let ends: [UpstreamEnd] = [.complete, .complete, .broken(detail: "reset"), .timedOut(limit: "idle")]
     let script = RelayScript(
-        bytes: bytes, door: door, head: head, end: ends.randomElement(using: &random) ?? .complete)
+        bytes: bytes, api: api, head: head, end: ends.randomElement(using: &random) ?? .complete)
     let cuts = random.cuts(bytes.count)
     for streaming in [true, false] {
         let whole = ShownRelay(script, streaming: streaming, cuts: [])
         let cut = ShownRelay(script, streaming: streaming, cuts: cuts)
         expect(whole == cut, "the same reply when cut at \(cuts)")
-        whole.check(door, streaming: streaming)
+        whole.check(api, streaming: streaming)
         guard streaming else { continue }
         let early = ShownRelay(script, streaming: true, cuts: cuts, isEarly: true)
-        early.check(door, streaming: true)
+        early.check(api, streaming: true)
         expect(early.failure == nil && early.phase == whole.phase, "the status was sent")
     }
 }
 
 private struct RelayScript {
     var bytes: [UInt8]
-    var door: ClientAPI
+    var api: ClientAPI
     var head: UpstreamHead
     var end: UpstreamEnd
 }
@@ -49,7 +49,7 @@ private struct ShownRelay: Equatable {
         let begun = ReplyStart(
             streaming: streaming, messageID: "", requestID: "req_1", model: "claude \"x\"")
         var reply = ClientReply(
-            script.door == .chat
+            script.api == .chat
                 ? ReplyPair.toChat(
                     begun, plan: plan, head: .init(completionID: "", model: begun.model, created: 0))
                 : ReplyPair.toMessages(begun, plan: plan))
@@ -79,7 +79,7 @@ private struct ShownRelay: Equatable {
         expect(reply.takeOutput().isEmpty && reply.phase == phase, "nothing after the end")
     }
 
-    func check(_ door: ClientAPI, streaming: Bool) {
+    func check(_ api: ClientAPI, streaming: Bool) {
         expect(usage.input >= 0 && usage.output >= 0 && usage.cacheRead >= 0, "counts are counts")
         if let failure {
             expect(output.isEmpty && phase != .ended(.completed), "an error or a reply, not both")
@@ -96,7 +96,7 @@ private struct ShownRelay: Equatable {
         let last = text.unicodeScalars.split { $0 == "\n" || $0 == "\r" }.last.map(String.init) ?? ""
         expect(
             last.hasPrefix("data: {") && last.contains("\"error\":"), "the end says that it is none: \(last)")
-        expect(door == .chat || last.hasSuffix("\"request_id\":\"req_1\"}"), "with our id: \(last)")
+        expect(api == .chat || last.hasSuffix("\"request_id\":\"req_1\"}"), "with our id: \(last)")
     }
 }
 

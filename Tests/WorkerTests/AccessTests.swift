@@ -23,7 +23,7 @@ struct AccessTests {
     private let open = AccessRules(hosts: ["Gateway.LAN"], keys: nil)
 
     @Test(
-        "Host names on a loopback door",
+        "Host names on a loopback listener",
         arguments: [
             ("localhost", 200), ("LOCALHOST:8484", 200), ("127.0.0.1", 200), ("127.0.0.1:1", 200),
             ("[::1]", 200),
@@ -33,21 +33,21 @@ struct AccessTests {
         ])
     func hosts(host: String, expected: Int) throws {
         let head = try head("Host: \(host)\r\n")
-        #expect(status(open.admit(head, door: .loopback)) == expected)
-        #expect(status(open.admit(head, door: .network)) == 200)
-        #expect(status(open.admit(head, door: .unix)) == 200)
+        #expect(status(open.admit(head, scope: .loopback)) == expected)
+        #expect(status(open.admit(head, scope: .network)) == 200)
+        #expect(status(open.admit(head, scope: .unix)) == 200)
     }
 
     @Test("HTTP/1.0 may come without a Host; an absolute target overrules it")
     func hostForms() throws {
         let old = try head("", line: "POST /v1/messages HTTP/1.0")
-        #expect(status(open.admit(old, door: .loopback)) == 200)
+        #expect(status(open.admit(old, scope: .loopback)) == 200)
         let absolute = try head("Host: localhost\r\n", line: "POST http://evil/v1/messages HTTP/1.1")
-        #expect(status(open.admit(absolute, door: .loopback)) == 403)
+        #expect(status(open.admit(absolute, scope: .loopback)) == 403)
     }
 
     @Test(
-        "web pages on a loopback door: what the user opened from here or has named, nothing else",
+        "web pages on a loopback scope: what the user opened from here or has named, nothing else",
         arguments: [
             ("", 200), ("Origin: http://127.0.0.1:8484\r\n", 200), ("Origin: http://localhost:8484\r\n", 200),
             ("Origin: http://[::1]:8484\r\n", 200), ("Origin: HTTP://LOCALHOST:8484\r\n", 200),
@@ -69,9 +69,9 @@ struct AccessTests {
     func pages(fields: String, expected: Int) throws {
         for line in ["POST /v1/messages HTTP/1.1", "GET /v1/models HTTP/1.1", "GET /health HTTP/1.1"] {
             let head = try head("Host: localhost\r\n\(fields)", line: line)
-            #expect(status(open.admit(head, door: .loopback, port: { 8484 })) == expected)
-            #expect(status(open.admit(head, door: .network, port: { 8484 })) == 200)
-            #expect(status(open.admit(head, door: .unix)) == 200)
+            #expect(status(open.admit(head, scope: .loopback, port: { 8484 })) == expected)
+            #expect(status(open.admit(head, scope: .network, port: { 8484 })) == 200)
+            #expect(status(open.admit(head, scope: .unix)) == 200)
         }
     }
 
@@ -87,25 +87,25 @@ struct AccessTests {
     func keys(fields: String, expected: Int) throws {
         let keys = AccessKeys([SecretValue(Array("one".utf8)), SecretValue(Array("two".utf8))])
         let rules = AccessRules(hosts: [], keys: keys)
-        #expect(status(rules.admit(try head("Host: a\r\n\(fields)"), door: .network)) == expected)
+        #expect(status(rules.admit(try head("Host: a\r\n\(fields)"), scope: .network)) == expected)
         for path in ["/health", "/ready", "/api/hello"] {
             let probe = try head("Host: a\r\n", line: "GET \(path) HTTP/1.1")
-            #expect(status(rules.admit(probe, door: .network)) == 200)
+            #expect(status(rules.admit(probe, scope: .network)) == 200)
         }
         let models = try head("Host: a\r\n\(fields)", line: "GET /v1/models HTTP/1.1")
-        #expect(status(rules.admit(models, door: .network)) == expected)
+        #expect(status(rules.admit(models, scope: .network)) == expected)
     }
 
     @Test("preflights and encoded bodies are refused, wrong methods say what is allowed")
     func refusals() throws {
         let preflight = try head("Host: a\r\nOrigin: http://evil\r\n", line: "OPTIONS /v1/messages HTTP/1.1")
-        #expect(status(open.admit(preflight, door: .network)) == 403)
-        #expect(status(open.admit(try head("Host: a\r\nContent-Encoding: gzip\r\n"), door: .network)) == 400)
+        #expect(status(open.admit(preflight, scope: .network)) == 403)
+        #expect(status(open.admit(try head("Host: a\r\nContent-Encoding: gzip\r\n"), scope: .network)) == 400)
         #expect(
-            status(open.admit(try head("Host: a\r\nContent-Encoding: identity\r\n"), door: .network)) == 200)
+            status(open.admit(try head("Host: a\r\nContent-Encoding: identity\r\n"), scope: .network)) == 200)
         guard
             case .refused(let error, let fields) = open.admit(
-                try head("Host: a\r\n", line: "GET /v1/messages HTTP/1.1"), door: .network)
+                try head("Host: a\r\n", line: "GET /v1/messages HTTP/1.1"), scope: .network)
         else {
             Issue.record("GET is not refused")
             return

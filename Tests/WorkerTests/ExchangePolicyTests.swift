@@ -80,7 +80,7 @@ struct FailoverKindTests {
             return FailedAttempt(
                 failure, .upstreamFailed(failure), isPersistent: false, fields: [], record)
         }
-        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.worthTelling($0, $1) }
+        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.moreInformative($0, $1) }
         #expect(told.failure.message == "\(expected)")
     }
 }
@@ -95,7 +95,7 @@ struct FeatureRetryTests {
         #expect(takes(.tools, .thinking, .tools) == [true, true, false])
         #expect(retry.verdicts.withheld == [.tools, .thinking] && retry.verdicts.plain == [.tools])
         #expect(retry.conversation == 3)
-        retry.beginsAnew()
+        retry.reset()
         #expect(retry.verdicts.isEmpty && !retry.isAmended && retry.all == ["tools", "thinking"])
         #expect(takes(.tools, .images, .prefill) == [true, true, false])
         #expect(retry.verdicts.withheld == [.tools, .images] && retry.all.count == FeatureRetry.limit)
@@ -114,7 +114,7 @@ struct FeatureRetryTests {
         retry.amend(&target)
         #expect(target.outputLimit == 8192 && target.reasoningRemedy == .thinkingOff && target.lacking == [])
         #expect(retry.all == ["missing_reasoning", "thinking", "max_tokens>8192", "max_tokens>9000"])
-        retry.beginsAnew()
+        retry.reset()
         #expect(!retry.isAmended)
     }
 
@@ -149,7 +149,7 @@ struct ToldTests {
             return FailedAttempt(
                 failure, .upstreamFailed(failure), isPersistent: false, fields: [], record)
         }
-        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.worthTelling($0, $1) }
+        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.moreInformative($0, $1) }
         #expect(told.failure.status == 500 + expected)
     }
 

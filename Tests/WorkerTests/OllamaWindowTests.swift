@@ -57,19 +57,19 @@ import Translation
     static func entry(
         _ type: Configuration.BackendType = .ollama, _ dialect: Configuration.DialectSetting = .auto,
         window: Configuration.ContextWindow = .auto
-    ) -> CatalogueEntry {
+    ) -> BackendEntry {
         var backend = Configuration.Backend(name: "o", url: "http://h")
         backend.type = type
         backend.dialect = dialect
         backend.contextWindow = window
         backend.keepAlive = .time("10m")
-        return CatalogueEntry(backend, key: nil)
+        return BackendEntry(backend, key: nil)
     }
 
-    static func target(_ entry: CatalogueEntry, _ model: String = "m") -> UpstreamTarget {
+    static func target(_ entry: BackendEntry, _ model: String = "m") -> UpstreamTarget {
         let known = entry.models?.first { $0.id == model }
         let route = Route(destination: .backend(0), model: model, contextWindow: known?.contextWindow)
-        return entry.access(0, route, Lessons(), at: WallTime(nanoseconds: 1)).target
+        return entry.access(0, route, ObservationCache(), at: WallTime(nanoseconds: 1)).target
     }
 
     @Test(

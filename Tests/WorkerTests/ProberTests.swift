@@ -134,15 +134,15 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
     }
 
     @Test @Loop func strangers() async {
-        #expect(await Self.finding(["/v1/models": "<html>"]) == .stranger("no list of models"))
+        #expect(await Self.finding(["/v1/models": "<html>"]) == .unrecognised("no list of models"))
         for text in ["[]", #"{"data":[]}"#, #"{"data":[{"id":"corolla","price":1}]}"#] {
-            #expect(await Self.finding(["/v1/models": text]) == .stranger("a list, but not of models"))
+            #expect(await Self.finding(["/v1/models": text]) == .unrecognised("a list, but not of models"))
         }
-        #expect(await Self.finding([:]) == .stranger("HTTP 404"))
-        #expect(await Self.finding([:], status: 401) == .stranger("asks for a key"))
+        #expect(await Self.finding([:]) == .unrecognised("HTTP 404"))
+        #expect(await Self.finding([:], status: 401) == .unrecognised("asks for a key"))
         #expect(
             await Self.finding(["/v1/models": Self.owned("dragoman")])
-                == .stranger("a dragoman answers there"))
+                == .unrecognised("a dragoman answers there"))
     }
 
     @Test @Loop func configuredOnes() async {

@@ -48,8 +48,8 @@ struct RoutesTests {
             ("/olla/openai/v1/nothing", false, .chat), ("/v1/nothing", false, .messages),
             ("/", false, .messages), ("*", false, .messages), ("/health", false, .messages),
         ])
-    func doors(path: String, version: Bool, door: ClientAPI) {
-        #expect(Routes.clientAPI(path, anthropicVersion: version) == door)
+    func doors(path: String, version: Bool, api: ClientAPI) {
+        #expect(Routes.clientAPI(path, anthropicVersion: version) == api)
     }
 
     @Test(

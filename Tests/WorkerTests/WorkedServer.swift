@@ -63,7 +63,7 @@ final class Worked {
     /// A worker never ends but with its process: it is kept until then.
     func end() {
         watch?.cancel()
-        server?.catalogue.stop()
+        server?.registry.stop()
         Self.ended.append(self)
     }
 

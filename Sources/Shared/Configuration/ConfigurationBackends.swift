@@ -97,11 +97,11 @@ extension ConfigurationReader {
         }
     }
 
-    /// Google's documents give the base URL with the path of its OpenAI door, which is ours to add.
+    /// Google's documents give the base URL with the path of its OpenAI API, which is ours to add.
     private func gemini(_ backend: inout Configuration.Backend) {
-        let door = "/v1beta/openai"
-        guard backend.type == .gemini, backend.url.hasSuffix(door) else { return }
-        backend.url.removeLast(door.count)
+        let path = "/v1beta/openai"
+        guard backend.type == .gemini, backend.url.hasSuffix(path) else { return }
+        backend.url.removeLast(path.count)
     }
 
     mutating func models(_ top: Section) -> [Configuration.ModelRule] {

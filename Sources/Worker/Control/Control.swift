@@ -186,7 +186,7 @@ final class Control {
     }
 
     /// Gives the permit back, or withdraws the question; once.
-    func relinquish(_ permit: Permit) {
+    func release(_ permit: Permit) {
         guard permits.removeValue(forKey: permit.ticket) != nil else { return }
         send(.release(ticket: permit.ticket))
     }

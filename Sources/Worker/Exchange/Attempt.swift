@@ -71,7 +71,7 @@ final class Attempt {
     /// Runs to the one outcome. When `undecidedFailure` is nil then, the client has been answered or is gone.
     func run() async {
         begin()
-        defer { if let permit { context.permits.relinquish(permit) } }
+        defer { if let permit { context.permits.release(permit) } }
         while !turn() { _ = await connection.wakeup.wait(until: deadline) }
     }
 
@@ -107,14 +107,14 @@ final class Attempt {
         // First make room: it decides whether more may come.
         connection.socket.flush()
         advance()
-        partFromStopped()
+        stopWaitingAfterFinish()
         if context.isCut { cut() }
         keepTime()
         guard case .ended(let outcome) = reply.phase else {
             write()
             return nil
         }
-        if case .transferring(let transfer, let backend) = stage { letGo(transfer, backend, outcome) }
+        if case .transferring(let transfer, let backend) = stage { detach(transfer, backend, outcome) }
         if undecidedFailure == nil { answer.finish(with: &reply, streaming: streaming) }
         return outcome
     }
@@ -146,7 +146,7 @@ final class Attempt {
     private func take(from transfer: Transfer, _ backend: Int) {
         if !headSeen, let head = transfer.head {
             headSeen = true
-            context.catalogue.succeeded(backend)
+            context.registry.succeeded(backend)
             upstreamID = head.requestID
             reply.receive(head: UpstreamHead(head))
         }
@@ -168,7 +168,7 @@ final class Attempt {
 
     /// Counts and the end of the framing may follow the model's stop for a while; without them the reply is
     /// complete as well.
-    private func partFromStopped() {
+    private func stopWaitingAfterFinish() {
         guard reply.hasStopped, case .transferring(let transfer, _) = stage else { return }
         if stoppedAt == nil { stoppedAt = Loop.now }
         guard let farewell, farewell <= Loop.now else { return }
@@ -186,14 +186,14 @@ final class Attempt {
 
     /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment,
     /// so that its connection can be used again; then it is cut.
-    private func letGo(_ transfer: Transfer, _ backend: Int, _ outcome: Outcome) {
+    private func detach(_ transfer: Transfer, _ backend: Int, _ outcome: Outcome) {
         switch transfer.end {
         case nil where outcome == .completed:
             Timer { transfer.cancel() }.arm(at: Loop.now.advanced(by: ServingLimits.upstreamFarewell))
         case nil: transfer.cancel()
         case .unreachable, .misconfigured, .timedOut(.connect):
-            context.catalogue.failed(backend)
-            isPersistent = context.catalogue.failsPersistently(backend)
+            context.registry.failed(backend)
+            isPersistent = context.registry.failsPersistently(backend)
         case .complete, .broken, .timedOut, .cancelled: break
         }
     }

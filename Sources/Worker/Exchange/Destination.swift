@@ -48,10 +48,10 @@ enum Destination: Sendable {
         }
     }
 
-    /// Whether a request of this door passes there as it is.
-    func relays(_ door: ClientAPI) -> Bool {
+    /// Whether a request of this API passes there as it is.
+    func passesThrough(_ api: ClientAPI) -> Bool {
         switch self {
-        case .backend(let access): access.target.profile.dialect == door.passthrough
+        case .backend(let access): access.target.profile.dialect == api.passthrough
         case .demo: false
         }
     }

@@ -1,4 +1,4 @@
-// The journey of one request for an answer, by either door: parse, route, convert, send, translate back,
+// The journey of one request for an answer, in any client API: parse, route, convert, send, translate back,
 // answer, remember. The only place that knows all steps; each step takes a value and gives one. Holds:
 // exactly one answer and one journal entry; the upstream is cancelled in the turn in which the client is seen
 // gone.
@@ -58,7 +58,7 @@ final class Exchange {
     // inlined.
     private func journey() async {
         if request.isLarge { await parseInSteps() } else { parse() }
-        await context.catalogue.settle()
+        await context.registry.waitForFirstRound()
         findRoutes()
         if hasDocumentsToRead() { await readDocuments() }
         while true {
@@ -93,7 +93,7 @@ final class Exchange {
     private func read(_ body: RequestBody) {
         do throws(ClientError) {
             let message = try ClientRequest(
-                reading: body, at: answer.door, head: MessagesHead(request.head))
+                reading: body, at: answer.api, head: MessagesHead(request.head))
             record.requestedModel = message.model
             connection.note(requestedModel: message.model)
             record.streaming = message.stream
@@ -109,14 +109,14 @@ final class Exchange {
         guard !isOver else { return }
         guard let message else { return refuse(Self.notReady) }
         do throws(RoutingFailure) {
-            routes = try context.catalogue.settledRoutes(for: message.model)[...]
+            routes = try context.registry.settledRoutes(for: message.model)[...]
         } catch {
             guard let local = message.localAnswer else { return refuse(error.clientError) }
             return answer(local, message)
         }
         guard let local = message.localAnswer else { return }
         // A backend that speaks the client's API decides itself.
-        let isPassthrough = routes.first.flatMap(destination)?.relays(message.door) == true
+        let isPassthrough = routes.first.flatMap(destination)?.passesThrough(message.api) == true
         if !isPassthrough { answer(local, message) }
     }
 
@@ -130,7 +130,7 @@ final class Exchange {
     private func needsWords(_ route: Route, _ message: ClientRequest) -> Bool {
         guard let destination = destination(of: route) else { return false }
         return !destination.target.profile.pdfFiles
-            && !destination.relays(message.door)
+            && !destination.passesThrough(message.api)
     }
 
     /// Gives the documents their words; those that cannot be read stay named as left out. A client that
@@ -167,7 +167,7 @@ final class Exchange {
         while let route = nextRoute() {
             guard let destination = destination(of: route) else { continue }
             if case .backend(let access) = destination,
-                counts.shouldAsk(message, access, context.catalogue)
+                counts.shouldAsk(message, access, context.registry)
             {
                 return .count
             }
@@ -194,12 +194,12 @@ final class Exchange {
             asksAgain = false
             return route
         }
-        retry.beginsAnew()
+        retry.reset()
         asksWhole = false
         route = routes.popFirst()
         if let route {
             record.attempts += 1
-            context.catalogue.gave(route)
+            context.registry.gave(route)
         }
         return route
     }
@@ -242,7 +242,7 @@ final class Exchange {
 
     private func identity() -> AttemptPlan.Identity {
         AttemptPlan.Identity(
-            message: RequestIdentity.reply(answer.door),
+            message: RequestIdentity.reply(answer.api),
             request: answer.requestID, created: Int(time(nil)))
     }
 
@@ -250,26 +250,26 @@ final class Exchange {
     @inline(never)
     private func rememberVerdicts() {
         guard let route, case .backend(let index) = route.destination else { return }
-        context.catalogue.learn(index, route.model, retry.verdicts, of: retry.conversation)
+        context.registry.learn(index, route.model, retry.verdicts, of: retry.conversation)
     }
 
     @inline(never)
     private func learn(from attempt: Attempt) {
         guard let sentPrompt else { return }
-        context.catalogue.learn(answered: sentPrompt)
+        context.registry.learn(answered: sentPrompt)
         // The count of a part says nothing of the whole.
         if let cut = attempt.promptTruncation {
-            context.catalogue.learn(sentPrompt.index, sentPrompt.model, cut: cut)
+            context.registry.learn(sentPrompt.index, sentPrompt.model, cut: cut)
         } else if let reported = attempt.reportedInput {
-            context.catalogue.learn(sentPrompt, reported: reported)
+            context.registry.learn(sentPrompt, reported: reported)
         }
     }
 
     private func destination(of route: Route) -> Destination? {
         switch route.destination {
-        case .demo: .demo(DemoRequest(request.body, answer.door))
+        case .demo: .demo(DemoRequest(request.body, answer.api))
         case .backend:
-            context.catalogue.access(route).map { access in
+            context.registry.access(route).map { access in
                 var access = access
                 retry.amend(&access.target)
                 access.target.asksWhole = asksWhole
@@ -311,7 +311,7 @@ final class Exchange {
         guard !context.isCut, Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else {
             return tell(this)
         }
-        let worthTelling = failed.map { Failover.worthTelling($0, this) } ?? this
+        let worthTelling = failed.map { Failover.moreInformative($0, this) } ?? this
         guard routes.isEmpty else {
             failed = worthTelling
             return

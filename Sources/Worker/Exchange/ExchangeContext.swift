@@ -9,7 +9,7 @@ internal import Upstream
 final class ExchangeContext {
     let configuration: Configuration
     let log: Log
-    let catalogue: Catalogue
+    let registry: BackendRegistry
     let upstream: UpstreamClient
     let documents: DocumentReader
     /// Gives the permits of backends with `max_concurrent`.
@@ -20,12 +20,12 @@ final class ExchangeContext {
     private var quiet: Timer?
 
     init(
-        _ configuration: Configuration, _ log: Log, _ catalogue: Catalogue, _ upstream: UpstreamClient,
+        _ configuration: Configuration, _ log: Log, _ registry: BackendRegistry, _ upstream: UpstreamClient,
         _ documents: DocumentReader, permits: Control
     ) {
         self.configuration = configuration
         self.log = log
-        self.catalogue = catalogue
+        self.registry = registry
         self.upstream = upstream
         self.documents = documents
         self.permits = permits

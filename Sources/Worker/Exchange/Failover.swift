@@ -43,7 +43,7 @@ enum Failover {
     /// Which of two failures tells the client more: the backend that answered, else the one preferred to the
     /// other. A backend that has been away for long says nothing of the one that was meant; one without the
     /// model says even less, for where the model is it may be had later.
-    static func worthTelling(_ earlier: FailedAttempt, _ later: FailedAttempt) -> FailedAttempt {
+    static func moreInformative(_ earlier: FailedAttempt, _ later: FailedAttempt) -> FailedAttempt {
         weight(later) > weight(earlier) ? later : earlier
     }
 

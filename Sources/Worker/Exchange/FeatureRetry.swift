@@ -67,7 +67,7 @@ struct FeatureRetry {
     }
 
     /// Another backend's model may take what this one does not.
-    mutating func beginsAnew() {
+    mutating func reset() {
         verdicts = Verdicts()
         outputRoom = nil
         remedy = nil

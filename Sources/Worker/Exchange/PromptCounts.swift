@@ -16,11 +16,11 @@ struct PromptCounts {
     mutating func note(_ count: Int?, for index: Int) { answers[index] = .some(count) }
 
     /// Whether to ask this backend before it gets the request.
-    func shouldAsk(_ message: ClientRequest, _ access: BackendAccess, _ catalogue: Catalogue) -> Bool {
+    func shouldAsk(_ message: ClientRequest, _ access: BackendAccess, _ registry: BackendRegistry) -> Bool {
         guard answers[access.index] == nil, CountQuestion.canBeAsked(of: access.target),
             let request = message.messages, request.isDoubtful(for: access.target)
         else { return false }
-        return catalogue.counts(access.index)
+        return registry.counts(access.index)
     }
 }
 

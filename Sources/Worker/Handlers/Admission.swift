@@ -15,11 +15,11 @@ enum Admission {
 extension AccessRules {
     /// The one place where a head becomes an endpoint.
     /// - Parameter port: of the listener; asked for only where a page of this host claims to call.
-    func admit(_ head: RequestHead, door: ListenerScope, port: () -> Int? = { nil }) -> Admission {
-        if let error = refusesHost(head, door: door) { return .refused(error, []) }
+    func admit(_ head: RequestHead, scope: ListenerScope, port: () -> Int? = { nil }) -> Admission {
+        if let error = refusesHost(head, scope: scope) { return .refused(error, []) }
         // A browser's preflight: pages of other origins have no business here.
         if head.method == .options { return .refused(.fromWebPage, []) }
-        if let error = refusesPage(head, door: door, port: port) { return .refused(error, []) }
+        if let error = refusesPage(head, scope: scope, port: port) { return .refused(error, []) }
         let path = head.path
         switch Routes.decide(head.method, path: path, anthropicVersion: head.hasField("anthropic-version")) {
         case .endpoint(let endpoint):

@@ -66,23 +66,23 @@ extension ExchangeContext {
     func count(
         _ message: MessagesRequest, _ access: BackendAccess, _ estimate: PromptEstimate
     ) async -> Int? {
-        guard catalogue.counts(access.index),
+        guard registry.counts(access.index),
             let question = Self.question(message, access.target)
         else { return nil }
         switch await ask(question, access) {
         case .counted(let counted):
             let count = question.includesPictures ? counted : counted &+ estimate.pictures
-            catalogue.learn(SentPrompt(access, estimate), reported: count)
+            registry.learn(SentPrompt(access, estimate), reported: count)
             return count
-        case .refused: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterRefusal)
-        case .failed: catalogue.pauseCounting(access.index, for: CountLimits.pauseAfterFailure)
+        case .refused: registry.pauseCounting(access.index, for: CountLimits.pauseAfterRefusal)
+        case .failed: registry.pauseCounting(access.index, for: CountLimits.pauseAfterFailure)
         }
         return nil
     }
 
     fileprivate func destination(_ model: String) async -> BackendAccess? {
         do throws(RoutingFailure) {
-            return try await catalogue.routes(for: model).first.flatMap { catalogue.access($0) }
+            return try await registry.routes(for: model).first.flatMap { registry.access($0) }
         } catch {
             // Nobody would answer it; how long it is can be said all the same.
             return nil
@@ -138,7 +138,7 @@ extension BackendAccess {
     }
 }
 
-extension Catalogue {
+extension BackendRegistry {
     /// Whether this backend may be asked for a count.
     func counts(_ index: Int) -> Bool {
         guard entries.indices.contains(index), !entries[index].isDown else { return false }

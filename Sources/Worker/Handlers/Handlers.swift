@@ -6,8 +6,8 @@ internal import Shared
 internal import Translation
 
 extension Server {
-    func admit(_ head: RequestHead, door: ListenerScope, port: () -> Int?) -> Admission {
-        access.admit(head, door: door, port: port)
+    func admit(_ head: RequestHead, scope: ListenerScope, port: () -> Int?) -> Admission {
+        access.admit(head, scope: scope, port: port)
     }
 
     /// Answers one admitted request, whole. Its frame lives as long as a stream: nothing large is in it.
@@ -38,7 +38,7 @@ extension Server {
             remember(RequestEntry(), request, answer, connection)
         case .health, .ready:
             // The first look at the backends takes some milliseconds, and is bounded.
-            if endpoint == .ready { await catalogue.settle() }
+            if endpoint == .ready { await registry.waitForFirstRound() }
             let probe = probe(endpoint)
             answer.send(probe.status, body: probe.body)
             probed(request, answer, connection)
@@ -53,20 +53,20 @@ extension Server {
     /// `/health`: this worker answers. `/ready`: and something could answer for a model.
     func probe(_ endpoint: Endpoint) -> (status: Int, body: [UInt8]) {
         if endpoint == .health { return (200, Array(#"{"status":"ok"}"#.utf8)) }
-        return catalogue.canServe
+        return registry.canServe
             ? (200, Array(#"{"status":"ready"}"#.utf8))
             : (503, Array(#"{"status":"no backend answers"}"#.utf8))
     }
 
     /// A whole answer to a probe on a connection that waits for a slot.
     func probeAnswer(
-        _ endpoint: Endpoint, _ head: RequestHead, _ door: ListenerScope, port: () -> Int?
+        _ endpoint: Endpoint, _ head: RequestHead, _ scope: ListenerScope, port: () -> Int?
     ) -> [UInt8] {
         let requestID = RequestIdentity.request()
         var status: Int
         var body: [UInt8]
-        if let error = access.refusesHost(head, door: door)
-            ?? access.refusesPage(head, door: door, port: port)
+        if let error = access.refusesHost(head, scope: scope)
+            ?? access.refusesPage(head, scope: scope, port: port)
         {
             (status, body) = (error.status, error.body(requestID: requestID))
         } else {

@@ -1,4 +1,4 @@
-// The model lists, from the catalogue's memory: never slower than that, whatever the backends do.
+// The model lists, from the registry's memory: never slower than that, whatever the backends do.
 
 internal import EventLoop
 internal import HTTP
@@ -79,7 +79,7 @@ enum ModelOffer {
 
 extension Server {
     func models(_ shape: ModelsShape, _ head: RequestHead, _ answer: Answer) async {
-        await catalogue.settle()
+        await registry.waitForFirstRound()
         switch shape {
         case .anthropic:
             let page = ModelOffer.page(of: head.query)
@@ -91,8 +91,8 @@ extension Server {
 
     /// - Returns: the error that the client was told.
     func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async -> ClientError? {
-        await catalogue.settle()
-        guard let entry = ModelOffer.entry(named: id, of: catalogue.picture) else {
+        await registry.waitForFirstRound()
+        guard let entry = ModelOffer.entry(named: id, of: registry.picture) else {
             let error = ClientError(404, .notFound, "model: \(ExchangeRecord.short(id))")
             answer.send(error)
             return error
@@ -101,5 +101,5 @@ extension Server {
         return nil
     }
 
-    private var modelEntries: [ModelEntry] { ModelOffer.entries(of: catalogue.picture) }
+    private var modelEntries: [ModelEntry] { ModelOffer.entries(of: registry.picture) }
 }

@@ -65,7 +65,7 @@ extension Server {
         let standsOut = error.kind == .authentication && refusedKeys.takes(at: Loop.now)
         guard log.takes(standsOut ? .notice : .info) else { return }
         var fields = fields(
-            entry, head, answer, connection, since: begun, status: error.status(at: answer.door))
+            entry, head, answer, connection, since: begun, status: error.status(for: answer.api))
         fields.append("error", "\(error.status) \(error.kind.rawValue)")
         if let reason = error.noted {
             fields.append("reason", ExchangeRecord.short(reason, limit: ExchangeRecord.longestReason))

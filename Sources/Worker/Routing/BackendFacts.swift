@@ -1,4 +1,4 @@
-// What routing knows of the backends at one moment: plain values that the catalogue gathers.
+// What routing knows of the backends at one moment: plain values that the registry gathers.
 
 /// One model as its backend lists it.
 struct ModelFacts: Sendable, Equatable {

@@ -9,7 +9,7 @@ internal import Shared
 /// Where one request may go.
 struct Route: Sendable, Equatable {
     enum Destination: Sendable, Equatable {
-        /// Index in the catalogue; with configured backends, that of the configuration.
+        /// Index in the registry; with configured backends, that of the configuration.
         case backend(Int)
         case demo
     }

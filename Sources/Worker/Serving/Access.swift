@@ -25,8 +25,8 @@ struct AccessRules: Sendable {
     }
 
     /// Why this request may not even name a path here, or nil.
-    func refusesHost(_ head: RequestHead, door: ListenerScope) -> ClientError? {
-        guard door == .loopback, let authority = head.authority else { return nil }
+    func refusesHost(_ head: RequestHead, scope: ListenerScope) -> ClientError? {
+        guard scope == .loopback, let authority = head.authority else { return nil }
         guard !hosts.contains(Self.hostName(authority)) else { return nil }
         return ClientError(
             403, .permission,
@@ -36,8 +36,8 @@ struct AccessRules: Sendable {
     /// Why this request of a web page is not taken, or nil: it works without the user's knowledge, with all
     /// that a program on this machine may do. Programs send neither of these fields.
     /// - Parameter port: of the listener that it came by.
-    func refusesPage(_ head: RequestHead, door: ListenerScope, port: () -> Int?) -> ClientError? {
-        guard door == .loopback else { return nil }
+    func refusesPage(_ head: RequestHead, scope: ListenerScope, port: () -> Int?) -> ClientError? {
+        guard scope == .loopback else { return nil }
         let origins = head.fieldTexts("origin")
         guard origins.isEmpty else {
             return origins.allSatisfy { accepts(origin: $0, port: port) } ? nil : .fromWebPage

@@ -15,7 +15,7 @@ final class Answer {
 
     let requestID: String
     /// Whose errors the client reads.
-    let door: ClientAPI
+    let api: ClientAPI
     /// Fields that every head of this answer carries besides `request-id`.
     var fields: [ResponseHead.Field] = []
     private let socket: ClientSocket
@@ -29,10 +29,10 @@ final class Answer {
     private(set) var firstByteAt: Instant?
 
     init(
-        to request: RequestHead, requestID: String, door: ClientAPI, on socket: ClientSocket, closes: Bool
+        to request: RequestHead, requestID: String, api: ClientAPI, on socket: ClientSocket, closes: Bool
     ) {
         self.requestID = requestID
-        self.door = door
+        self.api = api
         self.socket = socket
         self.closes = closes
         isHead = request.method == .head
@@ -40,9 +40,9 @@ final class Answer {
     }
 
     /// For requests whose head could not be read.
-    init(refusing requestID: String, door: ClientAPI, on socket: ClientSocket) {
+    init(refusing requestID: String, api: ClientAPI, on socket: ClientSocket) {
         self.requestID = requestID
-        self.door = door
+        self.api = api
         self.socket = socket
         closes = true
         isHead = false
@@ -70,7 +70,7 @@ final class Answer {
         if let seconds = error.retryAfter { fields.append(.init("retry-after", String(seconds))) }
         if let retry = error.shouldRetry { fields.append(.init("x-should-retry", retry ? "true" : "false")) }
         // A line of its own, for people who read it in a terminal.
-        send(error.status(at: door), body: error.body(requestID: requestID, door: door) + [0x0a])
+        send(error.status(for: api), body: error.body(requestID: requestID, api: api) + [0x0a])
     }
 
     // MARK: Streams
@@ -114,7 +114,7 @@ final class Answer {
         if isOld && !closes { head.fields.append(.init("connection", "keep-alive")) }
         head.fields.append(.init("request-id", requestID))
         // The name under which OpenAI's clients look for it.
-        if door == .chat { head.fields.append(.init("x-request-id", requestID)) }
+        if api == .chat { head.fields.append(.init("x-request-id", requestID)) }
         head.fields += fields
         socket.queue { head.append(to: &$0) }
     }

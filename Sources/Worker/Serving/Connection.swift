@@ -52,7 +52,7 @@ final class Connection {
     }
 
     let id: UInt64
-    let door: ListenerScope
+    let scope: ListenerScope
     let peer: String
     /// The one waiting point of this connection and of the exchange it carries.
     let wakeup: Wakeup
@@ -72,10 +72,10 @@ final class Connection {
     private var clientAPI = ClientAPI.messages
 
     init(
-        id: UInt64, door: ListenerScope, peer: String, descriptor: consuming Descriptor, server: Server
+        id: UInt64, scope: ListenerScope, peer: String, descriptor: consuming Descriptor, server: Server
     ) throws(LoopError) {
         self.id = id
-        self.door = door
+        self.scope = scope
         self.peer = peer
         self.server = server
         wakeup = Wakeup()
@@ -143,7 +143,7 @@ final class Connection {
         let head = request.head
         clientAPI = Routes.clientAPI(head.path, anthropicVersion: head.hasField("anthropic-version"))
         let answer = Answer(
-            to: head, requestID: RequestIdentity.request(), door: clientAPI, on: socket,
+            to: head, requestID: RequestIdentity.request(), api: clientAPI, on: socket,
             closes: !head.keepAlive || server.isDraining)
         self.answer = answer
         return answer
@@ -159,7 +159,7 @@ final class Connection {
     /// What the request asks for; nil = it is refused, and holds why.
     @inline(never)
     private func admit(_ request: Request, _ answer: Answer) -> Endpoint? {
-        switch server.admit(request.head, door: door, port: { socket.localPort }) {
+        switch server.admit(request.head, scope: scope, port: { socket.localPort }) {
         case .refused(let error, let fields):
             request.refusal = (error, fields)
             return nil
@@ -242,7 +242,7 @@ final class Connection {
 
     /// Answers what could not be read as a request.
     private func refuse(_ problem: ClientError) async {
-        let answer = Answer(refusing: RequestIdentity.request(), door: clientAPI, on: socket)
+        let answer = Answer(refusing: RequestIdentity.request(), api: clientAPI, on: socket)
         server.refused(nil, problem, answer, self, since: Loop.now)
         answer.send(problem)
         guard await finishWriting() else { return }

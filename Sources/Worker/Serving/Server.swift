@@ -43,7 +43,7 @@ final class Server {
         access = AccessRules(hosts: start.configuration.hosts, keys: start.secrets.access)
         bodyRoom = BodyRoom(largest: start.configuration.limits.requestBody)
         inHand = start.inHand.flatMap { InHandTable(mapping: $0) }
-        let outside = Catalogue.Outside(
+        let environment = BackendRegistry.Environment(
             carrier: { [upstream] probe in await upstream.ask(probe) },
             metRealBackend: { [unowned control] in control.send(.realBackendSeen) },
             reportChanged: { [unowned control] report in
@@ -51,25 +51,25 @@ final class Server {
             },
             learnt: { [unowned control] in control.send(.observation($0)) },
             forgot: { [unowned control] in control.send(.capabilitiesInvalidated(backend: $0, before: $1)) })
-        let catalogue = Catalogue(
+        let registry = BackendRegistry(
             start.configuration, keys: start.secrets.backends, realBackendSeen: welcome.realBackendSeen,
-            tellsChanges: start.number == 0, log: start.log, outside: outside)
+            logsChanges: start.number == 0, log: start.log, environment: environment)
         context = ExchangeContext(
-            start.configuration, start.log, catalogue, upstream,
+            start.configuration, start.log, registry, upstream,
             DocumentReader(program: TextProgram.find(), log: start.log), permits: control)
     }
 
-    var catalogue: Catalogue { context.catalogue }
+    var registry: BackendRegistry { context.registry }
     /// Who gets what the supervisor says from here on.
     var receivers: ControlReceivers {
-        ControlReceivers(connections: self, probes: probes, backends: catalogue)
+        ControlReceivers(connections: self, probes: probes, backends: registry)
     }
 
     /// From here on the supervisor's messages drive the worker.
     func begin() {
         watchTurns()
         control.send(.ready)
-        catalogue.start()
+        registry.start()
     }
 
     /// At debug only, for it has its price: turns of the loop in which nobody else was served.
@@ -102,10 +102,10 @@ final class Server {
 }
 
 extension Server: ConnectionReceiver {
-    func received(_ id: UInt64, _ door: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
+    func received(_ id: UInt64, _ scope: ListenerScope, _ peer: String, _ descriptor: consuming Descriptor) {
         do throws(LoopError) {
             let connection = try Connection(
-                id: id, door: door, peer: peer, descriptor: descriptor, server: self)
+                id: id, scope: scope, peer: peer, descriptor: descriptor, server: self)
             connections[id] = connection
             Loop.spawn { await connection.serve() }
         } catch {

@@ -38,8 +38,8 @@ struct ChatRequestTests {
             }
             return files
         } catch {
-            let words = String(decoding: error.body(requestID: "", door: .chat), as: UTF8.self)
-            files["error"] = "\(error.status(at: .chat))\n\(words)\n"
+            let words = String(decoding: error.body(requestID: "", api: .chat), as: UTF8.self)
+            files["error"] = "\(error.status(for: .chat))\n\(words)\n"
             return files
         }
     }

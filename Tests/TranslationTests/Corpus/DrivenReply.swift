@@ -29,13 +29,13 @@ struct DrivenReply {
     }
 
     /// A reply whose bytes pass.
-    init(door: ClientAPI, streaming: Bool, requestID: String, requestedModel: String) {
+    init(api: ClientAPI, streaming: Bool, requestID: String, requestedModel: String) {
         var plan = ReplyPlan()
         plan.isPassthrough = true
         self.init(
             plan: plan, streaming: streaming, messageID: "msg_1", requestID: requestID,
             requestedModel: requestedModel, inputEstimate: 1,
-            chat: door == .chat ? .init(completionID: "", model: requestedModel, created: 0) : nil)
+            chat: api == .chat ? .init(completionID: "", model: requestedModel, created: 0) : nil)
     }
 
     /// What a client asks who gets such a reply.

@@ -37,12 +37,12 @@ struct ScriptedUpstream: Sendable {
     }
 
     /// What the client gets: the bytes, or the status and body of an error.
-    static func shown(_ result: (DrivenReply, output: [UInt8]), at door: ClientAPI = .messages) -> [UInt8] {
+    static func shown(_ result: (DrivenReply, output: [UInt8]), at api: ClientAPI = .messages) -> [UInt8] {
         guard let failure = result.0.failure else { return result.output }
-        var text = "HTTP \(failure.status(at: door))\n"
+        var text = "HTTP \(failure.status(for: api))\n"
         if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
         if let retry = failure.shouldRetry { text += "x-should-retry: \(retry)\n" }
-        return Array(text.utf8) + failure.body(requestID: "req_golden", door: door) + [0x0A]
+        return Array(text.utf8) + failure.body(requestID: "req_golden", api: api) + [0x0A]
     }
 }
 

@@ -156,8 +156,8 @@ struct FailureWordsTests {
     @Test(
         "text is told as such behind a status that was sent early, too",
         arguments: [ClientAPI.messages, .chat])
-    func pagesBehindPings(door: ClientAPI) {
-        var reply = DrivenReply(door: door, streaming: true, requestID: "req_1", requestedModel: "m")
+    func pagesBehindPings(api: ClientAPI) {
+        var reply = DrivenReply(api: api, streaming: true, requestID: "req_1", requestedModel: "m")
         reply.commitEarly()
         reply.receive(head: UpstreamHead(status: 200, contentType: "text/plain"))
         reply.receive(Array("Ollama is running".utf8))
@@ -222,11 +222,11 @@ struct FailureWordsTests {
     }
 
     private func expectHidden(
-        _ reply: (error: ClientError?, output: String, outcome: Outcome?), at door: ClientAPI
+        _ reply: (error: ClientError?, output: String, outcome: Outcome?), at api: ClientAPI
     ) {
         var texts = [reply.output, "\(String(describing: reply.outcome))"]
         if let error = reply.error {
-            texts.append(String(decoding: error.body(requestID: "req_1", door: door), as: UTF8.self))
+            texts.append(String(decoding: error.body(requestID: "req_1", api: api), as: UTF8.self))
             texts.append("\(error)")
         }
         for text in texts {

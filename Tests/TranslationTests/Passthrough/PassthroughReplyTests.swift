@@ -10,7 +10,7 @@ import Testing
 struct ScriptedRelay: Sendable {
     static let model = "claude-x"
 
-    var door = ClientAPI.messages
+    var api = ClientAPI.messages
     var head = UpstreamHead(status: 200, contentType: "text/event-stream")
     var body: [UInt8] = []
     var end = UpstreamEnd.complete
@@ -18,7 +18,7 @@ struct ScriptedRelay: Sendable {
     init(_ golden: GoldenCase) throws {
         let file = try golden.read()
         let circumstances = try golden.circumstances(file)
-        door = circumstances.client
+        api = circumstances.client
         head = circumstances.answer
         end = circumstances.end
         (body, head.contentType) = file.answer
@@ -26,7 +26,7 @@ struct ScriptedRelay: Sendable {
 
     func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (DrivenReply, output: [UInt8]) {
         var reply = DrivenReply(
-            door: door, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
+            api: api, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
         let output = reply.play(head, body, cuts: cuts, early: early, end)
         return (reply, output)
     }
@@ -37,7 +37,7 @@ struct ScriptedRelay: Sendable {
         var text = "HTTP \(failure.status)\n"
         if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
         if let retry = failure.shouldRetry { text += "x-should-retry: \(retry)\n" }
-        return Array(text.utf8) + failure.body(requestID: "req_golden", door: door) + [0x0A]
+        return Array(text.utf8) + failure.body(requestID: "req_golden", api: api) + [0x0A]
     }
 
     /// What the worker learns: outcome, counts, what was mended.
@@ -104,14 +104,14 @@ struct PassthroughReplyTests {
         let late = upstream.run(streaming: true)
         let (reply, output) = upstream.run(streaming: true, early: true)
         let text = String(decoding: output, as: UTF8.self)
-        let ping = upstream.door == .chat ? ": ping\n\n" : "event: ping\ndata: {\"type\":\"ping\"}\n\n"
+        let ping = upstream.api == .chat ? ": ping\n\n" : "event: ping\ndata: {\"type\":\"ping\"}\n\n"
         #expect(reply.failure == nil && text.hasPrefix(ping))
         let rest = String(text.dropFirst(ping.count))
         guard let failure = late.0.failure else {
             return #expect(rest == String(decoding: late.output, as: UTF8.self))
         }
         // Comments may stand before the error; nothing else does.
-        let body = String(decoding: failure.body(requestID: "req_golden", door: upstream.door), as: UTF8.self)
+        let body = String(decoding: failure.body(requestID: "req_golden", api: upstream.api), as: UTF8.self)
         #expect(!body.contains("\n"))
         #expect(rest.hasSuffix("data: \(body)\n\n"), "\(rest)")
         #expect(!rest.contains("message_start") && reply.phase == late.0.phase)
@@ -121,7 +121,7 @@ struct PassthroughReplyTests {
     func wholeFrames(_ golden: GoldenCase) throws {
         let upstream = try ScriptedRelay(golden)
         var reply = DrivenReply(
-            door: upstream.door, streaming: true, requestID: "req_golden", requestedModel: ScriptedRelay.model
+            api: upstream.api, streaming: true, requestID: "req_golden", requestedModel: ScriptedRelay.model
         )
         reply.receive(head: upstream.head)
         for byte in upstream.body {

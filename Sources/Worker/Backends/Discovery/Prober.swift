@@ -12,7 +12,7 @@ enum ProbeFinding: Sendable, Equatable {
     /// No answer, or one that says it cannot serve; in words for the operator.
     case down(String)
     /// Something answers that is no backend.
-    case stranger(String)
+    case unrecognised(String)
 }
 
 /// Questions to one base URL.
@@ -70,9 +70,9 @@ struct Prober {
             if type == .auto, !strict, status == 404 || status == 405 { await askPaths() }
             return judge(status, path, type, strict: strict)
         }
-        if strict, !list.saysSo { return .stranger("a list, but not of models") }
+        if strict, !list.saysSo { return .unrecognised("a list, but not of models") }
         // Another gateway of our kind, or this one itself.
-        if strict, list.owner == "dragoman" { return .stranger("a dragoman answers there") }
+        if strict, list.owner == "dragoman" { return .unrecognised("a dragoman answers there") }
         var models = list.models
         if type == .anthropic { await turnPages(list, &models) }
         let found = type == .auto ? await identity(list) : type
@@ -85,14 +85,14 @@ struct Prober {
         _ status: Int, _ path: String, _ type: Configuration.BackendType, strict: Bool
     ) -> ProbeFinding {
         switch status {
-        case 401, 403: strict ? .stranger("asks for a key") : .down("HTTP \(status): it refuses the key")
+        case 401, 403: strict ? .unrecognised("asks for a key") : .down("HTTP \(status): it refuses the key")
         case 404...405 where !strict:
             // A chat endpoint without a list: usable by `backend/model`.
             .up(type: type == .auto ? .openaiCompatible : type, models: [])
-        case 200..<300 where strict: .stranger("no list of models")
+        case 200..<300 where strict: .unrecognised("no list of models")
         case 200..<300: .down("\(path) is not a list of models")
         case 500...: .down("HTTP \(status)")
-        default: strict ? .stranger("HTTP \(status)") : .down("HTTP \(status)")
+        default: strict ? .unrecognised("HTTP \(status)") : .down("HTTP \(status)")
         }
     }
 

@@ -1,4 +1,4 @@
-// Carries the catalogue's questions over the worker's HTTP client: bounded in time and size, credentials
+// Carries the registry's questions over the worker's HTTP client: bounded in time and size, credentials
 // in headers only.
 
 internal import EventLoop

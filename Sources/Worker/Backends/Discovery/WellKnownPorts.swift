@@ -37,7 +37,7 @@ enum ProbePace {
     static let doubt = Duration.seconds(1)
     /// Something that is no backend: doubled from here up to `strangerLongest`,
     /// for a backend may take its place.
-    static let stranger = Duration.seconds(10)
+    static let unrecognised = Duration.seconds(10)
     static let strangerLongest = Duration.seconds(60)
     /// A request that comes before the first round has ended waits at most this long for it.
     static let firstRound = Duration.seconds(2)

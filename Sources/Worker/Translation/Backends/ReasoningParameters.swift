@@ -11,7 +11,7 @@ struct ReasoningParameters {
     private let maxTokens: Int
     private var losses: [Loss] = []
 
-    init(_ request: CanonicalRequest, _ target: UpstreamTarget, _ length: Length, hasPrefill: Bool) {
+    init(_ request: CanonicalRequest, _ target: UpstreamTarget, _ length: OutputBudget, hasPrefill: Bool) {
         maxTokens = length.maxTokens
         self.request = request
         profile = target.usableProfile
@@ -57,7 +57,7 @@ struct ReasoningParameters {
             writeThink(level, &writer)
         } else if let level {
             writer.name("reasoning_effort")
-            writer.value(Text(level))
+            writer.value(TextRope(level))
         }
         switch profile.thinkingSwitch {
         case .none, .think: break
@@ -120,7 +120,7 @@ struct ReasoningParameters {
     private func writeThink(_ level: StaticString?, _ writer: inout JSONWriter) {
         guard let isOn else { return }
         writer.name("think")
-        if let level { writer.value(Text(level)) } else { writer.value(isOn) }
+        if let level { writer.value(TextRope(level)) } else { writer.value(isOn) }
     }
 
     private func writeTemplateArguments(_ level: StaticString?, _ writer: inout JSONWriter) {
@@ -134,7 +134,7 @@ struct ReasoningParameters {
         }
         if let inTemplate {
             writer.name("reasoning_effort")
-            writer.value(Text(inTemplate))
+            writer.value(TextRope(inTemplate))
         }
         writer.endObject()
     }
@@ -153,7 +153,7 @@ struct ReasoningParameters {
             writer.value(max(min(budget, maxTokens - 1), 1024))
         } else if let effort = request.effort {
             writer.name("effort")
-            writer.value(Text(EffortSupport().word(effort)))
+            writer.value(TextRope(EffortSupport().word(effort)))
         } else {
             writer.name("enabled")
             writer.value(true)

@@ -26,7 +26,7 @@ struct BlockConversion {
     }
 
     /// A user's block.
-    mutating func parts(_ block: Block, _ message: Message, _ index: Int) -> [Part] {
+    mutating func parts(_ block: Block, _ message: Message, _ index: Int) -> [ContentPart] {
         switch block {
         case .image(let source):
             let (part, loss) = image(source)
@@ -38,7 +38,7 @@ struct BlockConversion {
             return parts
         case .toolUse(let call):
             omit(message, index, "tool_use of a user")
-            return [.text(Text("[called \(call.name)]"))]
+            return [.text(TextRope("[called \(call.name)]"))]
         default:
             let text = text(block)
             return text.isEmpty ? [] : [.text(text)]
@@ -46,13 +46,13 @@ struct BlockConversion {
     }
 
     /// All texts of a message as one.
-    mutating func flat(_ message: Message) -> Text {
-        var flat = Text()
+    mutating func flat(_ message: Message) -> TextRope {
+        var flat = TextRope()
         for (index, block) in message.blocks.enumerated() {
             switch block {
             case .image, .document, .toolUse, .toolResult: omit(message, index, "not a text")
             case .text(let node):
-                flat.add(Text(Attribution.stripped(TextSlice(node))), boundary: "\n\n")
+                flat.add(TextRope(Attribution.stripped(TextSlice(node))), boundary: "\n\n")
             default: flat.add(text(block), boundary: "\n\n")
             }
         }
@@ -87,18 +87,19 @@ struct BlockConversion {
         return turn
     }
 
-    private func reasoning(_ shown: JSONNode?, _ signature: JSONNode?) -> Text {
-        if let shown { return Text(shown) }
+    private func reasoning(_ shown: JSONNode?, _ signature: JSONNode?) -> TextRope {
+        if let shown { return TextRope(shown) }
         guard let signature = signature?.string, let hidden = ReasoningCarrier.hidden(in: signature) else {
-            return Text()
+            return TextRope()
         }
-        return Text([.bytes(hidden)])
+        return TextRope([.bytes(hidden)])
     }
 
     /// What a tool gave back: a text, and the images apart, since tool messages hold text only.
-    mutating func result(_ result: ToolResult, _ message: Message, _ index: Int) -> (Text, [Part]) {
-        var content = Text()
-        var images: [Part] = []
+    mutating func result(_ result: ToolResult, _ message: Message, _ index: Int) -> (TextRope, [ContentPart])
+    {
+        var content = TextRope()
+        var images: [ContentPart] = []
         for block in result.blocks {
             switch block {
             case .image, .document:
@@ -114,16 +115,17 @@ struct BlockConversion {
         }
         if content.isEmpty, images.isEmpty, !result.blocks.isEmpty { content = .unsupported }
         if content.isEmpty, !images.isEmpty, !profile.imagesInResults {
-            content = Text("[see the next message]" as StaticString)
+            content = TextRope("[see the next message]" as StaticString)
         }
         if result.isError, !content.starts(withAnyCase: "error") { content.prepend("Error: ") }
         return (content, images)
     }
 
-    private func image(_ source: ImageSource) -> (part: Part, loss: String?) {
+    private func image(_ source: ImageSource) -> (part: ContentPart, loss: String?) {
         guard profile.vision else {
             return (
-                .text(Text("[image omitted: model has no vision]" as StaticString)), "the model has no vision"
+                .text(TextRope("[image omitted: model has no vision]" as StaticString)),
+                "the model has no vision"
             )
         }
         switch source {
@@ -133,103 +135,107 @@ struct BlockConversion {
                 return (.image(source), nil)
             }
             return (
-                .text(Text("[image omitted: the backend does not fetch addresses]" as StaticString)),
+                .text(TextRope("[image omitted: the backend does not fetch addresses]" as StaticString)),
                 "the backend does not fetch addresses"
             )
         case .unreachable:
             return (
-                .text(Text("[image omitted: stored files are not available]" as StaticString)),
+                .text(TextRope("[image omitted: stored files are not available]" as StaticString)),
                 "file sources are not supported"
             )
         }
     }
 
-    private func document(_ document: Document) -> (parts: [Part], loss: String?) {
+    private func document(_ document: Document) -> (parts: [ContentPart], loss: String?) {
         switch document.source {
         case .text(let texts):
-            var body = Text()
-            for node in texts { body.add(Text(node), boundary: "\n") }
+            var body = TextRope()
+            for node in texts { body.add(TextRope(node), boundary: "\n") }
             return ([.text(framed(body, document.title))] + document.images.map { image($0).part }, nil)
         case .pdf(let index):
             let pdf = pdfs.indices.contains(index) ? pdfs[index] : nil
             if profile.pdfFiles, let pdf { return ([.pdf(data: pdf.data, title: document.title)], nil) }
             switch pdf?.reading {
             case .text(let bytes, let isCut):
-                var body = Text([.bytes(bytes)])
-                if isCut { body.add(Text("[the rest is omitted]" as StaticString), boundary: "\n") }
+                var body = TextRope([.bytes(bytes)])
+                if isCut { body.add(TextRope("[the rest is omitted]" as StaticString), boundary: "\n") }
                 return ([.text(framed(body, document.title))], "the backend takes no PDF: its text is told")
             case .empty:
                 return (
-                    [.text(Text("[PDF document omitted: there is no text in it]" as StaticString))],
+                    [.text(TextRope("[PDF document omitted: there is no text in it]" as StaticString))],
                     "the backend takes no PDF, and there is no text in it"
                 )
             case .unreadable:
                 return (
-                    [.text(Text("[PDF document omitted: it cannot be read]" as StaticString))],
+                    [.text(TextRope("[PDF document omitted: it cannot be read]" as StaticString))],
                     "the backend takes no PDF, and its text cannot be read"
                 )
             case nil:
                 return (
-                    [.text(Text("[PDF document omitted: the model cannot read it]" as StaticString))],
+                    [.text(TextRope("[PDF document omitted: the model cannot read it]" as StaticString))],
                     "the backend takes no PDF"
                 )
             }
         case .unreachable:
             return (
-                [.text(Text("[document omitted: its source is not available]" as StaticString))],
+                [.text(TextRope("[document omitted: its source is not available]" as StaticString))],
                 "this document source is not supported"
             )
         }
     }
 
-    private func framed(_ body: Text, _ title: JSONNode?) -> Text {
-        var text = Text("<document" as StaticString)
+    private func framed(_ body: TextRope, _ title: JSONNode?) -> TextRope {
+        var text = TextRope("<document" as StaticString)
         if let title {
-            text.add(Text([.words(" title=\""), .slice(TextSlice(title)), .words("\"")]), boundary: "")
+            text.add(TextRope([.words(" title=\""), .slice(TextSlice(title)), .words("\"")]), boundary: "")
         }
-        text.add(Text(">\n" as StaticString), boundary: "")
+        text.add(TextRope(">\n" as StaticString), boundary: "")
         text.add(body, boundary: "")
-        text.add(Text("</document>" as StaticString), boundary: "\n")
+        text.add(TextRope("</document>" as StaticString), boundary: "\n")
         return text
     }
 
     /// Blocks that are text, or are told as one; empty for those that are not.
-    private func text(_ block: Block) -> Text {
+    private func text(_ block: Block) -> TextRope {
         switch block {
-        case .text(let node): return Text(node)
+        case .text(let node): return TextRope(node)
         case .toolReference(let name):
-            return Text([.words("Tool loaded: "), .slice(TextSlice(name))])
+            return TextRope([.words("Tool loaded: "), .slice(TextSlice(name))])
         case .searchResult(let title, let source, let content):
-            var text = Text()
-            if let title { text.add(Text([.words("Title: "), .slice(TextSlice(title))]), boundary: "\n") }
-            if let source { text.add(Text([.words("Source: "), .slice(TextSlice(source))]), boundary: "\n") }
+            var text = TextRope()
+            if let title {
+                text.add(TextRope([.words("Title: "), .slice(TextSlice(title))]), boundary: "\n")
+            }
+            if let source {
+                text.add(TextRope([.words("Source: "), .slice(TextSlice(source))]), boundary: "\n")
+            }
             for (index, node) in content.enumerated() {
                 let line =
                     index == 0
-                    ? [.words("Content: "), .slice(TextSlice(node))] : [Text.Piece.slice(TextSlice(node))]
-                text.add(Text(line), boundary: "\n")
+                    ? [.words("Content: "), .slice(TextSlice(node))] : [TextRope.Piece.slice(TextSlice(node))]
+                text.add(TextRope(line), boundary: "\n")
             }
             return text
         case .serverTool(let label, let input, let lines):
-            var text = Text("[\(label)")
-            if let input { text.add(Text([.words(" "), .json(input)]), boundary: "") }
+            var text = TextRope("[\(label)")
+            if let input { text.add(TextRope([.words(" "), .json(input)]), boundary: "") }
             for line in lines {
-                var told = Text()
-                for node in line { told.add(Text(node), boundary: " ") }
+                var told = TextRope()
+                for node in line { told.add(TextRope(node), boundary: " ") }
                 text.add(told, boundary: "\n")
             }
-            text.add(Text("]" as StaticString), boundary: "")
+            text.add(TextRope("]" as StaticString), boundary: "")
             return text
         case .summary(let node):
-            return Text([.words("Summary of earlier conversation:\n"), .slice(TextSlice(node))])
+            return TextRope([.words("Summary of earlier conversation:\n"), .slice(TextSlice(node))])
         case .thinking, .redactedThinking, .toolUse, .toolResult, .image, .document, .unsupported:
-            return Text()
+            return TextRope()
         }
     }
 }
 
-extension Text {
-    static let unsupported = Text("[unsupported content]" as StaticString)
+extension TextRope {
+    static let unsupported = TextRope("[unsupported content]" as StaticString)
 }
 
 extension Message {

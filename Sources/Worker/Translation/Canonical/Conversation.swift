@@ -4,7 +4,7 @@
 import JSON
 
 /// A text put together from received slices and words of ours; written once, into one JSON string.
-struct Text: Sendable {
+struct TextRope: Sendable {
     enum Piece: Sendable {
         /// As received, still escaped.
         case slice(TextSlice)
@@ -29,7 +29,7 @@ struct Text: Sendable {
     var isEmpty: Bool { pieces.isEmpty }
 
     /// Appends another text, with a boundary unless one is there.
-    mutating func add(_ other: Text, boundary: StaticString) {
+    mutating func add(_ other: TextRope, boundary: StaticString) {
         guard !other.isEmpty else { return }
         if !isEmpty, !endsInNewline { pieces.append(.words(boundary)) }
         pieces += other.pieces
@@ -49,7 +49,7 @@ struct Text: Sendable {
     }
 
     /// Without spaces and newlines at its end.
-    func trimmedEnd() -> Text {
+    func trimmedEnd() -> TextRope {
         var result = self
         while case .slice(var slice)? = result.pieces.last {
             slice.range = slice.range.lowerBound..<EscapedText.trimmedEnd(slice.bytes)
@@ -116,8 +116,8 @@ enum EscapedText {
     }
 }
 
-enum Part: Sendable {
-    case text(Text)
+enum ContentPart: Sendable {
+    case text(TextRope)
     case image(ImageSource)
     case pdf(data: TextSlice, title: JSONNode?)
 
@@ -127,17 +127,17 @@ enum Part: Sendable {
 }
 
 struct AssistantTurn: Sendable {
-    var text = Text()
-    var reasoning = Text()
+    var text = TextRope()
+    var reasoning = TextRope()
     var calls: [ToolUse] = []
 
     var isEmpty: Bool { text.isEmpty && calls.isEmpty }
 }
 
 enum UpstreamMessage: Sendable {
-    case system(Text)
-    case user([Part])
+    case system(TextRope)
+    case user([ContentPart])
     case assistant(AssistantTurn)
     /// The result of the call with this id; with images only where a backend takes them here.
-    case tool(call: ToolUse, Text, images: [ImageSource] = [])
+    case tool(call: ToolUse, TextRope, images: [ImageSource] = [])
 }

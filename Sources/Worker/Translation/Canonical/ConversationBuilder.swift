@@ -16,7 +16,7 @@ struct ConversationBuilder {
     private var uses: [String: Int] = [:]
     /// What has yet to be put to the end of the last message: all at once, for a conversation may have
     /// thousands of such additions to one message.
-    private var additions: [Part] = []
+    private var additions: [ContentPart] = []
     /// What came since.
     private var items: [Message] = []
     /// An assistant message without content was left out: the users around it become one.
@@ -32,16 +32,16 @@ struct ConversationBuilder {
     }
 
     /// The conversation, and what belongs into the leading system prompt.
-    mutating func build(_ request: CanonicalRequest) throws(ClientError) -> Text {
-        var system = Text()
-        for slice in request.systemTexts { system.add(Text(slice), boundary: "\n\n") }
+    mutating func build(_ request: CanonicalRequest) throws(ClientError) -> TextRope {
+        var system = TextRope()
+        for slice in request.systemTexts { system.add(TextRope(slice), boundary: "\n\n") }
         if let last = request.messages.last, last.role == .user, last.isEmpty {
             throw request.vocabulary.emptyConversation
         }
         let leading = request.messages.prefix { $0.role == .system }
         guard leading.count < request.messages.count else {
             // A conversation of nothing but instructions: somebody has to say them.
-            var text = Text()
+            var text = TextRope()
             for message in leading { text.add(conversion.flat(message), boundary: "\n\n") }
             guard !text.isEmpty else { throw request.vocabulary.emptyConversation }
             messages = [.user([.text(text)])]
@@ -115,9 +115,9 @@ struct ConversationBuilder {
     }
 
     /// Tool messages for all calls, in their order; returns the images that results held.
-    private mutating func addResults(of asked: [ToolUse]) -> [Part] {
+    private mutating func addResults(of asked: [ToolUse]) -> [ContentPart] {
         var found: [String: (result: ToolResult, message: Message, block: Int)] = [:]
-        var images: [Part] = []
+        var images: [ContentPart] = []
         var uses: [String: Int] = [:]
         for item in items where item.role == .user {
             for (index, block) in item.blocks.enumerated() {
@@ -139,11 +139,11 @@ struct ConversationBuilder {
             guard let (result, message, block) = found[call.id] else {
                 conversion.omit(
                     .messages, "call \(Excerpt.shown(call.id)) has no result; marked as interrupted")
-                push(.tool(call: call, Text("[no result: interrupted]" as StaticString)))
+                push(.tool(call: call, TextRope("[no result: interrupted]" as StaticString)))
                 continue
             }
             guard !edits.isCleared(result.id) else {
-                push(.tool(call: call, Text("[old result cleared]" as StaticString)))
+                push(.tool(call: call, TextRope("[old result cleared]" as StaticString)))
                 continue
             }
             let (text, pictures) = conversion.result(result, message, block)
@@ -153,7 +153,7 @@ struct ConversationBuilder {
             }
             push(.tool(call: call, text))
             if !pictures.isEmpty {
-                images.append(.text(Text("[image from tool \(call.name)]")))
+                images.append(.text(TextRope("[image from tool \(call.name)]")))
                 images += pictures
             }
         }
@@ -161,13 +161,13 @@ struct ConversationBuilder {
     }
 
     /// What the user says in a message, besides results that belong to calls.
-    private mutating func parts(of message: Message) -> [Part] {
-        let parts = message.blocks.enumerated().flatMap { index, block -> [Part] in
+    private mutating func parts(of message: Message) -> [ContentPart] {
+        let parts = message.blocks.enumerated().flatMap { index, block -> [ContentPart] in
             guard case .toolResult(let result) = block else { return conversion.parts(block, message, index) }
             guard !calls.contains(result.id) else { return [] }
             conversion.omit(message, index, "result of an unknown call, told as text")
             let (text, images) = conversion.result(result, message, index)
-            var told = Text("[tool result \(result.id)]\n")
+            var told = TextRope("[tool result \(result.id)]\n")
             told.add(text, boundary: "")
             return [.text(told)] + images
         }
@@ -175,12 +175,12 @@ struct ConversationBuilder {
         if message.hasUnsupported { return [.text(.unsupported)] }
         // Alternation matters more to templates than a message that says nothing.
         if case .assistant? = messages.last {
-            return [.text(Text("[empty message]" as StaticString))]
+            return [.text(TextRope("[empty message]" as StaticString))]
         }
         return []
     }
 
-    private mutating func addUser(_ parts: [Part]) {
+    private mutating func addUser(_ parts: [ContentPart]) {
         guard !parts.isEmpty else { return }
         defer { joinsNextUser = false }
         switch messages.last {
@@ -188,7 +188,7 @@ struct ConversationBuilder {
         case .tool? where !profile.userAfterTool:
             if let said = Self.onlyText(parts) { return additions.append(.text(said)) }
             var pause = AssistantTurn()
-            pause.text = Text("." as StaticString)
+            pause.text = TextRope("." as StaticString)
             push(.assistant(pause))
             push(.user(parts))
         default: push(.user(parts))
@@ -215,8 +215,8 @@ struct ConversationBuilder {
     }
 
     /// All parts as one text; nil when there is anything else among them.
-    static func onlyText(_ parts: [Part]) -> Text? {
-        var joined = Text()
+    static func onlyText(_ parts: [ContentPart]) -> TextRope? {
+        var joined = TextRope()
         for part in parts {
             guard case .text(let text) = part else { return nil }
             joined.add(text, boundary: "\n\n")
@@ -226,7 +226,7 @@ struct ConversationBuilder {
 
     /// An instruction in mid-conversation goes to the end of what was said before it. Backends' templates
     /// refuse system messages there, and hoisting it to the front would change the prompt's beginning.
-    private mutating func fold(_ text: Text) {
+    private mutating func fold(_ text: TextRope) {
         guard !text.isEmpty else { return }
         let reminder = Self.reminder(text)
         switch messages.last {
@@ -235,11 +235,11 @@ struct ConversationBuilder {
         }
     }
 
-    private static func reminder(_ text: Text) -> Text {
+    private static func reminder(_ text: TextRope) -> TextRope {
         guard !text.starts(withAnyCase: "<system-reminder>") else { return text }
-        var wrapped = Text("<system-reminder>\n" as StaticString)
+        var wrapped = TextRope("<system-reminder>\n" as StaticString)
         wrapped.add(text, boundary: "")
-        wrapped.add(Text("\n</system-reminder>" as StaticString), boundary: "")
+        wrapped.add(TextRope("\n</system-reminder>" as StaticString), boundary: "")
         return wrapped
     }
 }

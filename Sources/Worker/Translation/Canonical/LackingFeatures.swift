@@ -128,7 +128,7 @@ extension ConversationBuilder {
     static func withoutCalls(_ messages: [UpstreamMessage]) -> [UpstreamMessage] {
         var told: [UpstreamMessage] = []
         // The parts of a user's message that is not complete yet.
-        var heard: [Part] = []
+        var heard: [ContentPart] = []
         func endUser() {
             if !heard.isEmpty { told.append(.user(heard)) }
             heard = []
@@ -136,7 +136,7 @@ extension ConversationBuilder {
         for message in messages {
             switch message {
             case .tool(let call, let text, let images):
-                var words = Text([.words("[result of "), .plain(call.name), .words("]\n")])
+                var words = TextRope([.words("[result of "), .plain(call.name), .words("]\n")])
                 words.add(text, boundary: "")
                 heard.append(.text(words))
                 heard += images.map { .image($0) }
@@ -146,10 +146,10 @@ extension ConversationBuilder {
                 endUser()
                 var turn = turn
                 for call in turn.calls {
-                    var words: [Text.Piece] = [.words("[called "), .plain(call.name), .words(" with ")]
+                    var words: [TextRope.Piece] = [.words("[called "), .plain(call.name), .words(" with ")]
                     words.append(call.input.map { .json($0) } ?? .words("{}"))
                     words.append(.words("]"))
-                    turn.text.add(Text(words), boundary: "\n")
+                    turn.text.add(TextRope(words), boundary: "\n")
                 }
                 turn.calls = []
                 told.append(.assistant(turn))

@@ -2,7 +2,7 @@
 // conversation that ends in the model's own words is continued.
 
 /// How long the answer may become.
-struct Length {
+struct OutputBudget {
     let maxTokens: Int
     private(set) var losses: [Loss] = []
     /// An answer gets at least this much, for the estimate of the prompt errs to the high side.
@@ -59,7 +59,7 @@ extension PromptEstimate {
 }
 
 /// The conversation, with the assistant's last words apart when they are to be continued.
-struct Ending {
+struct PrefillSplit {
     var messages: [UpstreamMessage]
     var prefill: AssistantTurn?
 

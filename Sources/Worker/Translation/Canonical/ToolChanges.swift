@@ -18,7 +18,7 @@ enum ToolEvent: Sendable, Equatable {
 /// A tool's definition inside a message.
 struct InlineTool {
     let definition: JSONNode
-    let path: Path
+    let path: FieldPath
 }
 
 /// Which tools are offered for the answer to come, and in what order.

@@ -43,7 +43,7 @@ struct OfferedTools {
     var tools: [Tool] = []
     var choice: ToolChoice?
     /// Said in the system prompt where the backend has no word for the choice.
-    var nudge: Text?
+    var nudge: TextRope?
     private(set) var losses: [Loss] = []
 
     init(_ request: CanonicalRequest, _ profile: Profile) throws(ClientError) {
@@ -102,9 +102,9 @@ struct OfferedTools {
     private mutating func force(dropsChoice: Bool) {
         if case .tool(let name)? = choice {
             tools = tools.filter { $0.name == name }
-            nudge = Text("You must answer by calling the tool \(name).")
+            nudge = TextRope("You must answer by calling the tool \(name).")
         } else {
-            nudge = Text("You must answer by calling one of the tools." as StaticString)
+            nudge = TextRope("You must answer by calling one of the tools." as StaticString)
         }
         losses.append(Loss(.toolChoice, "the backend cannot be forced; asked in the prompt"))
         if dropsChoice { choice = nil }

@@ -8,7 +8,7 @@ struct UpstreamRequestBuilder {
     let prepared: PreparedRequest
     let target: UpstreamTarget
     let profile: Profile
-    let length: Length
+    let length: OutputBudget
     let tools: OfferedTools
     var names: UpstreamToolNames
     var ids: UpstreamCallIDs
@@ -30,7 +30,7 @@ struct UpstreamRequestBuilder {
         tools = try OfferedTools(request, profile)
         names = UpstreamToolNames(profile.toolNames)
         ids = UpstreamCallIDs(profile.toolIDs)
-        length = Length(request, target, input: try prepared.estimate.fitting(target))
+        length = OutputBudget(request, target, input: try prepared.estimate.fitting(target))
         losses = prepared.losses + request.losses(lacking: target.lacking) + length.losses + tools.losses
         writer = JSONWriter(capacity: prepared.receivedBytes &+ 4096)
     }
@@ -78,10 +78,10 @@ extension ArrangedRequest {
 
 extension CanonicalRequest {
     /// The schema of the answer in the prompt, for backends that only know "some object".
-    func schemaWords(for profile: Profile) -> Text? {
+    func schemaWords(for profile: Profile) -> TextRope? {
         guard let outputSchema = self.outputSchema else { return nil }
         if case .schema = profile.structuredOutput { return nil }
-        return Text([
+        return TextRope([
             .words("Answer with one JSON object and nothing else. It must follow this JSON Schema:\n"),
             .json(outputSchema),
         ])
@@ -90,8 +90,8 @@ extension CanonicalRequest {
 
 /// What every dialect writes in its own way: the system prompt, the turns, and how they end.
 struct ArrangedConversation {
-    let system: Text
-    let ending: Ending
+    let system: TextRope
+    let ending: PrefillSplit
     let losses: [Loss]
 
     init(_ prepared: PreparedRequest, _ profile: Profile, _ tools: OfferedTools) throws(ClientError) {
@@ -100,7 +100,7 @@ struct ArrangedConversation {
         var system = try builder.build(request)
         if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
         if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
-        let ending = try Ending(builder.messages, profile)
+        let ending = try PrefillSplit(builder.messages, profile)
         guard !ending.messages.isEmpty || ending.prefill != nil else {
             // Blocks that turned out to hold nothing: no backend answers an empty conversation.
             throw request.vocabulary.emptyConversation
@@ -112,7 +112,7 @@ struct ArrangedConversation {
 }
 
 extension ReplyPlan {
-    init(_ builder: borrowing UpstreamRequestBuilder, _ ending: Ending) {
+    init(_ builder: borrowing UpstreamRequestBuilder, _ ending: PrefillSplit) {
         let request = builder.request
         let target = builder.target
         dialect = target.profile.dialect

@@ -56,10 +56,10 @@ extension ClientAPI {
 extension ClientError {
     /// The body of a response with this error: `{"type":"error","error":{…},"request_id":…}`; for OpenAI
     /// clients `{"error":{…}}`.
-    public func body(requestID: String, door: ClientAPI = .messages) -> [UInt8] {
-        door.dialect.body(of: self, requestID: requestID)
+    public func body(requestID: String, api: ClientAPI = .messages) -> [UInt8] {
+        api.dialect.body(of: self, requestID: requestID)
     }
 
     /// The status for a client of this API.
-    public func status(at door: ClientAPI) -> Int { door.dialect.status(of: self) }
+    public func status(for api: ClientAPI) -> Int { api.dialect.status(of: self) }
 }

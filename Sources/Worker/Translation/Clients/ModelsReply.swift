@@ -1,4 +1,4 @@
-// The model list in the two shapes that clients ask for. Pure; the catalogue belongs to the worker.
+// The model list in the two shapes that clients ask for. Pure; the registry belongs to the worker.
 
 import JSON
 

@@ -28,7 +28,7 @@ protocol ParsedRequest: Sendable {
 
     /// The bytes as they came, for a backend of this API.
     /// - Throws: 400 when the prompt is surely too long.
-    func relayed(to target: UpstreamTarget) throws(ClientError) -> UpstreamCall
+    func passthroughCall(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall
     /// What it says, for a backend of any other dialect.
     /// - Throws: 400 for what no other API has words for.
     func prepared(for target: UpstreamTarget) throws(ClientError) -> PreparedRequest
@@ -46,7 +46,7 @@ extension ParsedRequest {
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
     func call(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
-        guard target.profile.dialect != api.passthrough else { return try relayed(to: target) }
+        guard target.profile.dialect != api.passthrough else { return try passthroughCall(for: target) }
         return try prepared(for: target).converted(for: target)
     }
 }

@@ -26,7 +26,7 @@ public struct ClientRequest: Sendable {
     /// As requested.
     public var model: String { parsed.model }
     public var stream: Bool { parsed.stream }
-    public var door: ClientAPI { parsed.api }
+    public var api: ClientAPI { parsed.api }
 
     /// Where the API is the Messages API.
     public var messages: MessagesRequest? { parsed as? MessagesRequest }

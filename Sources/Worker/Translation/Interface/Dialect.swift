@@ -1,4 +1,4 @@
-// What varies between the two sides of an exchange: the door a client came in by, the dialect a backend
+// What varies between the two sides of an exchange: the API a client speaks, the dialect a backend
 // speaks, and the features that a backend's model was found not to take.
 
 /// The API that the client speaks; its answer and its errors have that API's shape.

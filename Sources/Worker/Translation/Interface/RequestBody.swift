@@ -2,7 +2,7 @@
 
 import JSON
 
-/// The parsed text, or why it is none. Each front door has its own words for that.
+/// The parsed text, or why it is none. Each client API has its own words for that.
 public struct RequestBody: Sendable {
     let document: Result<JSONDocument, JSONError>
     /// Its size in bytes.

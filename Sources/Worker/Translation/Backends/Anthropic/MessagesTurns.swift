@@ -91,7 +91,7 @@ extension MessagesWriter {
     private mutating func begin(_ type: StaticString) {
         writer.beginObject()
         writer.name("type")
-        writer.value(Text(type))
+        writer.value(TextRope(type))
     }
 
     private mutating func write(_ block: Block, _ turn: Message, _ index: Int) {
@@ -150,7 +150,7 @@ extension MessagesWriter {
         writer.name("media_type")
         writer.value("application/pdf")
         writer.name("data")
-        writer.value(Text(request.pdfs[number].data))
+        writer.value(TextRope(request.pdfs[number].data))
         writer.endObject()
         writer.endObject()
     }
@@ -190,7 +190,7 @@ extension MessagesWriter {
         writer.name("media_type")
         if let mediaType { writer.raw(mediaType) } else { writer.value("image/png") }
         writer.name("data")
-        writer.value(Text(data))
+        writer.value(TextRope(data))
         writer.endObject()
     }
 

@@ -6,7 +6,7 @@ import JSON
 struct MessagesWriter: DialectRequest {
     let request: CanonicalRequest
     private let target: UpstreamTarget
-    private let length: Length
+    private let length: OutputBudget
     private let choice: ToolChoice?
     private let tools: [Tool]
     /// For blocks that this API has, but not from these clients.
@@ -22,7 +22,7 @@ struct MessagesWriter: DialectRequest {
         let request = prepared.content
         self.request = request
         self.target = target
-        length = Length(request, target, input: prepared.estimate.tokens)
+        length = OutputBudget(request, target, input: prepared.estimate.tokens)
         losses = prepared.losses + length.losses
         conversion = BlockConversion(request, profile: target.profile)
         writer = JSONWriter(capacity: prepared.receivedBytes &+ 1024)
@@ -157,7 +157,7 @@ struct MessagesWriter: DialectRequest {
             writer.raw(description)
         } else if case .client(let client) = tool.kind {
             writer.name("description")
-            writer.value(Text(client.description))
+            writer.value(TextRope(client.description))
         }
         writer.name("input_schema")
         switch tool.kind {

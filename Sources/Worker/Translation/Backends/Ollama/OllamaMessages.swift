@@ -4,15 +4,15 @@
 import JSON
 
 extension OllamaRequest {
-    mutating func writeMessage(_ role: StaticString, _ content: Text) {
+    mutating func writeMessage(_ role: StaticString, _ content: TextRope) {
         beginMessage(role, content)
         writer.endObject()
     }
 
-    private mutating func beginMessage(_ role: StaticString, _ content: Text) {
+    private mutating func beginMessage(_ role: StaticString, _ content: TextRope) {
         writer.beginObject()
         writer.name("role")
-        writer.value(Text(role))
+        writer.value(TextRope(role))
         writer.name("content")
         writer.value(content)
     }
@@ -21,7 +21,7 @@ extension OllamaRequest {
         switch message {
         case .system(let text): writeMessage("system", text)
         case .user(let parts):
-            var text = Text()
+            var text = TextRope()
             var images: [TextSlice] = []
             for part in parts { gather(part, &text, &images) }
             beginMessage("user", text)
@@ -33,14 +33,15 @@ extension OllamaRequest {
     }
 
     /// All texts as one; what is not text, apart.
-    private mutating func gather(_ part: Part, _ text: inout Text, _ images: inout [TextSlice]) {
+    private mutating func gather(_ part: ContentPart, _ text: inout TextRope, _ images: inout [TextSlice]) {
         switch part {
         case .text(let more): text.add(more, boundary: "\n\n")
         case .image(let source):
             if let data = Self.data(of: source) { return images.append(data) }
             builder.omit(.messages, "an image's address holds no base64 data")
             text.add(
-                Text("[image omitted: its address holds no base64 data]" as StaticString), boundary: "\n\n")
+                TextRope("[image omitted: its address holds no base64 data]" as StaticString),
+                boundary: "\n\n")
         case .pdf: break
         }
     }
@@ -66,7 +67,7 @@ extension OllamaRequest {
         features.insert(.images)
         writer.name("images")
         writer.beginArray()
-        for image in images { writer.value(Text(image)) }
+        for image in images { writer.value(TextRope(image)) }
         writer.endArray()
     }
 
@@ -102,7 +103,7 @@ extension OllamaRequest {
         writer.endArray()
     }
 
-    private mutating func write(resultOf call: ToolUse, _ text: Text, _ pictures: [ImageSource]) {
+    private mutating func write(resultOf call: ToolUse, _ text: TextRope, _ pictures: [ImageSource]) {
         var content = text
         var images: [TextSlice] = []
         for picture in pictures { gather(.image(picture), &content, &images) }

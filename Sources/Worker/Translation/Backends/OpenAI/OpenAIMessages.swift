@@ -6,7 +6,7 @@ extension OpenAIRequest {
     mutating func writeMessage(_ role: StaticString, content: (inout JSONWriter) -> Void) {
         writer.beginObject()
         writer.name("role")
-        writer.value(Text(role))
+        writer.value(TextRope(role))
         writer.name("content")
         content(&writer)
         writer.endObject()
@@ -45,9 +45,9 @@ extension OpenAIRequest {
         writer.name("content")
         var text = turn.text
         if profile.reasoningEcho == .thinkTags, !turn.reasoning.isEmpty {
-            var tagged = Text("<think>" as StaticString)
+            var tagged = TextRope("<think>" as StaticString)
             tagged.add(turn.reasoning, boundary: "")
-            tagged.add(Text("</think>\n" as StaticString), boundary: "")
+            tagged.add(TextRope("</think>\n" as StaticString), boundary: "")
             tagged.add(text, boundary: "")
             text = tagged
         }
@@ -57,7 +57,7 @@ extension OpenAIRequest {
             writer.value(text)
         }
         let reasoning =
-            turn.reasoning.isEmpty ? reasoningFiller.map { Text($0) } : turn.reasoning
+            turn.reasoning.isEmpty ? reasoningFiller.map { TextRope($0) } : turn.reasoning
         if profile.reasoningEcho != .none, let reasoning {
             features.insert(.thinking)
             switch profile.reasoningEcho {
@@ -94,7 +94,7 @@ extension OpenAIRequest {
             writer.name("name")
             writer.value(builder.names.upstream(call.name))
             writer.name("arguments")
-            if let input = call.input { writer.value(Text([.json(input)])) } else { writer.value("{}") }
+            if let input = call.input { writer.value(TextRope([.json(input)])) } else { writer.value("{}") }
             writer.endObject()
             writer.endObject()
         }
@@ -103,10 +103,10 @@ extension OpenAIRequest {
 }
 
 extension JSONWriter {
-    mutating func value(_ text: Text) { string { text.write(to: &$0) } }
+    mutating func value(_ text: TextRope) { string { text.write(to: &$0) } }
 
     /// Content parts.
-    mutating func value(_ parts: [Part]) {
+    mutating func value(_ parts: [ContentPart]) {
         beginArray()
         for part in parts {
             beginObject()
@@ -130,7 +130,7 @@ extension JSONWriter {
                 name("filename")
                 if let title { raw(title) } else { value("document.pdf") }
                 name("file_data")
-                value(Text([.words("data:application/pdf;base64,"), .slice(data)]))
+                value(TextRope([.words("data:application/pdf;base64,"), .slice(data)]))
                 endObject()
             }
             endObject()
@@ -138,14 +138,14 @@ extension JSONWriter {
         endArray()
     }
 
-    private static func address(of source: ImageSource) -> Text {
+    private static func address(of source: ImageSource) -> TextRope {
         switch source {
         case .base64(let mediaType, let data):
-            var type: [Text.Piece] = [.words("image/png")]
+            var type: [TextRope.Piece] = [.words("image/png")]
             if let mediaType { type = [.slice(TextSlice(mediaType))] }
-            return Text([.words("data:")] + type + [.words(";base64,"), .slice(data)])
-        case .url(let url): return Text(url)
-        case .unreachable: return Text()
+            return TextRope([.words("data:")] + type + [.words(";base64,"), .slice(data)])
+        case .url(let url): return TextRope(url)
+        case .unreachable: return TextRope()
         }
     }
 }

@@ -24,7 +24,7 @@ extension OpenAIRequest {
         case .never: writer.value("none")
         case .any:
             switch profile.toolChoice {
-            case .full(let word), .words(let word): writer.value(Text(word))
+            case .full(let word), .words(let word): writer.value(TextRope(word))
             case .autoWhenThinking, .ignored: writer.value("required")
             }
         case .tool(let name):
@@ -59,7 +59,7 @@ extension JSONWriter {
             if let description = tool.description {
                 raw(description)
             } else if case .client(let client) = tool.kind {
-                value(Text(client.description))
+                value(TextRope(client.description))
             } else {
                 value("")
             }

@@ -94,7 +94,7 @@ public struct ChatRequest: ParsedRequest {
     }
 
     /// The bytes as they came, but for the model's name.
-    func relayed(to target: UpstreamTarget) -> UpstreamCall {
+    func passthroughCall(for target: UpstreamTarget) -> UpstreamCall {
         var plan = ReplyPlan()
         plan.isPassthrough = true
         plan.streamRequested = stream && !target.asksWhole

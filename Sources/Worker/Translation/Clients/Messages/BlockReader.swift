@@ -32,7 +32,7 @@ struct BlockReader {
         /// System messages that the next user message takes back.
         var transient: [Int] = []
         for (index, element) in array.elements.enumerated() {
-            let path = { Path("messages") / index }
+            let path = { FieldPath("messages") / index }
             guard index < Self.messageLimit else {
                 throw .invalid("messages: at most \(Self.messageLimit) messages are allowed")
             }
@@ -71,7 +71,7 @@ struct BlockReader {
     }
 
     private mutating func content(
-        _ fields: inout EnvelopeFields, _ role: Message.Role, _ path: @escaping () -> Path
+        _ fields: inout EnvelopeFields, _ role: Message.Role, _ path: @escaping () -> FieldPath
     ) throws(ClientError) -> [Block] {
         guard let content = fields.take("content") else {
             // Messages of settings only.
@@ -87,7 +87,7 @@ struct BlockReader {
 
     /// What a system message sets for its turn.
     private mutating func settings(
-        _ fields: inout EnvelopeFields, _ path: @escaping () -> Path
+        _ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath
     ) throws(ClientError) {
         let place = { path() / "output_config" }
         guard let node = try fields.object("output_config") else { return }
@@ -107,12 +107,12 @@ struct BlockReader {
         if node.stringEquals("assistant") { return .assistant }
         if node.stringEquals("system") { return .system }
         omit(
-            Path("messages") / index / "role",
+            FieldPath("messages") / index / "role",
             "unknown role \"\(Excerpt.shown(node.string ?? ""))\", taken as user")
         return .user
     }
 
-    private mutating func blocks(_ array: JSONNode, _ path: @escaping () -> Path) throws(ClientError)
+    private mutating func blocks(_ array: JSONNode, _ path: @escaping () -> FieldPath) throws(ClientError)
         -> [Block]
     {
         var blocks: [Block] = []
@@ -133,7 +133,7 @@ struct BlockReader {
 
     /// nil for a text without text.
     private mutating func block(
-        _ type: String, _ fields: inout EnvelopeFields, _ node: JSONNode, _ path: @escaping () -> Path
+        _ type: String, _ fields: inout EnvelopeFields, _ node: JSONNode, _ path: @escaping () -> FieldPath
     ) throws(ClientError) -> Block? {
         switch type {
         case "text":
@@ -186,7 +186,7 @@ struct BlockReader {
 
     /// `tool_addition` and `tool_removal`: a name, or a definition that stands in the message itself.
     private mutating func toolChange(
-        _ type: String, _ fields: inout EnvelopeFields, _ path: @escaping () -> Path
+        _ type: String, _ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath
     ) throws(ClientError) {
         let place = { path() / "tool" }
         guard let node = try fields.object("tool") else { throw .missing(place()) }
@@ -206,7 +206,7 @@ struct BlockReader {
         }
     }
 
-    private mutating func image(_ fields: inout EnvelopeFields, _ path: @escaping () -> Path)
+    private mutating func image(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
         throws(ClientError)
         -> ImageSource
     {
@@ -222,7 +222,7 @@ struct BlockReader {
         return .unreachable
     }
 
-    private mutating func document(_ fields: inout EnvelopeFields, _ path: @escaping () -> Path)
+    private mutating func document(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
         throws(ClientError) -> Block
     {
         guard let node = try fields.object("source") else { throw .missing(path() / "document" / "source") }
@@ -249,7 +249,7 @@ struct BlockReader {
         return .document(Document(source: .unreachable, title: title))
     }
 
-    private mutating func toolUse(_ fields: inout EnvelopeFields, _ path: @escaping () -> Path)
+    private mutating func toolUse(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
         throws(ClientError)
         -> ToolUse
     {
@@ -262,7 +262,7 @@ struct BlockReader {
         return ToolUse(id: id, name: name, input: input)
     }
 
-    private mutating func toolResult(_ fields: inout EnvelopeFields, _ path: @escaping () -> Path)
+    private mutating func toolResult(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
         throws(ClientError) -> ToolResult
     {
         let id = try fields.requiredString("tool_use_id").string ?? ""
@@ -289,7 +289,7 @@ struct BlockReader {
         }
     }
 
-    private mutating func omit(_ path: Path, _ reason: String) {
+    private mutating func omit(_ path: FieldPath, _ reason: String) {
         guard omissions.count < 64 else { return }
         omissions.append(Omission(path: path.description, reason: reason))
     }

@@ -7,7 +7,7 @@ extension ClientError {
     /// 400 `invalid_request_error`.
     static func invalid(_ words: ErrorWords) -> ClientError { ClientError(400, .invalidRequest, words) }
 
-    static func missing(_ path: Path) -> ClientError { invalid("\(path): Field required") }
+    static func missing(_ path: FieldPath) -> ClientError { invalid("\(path): Field required") }
 
     init(_ error: JSONError) {
         self = .invalid("Invalid JSON: \(error.reason.rawValue) at byte \(error.offset)")
@@ -15,18 +15,18 @@ extension ClientError {
 }
 
 /// Where in the request something stands, in Anthropic's notation: `messages.0.content.1.source`.
-struct Path: CustomStringConvertible {
+struct FieldPath: CustomStringConvertible {
     private(set) var description: String
 
     init(_ root: String) { description = root }
     /// The object itself.
-    static let root = Path("")
+    static let root = FieldPath("")
 
-    static func / (path: Path, name: String) -> Path {
-        Path(path.description.isEmpty ? name : "\(path.description).\(name)")
+    static func / (path: FieldPath, name: String) -> FieldPath {
+        FieldPath(path.description.isEmpty ? name : "\(path.description).\(name)")
     }
 
-    static func / (path: Path, index: Int) -> Path { path / String(index) }
+    static func / (path: FieldPath, index: Int) -> FieldPath { path / String(index) }
 }
 
 struct EnvelopeFields {
@@ -34,12 +34,12 @@ struct EnvelopeFields {
     /// One bit for each member that was asked for, by its position.
     private var taken = SIMD4<UInt64>()
     /// Made only when something is wrong.
-    private let path: () -> Path
+    private let path: () -> FieldPath
 
     /// More members than any envelope has; each is compared with those before.
     private static let limit = 256
 
-    init(_ node: JSONNode, at path: @escaping () -> Path) throws(ClientError) {
+    init(_ node: JSONNode, at path: @escaping () -> FieldPath) throws(ClientError) {
         self.node = node
         self.path = path
         guard node.isObject else { throw .invalid("\(path()): Input should be a valid dictionary") }
@@ -53,11 +53,11 @@ struct EnvelopeFields {
         }
     }
 
-    private static func place(_ path: Path) -> String {
+    private static func place(_ path: FieldPath) -> String {
         path.description.isEmpty ? "the request" : path.description
     }
 
-    private func place(of name: StaticString) -> Path { path() / String(describing: name) }
+    private func place(of name: StaticString) -> FieldPath { path() / String(describing: name) }
 
     /// The member's value; nil when absent or null.
     mutating func take(_ name: StaticString) -> JSONNode? {

@@ -62,7 +62,7 @@ extension LocalAnswer {
 
     private func writeStop(_ reason: StaticString?, _ writer: inout JSONWriter) {
         writer.name("stop_reason")
-        if let reason { writer.value(Text(reason)) } else { writer.null() }
+        if let reason { writer.value(TextRope(reason)) } else { writer.null() }
         writer.name("stop_sequence")
         writer.null()
     }
@@ -153,7 +153,7 @@ extension LocalAnswer {
             writer.name("delta")
             writer.beginObject()
             writer.name("type")
-            writer.value(Text(delta.type))
+            writer.value(TextRope(delta.type))
             writer.name(delta.name)
             writer.string { $0.appendJSONEscaped(delta.text[...]) }
             writer.endObject()
@@ -169,7 +169,7 @@ extension LocalAnswer {
         var writer = JSONWriter(capacity: 256)
         writer.beginObject()
         writer.name("type")
-        writer.value(Text(name))
+        writer.value(TextRope(name))
         if let index {
             writer.name("index")
             writer.value(index)

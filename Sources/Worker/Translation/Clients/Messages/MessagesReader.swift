@@ -30,7 +30,7 @@ struct MessagesReader {
     mutating func read(isCount: Bool) throws(ClientError) -> RequestContent {
         var request = RequestContent(MessagesVocabulary())
         let model = try fields.requiredString("model").string ?? ""
-        guard !model.isEmpty else { throw .missing(Path("model")) }
+        guard !model.isEmpty else { throw .missing(FieldPath("model")) }
         request.model = model
         request.stream = try fields.bool("stream") ?? false
         try readLength(into: &request, isCount: isCount)
@@ -75,7 +75,7 @@ struct MessagesReader {
         } else {
             guard system.isArray else { throw .invalid("system: Input should be a valid string or array") }
             for (index, element) in system.elements.enumerated() {
-                let path = { Path("system") / index }
+                let path = { FieldPath("system") / index }
                 var block = try EnvelopeFields(element, at: path)
                 guard try block.requiredString("type").stringEquals("text") else {
                     throw .invalid("\(path() / "type"): Input should be 'text'")
@@ -94,7 +94,7 @@ struct MessagesReader {
         }
         try readStopSequences(into: &request)
         if let metadata = try fields.object("metadata") {
-            var inner = try EnvelopeFields(metadata) { Path("metadata") }
+            var inner = try EnvelopeFields(metadata) { FieldPath("metadata") }
             request.userID = try inner.string("user_id")
         }
     }
@@ -139,7 +139,7 @@ struct MessagesReader {
 
     private mutating func readThinking(into request: inout RequestContent) throws(ClientError) {
         guard let thinking = try fields.object("thinking") else { return }
-        var inner = try EnvelopeFields(thinking) { Path("thinking") }
+        var inner = try EnvelopeFields(thinking) { FieldPath("thinking") }
         let type = try inner.requiredString("type").string ?? ""
         switch type {
         case "disabled", "between_tools": request.thinking = .disabled
@@ -156,9 +156,9 @@ struct MessagesReader {
     private mutating func readOutput(into request: inout RequestContent) throws(ClientError) {
         // The older form wins where both are given.
         let legacy = try fields.object("output_format")
-        var format: (node: JSONNode, path: Path)?
+        var format: (node: JSONNode, path: FieldPath)?
         if let output = try fields.object("output_config") {
-            var inner = try EnvelopeFields(output) { Path("output_config") }
+            var inner = try EnvelopeFields(output) { FieldPath("output_config") }
             if let text = try inner.string("effort")?.string {
                 guard let effort = Effort(rawValue: text) else {
                     throw .invalid(
@@ -166,13 +166,13 @@ struct MessagesReader {
                 }
                 request.effort = effort
             }
-            if let node = try inner.object("format") { format = (node, Path("output_config.format")) }
+            if let node = try inner.object("format") { format = (node, FieldPath("output_config.format")) }
             inner.ignore("task_budget")
             for name in inner.rest {
                 request.omissions.append(Omission(path: "output_config.\(name)", reason: "unknown field"))
             }
         }
-        if let legacy { format = (legacy, Path("output_format")) }
+        if let legacy { format = (legacy, FieldPath("output_format")) }
         guard let format else { return }
         let path = { format.path }
         var inner = try EnvelopeFields(format.node, at: path)

@@ -16,7 +16,8 @@ struct ToolReader {
         var names: Set<String> = []
         for (index, element) in array.elements.enumerated() {
             guard index < Self.limit else { throw .invalid("tools: at most \(Self.limit) are allowed") }
-            guard let tool = try tool(element, Path("tools") / index, shown: "tools[\(index)]", index) else {
+            guard let tool = try tool(element, FieldPath("tools") / index, shown: "tools[\(index)]", index)
+            else {
                 continue
             }
             guard names.insert(tool.name).inserted else {
@@ -65,7 +66,7 @@ struct ToolReader {
 
     /// nil for what is left out.
     private mutating func tool(
-        _ node: JSONNode, _ place: Path, shown: String, _ index: Int
+        _ node: JSONNode, _ place: FieldPath, shown: String, _ index: Int
     ) throws(ClientError) -> Tool? {
         let path = { place }
         var fields = try EnvelopeFields(node, at: path)
@@ -110,7 +111,7 @@ struct ToolReader {
 
     mutating func choice(_ node: JSONNode?, into request: inout RequestContent) throws(ClientError) {
         guard let node else { return }
-        var fields = try EnvelopeFields(node) { Path("tool_choice") }
+        var fields = try EnvelopeFields(node) { FieldPath("tool_choice") }
         let type = try fields.requiredString("type").string ?? ""
         request.disableParallelToolUse = try fields.bool("disable_parallel_tool_use") ?? false
         switch type {
@@ -132,7 +133,8 @@ struct ToolReader {
 }
 
 extension EnvelopeFields {
-    fileprivate mutating func requiredNamed(_ name: StaticString, _ path: Path) throws(ClientError) -> String
+    fileprivate mutating func requiredNamed(_ name: StaticString, _ path: FieldPath) throws(ClientError)
+        -> String
     {
         guard let value = take(name) else { throw .missing(path / String(describing: name)) }
         guard let text = value.string else {

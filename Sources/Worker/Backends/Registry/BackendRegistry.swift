@@ -7,8 +7,8 @@ internal import Shared
 internal import Translation
 
 @Loop
-final class Catalogue {
-    struct Outside {
+final class BackendRegistry {
+    struct Environment {
         /// Carries questions to backends.
         var carrier: ProbeTransport
         /// Called once, when this worker meets the first real backend.
@@ -21,23 +21,23 @@ final class Catalogue {
         var forgot: @Loop (_ backend: BackendID, _ before: WallTime) -> Void = { _, _ in }
     }
 
-    var entries: [CatalogueEntry]
+    var entries: [BackendEntry]
     /// What exchanges have found out.
-    var lessons = Lessons()
+    var observations = ObservationCache()
     private let map: ModelMap
     let log: Log
     /// One worker of the service tells changes at their level; the others only when debugging.
-    private let tellsChanges: Bool
-    let outside: Outside
+    private let logsChanges: Bool
+    let environment: Environment
     private let ports: [UsualPort]
-    private let firstLook: Duration
+    private let firstRoundLimit: Duration
     /// Of each entry: ends its wait for the next round.
-    private var alarms: [Wakeup] = []
-    private var portAlarms: [Wakeup] = []
+    private var wakeups: [Wakeup] = []
+    private var portWakeups: [Wakeup] = []
     private var firstRounds: Int
     /// Until the first round is over, or has taken too long, there is nothing to tell: what was found first
     /// is not yet what will answer.
-    private var isFirstLook = true
+    private var isFirstRound = true
     private var waiters: [Wakeup] = []
     private var hasMetReal: Bool
     private var isStopped = false
@@ -46,21 +46,21 @@ final class Catalogue {
 
     /// - Parameter keys: by the backend's index in the configuration.
     /// - Parameter ports: looked at when no backend is configured.
-    /// - Parameter firstLook: how long the first round is waited for.
+    /// - Parameter firstRoundLimit: how long the first round is waited for.
     init(
-        _ configuration: Configuration, keys: [SecretValue?], realBackendSeen: Bool, tellsChanges: Bool,
-        log: Log, outside: Outside, ports: [UsualPort] = UsualPort.all,
-        firstLook: Duration = ProbePace.firstRound
+        _ configuration: Configuration, keys: [SecretValue?], realBackendSeen: Bool, logsChanges: Bool,
+        log: Log, environment: Environment, ports: [UsualPort] = UsualPort.all,
+        firstRoundLimit: Duration = ProbePace.firstRound
     ) {
-        self.firstLook = firstLook
+        self.firstRoundLimit = firstRoundLimit
         entries = configuration.backends.enumerated().map { index, backend in
-            CatalogueEntry(backend, key: keys.indices.contains(index) ? keys[index] : nil)
+            BackendEntry(backend, key: keys.indices.contains(index) ? keys[index] : nil)
         }
         map = ModelMap(configuration.models)
         self.log = log
-        self.tellsChanges = tellsChanges
-        self.outside = outside
-        // Never our own door.
+        self.logsChanges = logsChanges
+        self.environment = environment
+        // Never our own port.
         let own = configuration.listen.compactMap { address -> UInt16? in
             guard case .tcp(_, let port) = address else { return nil }
             return port
@@ -73,19 +73,19 @@ final class Catalogue {
 
     /// Begins to ask, in tasks of its own, until `stop`.
     func start() {
-        alarms = entries.map { _ in Wakeup() }
-        portAlarms = ports.map { _ in Wakeup() }
-        for (index, alarm) in alarms.enumerated() { Loop.spawn { await self.watch(index, alarm) } }
-        for (port, alarm) in zip(ports, portAlarms) { Loop.spawn { await self.search(port, alarm) } }
+        wakeups = entries.map { _ in Wakeup() }
+        portWakeups = ports.map { _ in Wakeup() }
+        for (index, wakeup) in wakeups.enumerated() { Loop.spawn { await self.watch(index, wakeup) } }
+        for (port, wakeup) in zip(ports, portWakeups) { Loop.spawn { await self.search(port, wakeup) } }
         Loop.spawn {
-            await self.settle()
+            await self.waitForFirstRound()
             self.firstLookEnds()
         }
     }
 
     func stop() {
         isStopped = true
-        for alarm in alarms + portAlarms { alarm.signal() }
+        for wakeup in wakeups + portWakeups { wakeup.signal() }
         endFirstRound(all: true)
     }
 
@@ -97,18 +97,18 @@ final class Catalogue {
 
     // MARK: For exchanges
 
-    /// Waits for the first round, if it is still under way, and at most `firstLook`.
-    func settle() async {
+    /// Waits for the first round, if it is still under way, and at most `firstRoundLimit`.
+    func waitForFirstRound() async {
         guard firstRounds > 0 else { return }
         let waiter = Wakeup()
         waiters.append(waiter)
-        _ = await waiter.wait(until: Loop.now.advanced(by: firstLook))
+        _ = await waiter.wait(until: Loop.now.advanced(by: firstRoundLimit))
         waiters.removeAll { $0 === waiter }
     }
 
     /// Where a request for this model may go, in order, after the first look; never empty.
     func routes(for model: String) async throws(RoutingFailure) -> [Route] {
-        await settle()
+        await waitForFirstRound()
         return try settledRoutes(for: model)
     }
 
@@ -122,7 +122,7 @@ final class Catalogue {
         guard case .backend(let index) = route.destination, entries.indices.contains(index) else {
             return nil
         }
-        return entries[index].access(index, route, lessons, at: .now())
+        return entries[index].access(index, route, observations, at: .now())
     }
 
     /// No connection, or one that broke before any byte of an answer.
@@ -132,7 +132,7 @@ final class Catalogue {
         entries[index].seenDownAt = .now()
         entries[index].wasMissed = true
         // Look at it soon.
-        if alarms.indices.contains(index) { alarms[index].signal() }
+        if wakeups.indices.contains(index) { wakeups[index].signal() }
     }
 
     /// An answer came, whatever it says.
@@ -173,9 +173,9 @@ final class Catalogue {
     // MARK: Rounds
 
     /// Looks at a known backend, again and again.
-    private func watch(_ index: Int, _ alarm: Wakeup, isFirst: Bool = true) async {
+    private func watch(_ index: Int, _ wakeup: Wakeup, isFirst: Bool = true) async {
         let entry = entries[index]
-        var prober = Prober(url: entry.url, key: entry.key, carrier: outside.carrier)
+        var prober = Prober(url: entry.url, key: entry.key, carrier: environment.carrier)
         var isFirst = isFirst
         while !isStopped {
             let known = typeToAsk(entries[index])
@@ -185,28 +185,28 @@ final class Catalogue {
             take(finding, index)
             if isFirst { endFirstRound() }
             isFirst = false
-            await pause(prober.hasMore ? ProbePace.doubt : pace(of: entries[index]), alarm)
+            await pause(prober.hasMore ? ProbePace.doubt : pace(of: entries[index]), wakeup)
         }
     }
 
     /// Who it is, is asked again only after it was away: something else may listen there now.
-    private func typeToAsk(_ entry: CatalogueEntry) -> Configuration.BackendType {
+    private func typeToAsk(_ entry: BackendEntry) -> Configuration.BackendType {
         if entry.settings.dialect == .ollama { return .ollama }
         guard entry.settings.type == .auto else { return entry.settings.type }
         return entry.health.probe == .up ? entry.foundType ?? .auto : .auto
     }
 
-    private func pace(of entry: CatalogueEntry) -> Duration {
+    private func pace(of entry: BackendEntry) -> Duration {
         guard entry.health.probe == .up else { return ProbePace.absent }
         return Prober.isRemote(entry.type) ? ProbePace.remote : ProbePace.local
     }
 
     /// Looks at a usual port until a backend answers there, which then is watched.
-    private func search(_ port: UsualPort, _ alarm: Wakeup) async {
+    private func search(_ port: UsualPort, _ wakeup: Wakeup) async {
         var isFirst = true
-        var strange = ProbePace.stranger
+        var strange = ProbePace.unrecognised
         while !isStopped {
-            var prober = Prober(url: port.url, key: nil, carrier: outside.carrier)
+            var prober = Prober(url: port.url, key: nil, carrier: environment.carrier)
             let finding = await prober.ask(.auto, strict: true)
             if isStopped { return }
             if case .up(let type, _) = finding {
@@ -214,41 +214,41 @@ final class Catalogue {
                 let rank = UsualPort.all.firstIndex(of: port) ?? UsualPort.all.count
                 var found = Configuration.Backend(name: name, url: port.url)
                 found.priority -= rank
-                entries.append(CatalogueEntry(found, key: nil, isDiscovered: true))
-                alarms.append(alarm)
+                entries.append(BackendEntry(found, key: nil, isDiscovered: true))
+                wakeups.append(wakeup)
                 let index = entries.count - 1
-                meetReal()
+                noteRealBackend()
                 entries[index].foundDialect = prober.dialect
                 take(finding, index)
                 if isFirst { endFirstRound() }
-                await pause(ProbePace.local, alarm)
-                return await watch(index, alarm, isFirst: false)
+                await pause(ProbePace.local, wakeup)
+                return await watch(index, wakeup, isFirst: false)
             }
             if isFirst { endFirstRound() }
             isFirst = false
-            if case .stranger(let what) = finding {
+            if case .unrecognised(let what) = finding {
                 log.debug(.strangerFound, ["url": LogValue(port.url), "reason": LogValue(what)])
-                await pause(strange, alarm)
+                await pause(strange, wakeup)
                 strange = min(strange * 2, ProbePace.strangerLongest)
             } else {
-                strange = ProbePace.stranger
-                await pause(ProbePace.absent, alarm)
+                strange = ProbePace.unrecognised
+                await pause(ProbePace.absent, wakeup)
             }
         }
     }
 
-    /// Until the next round; an alarm shortens it to `ProbePace.doubt`.
-    private func pause(_ wait: Duration, _ alarm: Wakeup) async {
-        let timedOut = await alarm.wait(until: Loop.now.advanced(by: ProbePace.jittered(wait, &random)))
+    /// Until the next round; a wakeup shortens it to `ProbePace.doubt`.
+    private func pause(_ wait: Duration, _ wakeup: Wakeup) async {
+        let timedOut = await wakeup.wait(until: Loop.now.advanced(by: ProbePace.jittered(wait, &random)))
         guard !timedOut, !isStopped else { return }
         let least = Loop.now.advanced(by: min(wait, ProbePace.doubt))
-        while !isStopped, await !alarm.wait(until: least) {}
+        while !isStopped, await !wakeup.wait(until: least) {}
     }
 
-    private func meetReal() {
+    private func noteRealBackend() {
         guard !hasMetReal else { return }
         hasMetReal = true
-        outside.metRealBackend()
+        environment.metRealBackend()
     }
 
     private func endFirstRound(all: Bool = false) {
@@ -261,7 +261,7 @@ final class Catalogue {
     }
 
     private func firstLookEnds() {
-        isFirstLook = false
+        isFirstRound = false
         refreshReport()
     }
 
@@ -275,7 +275,7 @@ final class Catalogue {
             list(models, index)
             entries[index].health.probed(.up)
             entries[index].downSince = nil
-        case .down(let reason), .stranger(let reason):
+        case .down(let reason), .unrecognised(let reason):
             entries[index].health.probed(.down(error: reason))
             entries[index].seenDownAt = .now()
             if entries[index].downSince == nil { entries[index].downSince = Loop.now }
@@ -288,7 +288,7 @@ final class Catalogue {
         refreshReport()
     }
 
-    private func tellChange(from before: CatalogueEntry, to after: CatalogueEntry) {
+    private func tellChange(from before: BackendEntry, to after: BackendEntry) {
         let models = after.models ?? []
         let place: LogFields = ["backend": LogValue(after.name), "url": LogValue(after.url)]
         var fields = place
@@ -318,7 +318,7 @@ final class Catalogue {
     }
 
     private func tell(_ event: LogEvent, _ fields: LogFields, isGood: Bool) {
-        guard tellsChanges else { return log.debug(event, fields) }
+        guard logsChanges else { return log.debug(event, fields) }
         if isGood { log.notice(event, fields) } else { log.warning(event, fields) }
     }
 
@@ -326,10 +326,10 @@ final class Catalogue {
     var report: String { reported }
 
     func refreshReport() {
-        guard !isFirstLook else { return }
-        let new = CatalogueReport.json(entries, lessons, isDemo: isDemo, at: Loop.now)
+        guard !isFirstRound else { return }
+        let new = BackendReport.json(entries, observations, isDemo: isDemo, at: Loop.now)
         guard new != reported else { return }
         reported = new
-        outside.reportChanged(new)
+        environment.reportChanged(new)
     }
 }

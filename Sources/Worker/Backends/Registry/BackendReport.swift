@@ -1,4 +1,4 @@
-// Entries that the catalogue writes, and the report for `dragoman status`.
+// Entries that the registry writes, and the report for `dragoman status`.
 
 internal import EventLoop
 internal import JSON
@@ -21,39 +21,42 @@ extension LogEvent {
         "usual port is not a backend", id: "549043e963ab418f9c9f7121797325e6")
 }
 
-enum CatalogueReport {
+enum BackendReport {
     /// Models shown of one backend.
     static let models = 100
 
     /// A JSON array with one object per backend in the order of preference, at most `maximumReportBytes`:
     /// what does not fit is left out from the end, models first.
-    static func json(_ entries: [CatalogueEntry], _ lessons: Lessons, isDemo: Bool, at now: Instant) -> String
-    {
+    static func json(
+        _ entries: [BackendEntry], _ observations: ObservationCache, isDemo: Bool, at now: Instant
+    ) -> String {
         // By priority alone: a backend that is away keeps its place.
         let entries = entries.indices.sorted { left, right in
             let (a, b) = (entries[left].settings.priority, entries[right].settings.priority)
             return a == b ? left < right : a > b
         }.map { entries[$0] }
         for limit in [models, 10, 1, 0] {
-            let bytes = written(entries, lessons, isDemo: isDemo, models: limit, at: now)
+            let bytes = written(entries, observations, isDemo: isDemo, models: limit, at: now)
             if bytes.count <= maximumReportBytes { return String(decoding: bytes, as: UTF8.self) }
         }
         return "[]"
     }
 
     private static func written(
-        _ entries: [CatalogueEntry], _ lessons: Lessons, isDemo: Bool, models limit: Int, at now: Instant
+        _ entries: [BackendEntry], _ observations: ObservationCache, isDemo: Bool, models limit: Int,
+        at now: Instant
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginArray()
         if isDemo { demo(&writer) }
-        for entry in entries { one(entry, lessons, limit, now, &writer) }
+        for entry in entries { one(entry, observations, limit, now, &writer) }
         writer.endArray()
         return writer.bytes
     }
 
     private static func one(
-        _ entry: CatalogueEntry, _ lessons: Lessons, _ limit: Int, _ now: Instant, _ writer: inout JSONWriter
+        _ entry: BackendEntry, _ observations: ObservationCache, _ limit: Int, _ now: Instant,
+        _ writer: inout JSONWriter
     ) {
         let facts = entry.facts(at: now)
         writer.beginObject()
@@ -86,33 +89,34 @@ enum CatalogueReport {
             }
         }
         if case .down(let error) = entry.health.probe { text("error", error, &writer) }
-        learnt(lessons, of: BackendID(entry.name), limit, .now(), &writer)
+        learnt(observations, of: BackendID(entry.name), limit, .now(), &writer)
         writer.endObject()
     }
 
     /// What exchanges have found out of this backend's models; nothing when nothing was.
     private static func learnt(
-        _ lessons: Lessons, of backend: BackendID, _ limit: Int, _ now: WallTime, _ writer: inout JSONWriter
+        _ observations: ObservationCache, of backend: BackendID, _ limit: Int, _ now: WallTime,
+        _ writer: inout JSONWriter
     ) {
-        let places = lessons.places(of: backend, at: now).prefix(limit)
+        let places = observations.places(of: backend, at: now).prefix(limit)
         guard !places.isEmpty else { return }
         writer.name("learnt")
         writer.beginArray()
         for place in places {
             writer.beginObject()
             text("model", place.model, &writer)
-            let lacking = lessons.lacking(place, at: now).map(\.rawValue).sorted()
+            let lacking = observations.lacking(place, at: now).map(\.rawValue).sorted()
             if !lacking.isEmpty {
                 writer.name("lacks")
                 writer.beginArray()
                 for feature in lacking { writer.value(feature) }
                 writer.endArray()
             }
-            if let limit = lessons.outputLimit(place, at: now) {
+            if let limit = observations.outputLimit(place, at: now) {
                 writer.name("output_limit")
                 writer.value(limit)
             }
-            if let ratio = lessons.told(place) {
+            if let ratio = observations.told(place) {
                 writer.name("tokens_per_thousand")
                 writer.value(ratio.perThousand)
             }

@@ -1,4 +1,4 @@
-// What the catalogue makes of its backends' answers over time. Every test waits for events; nothing waits for a
+// What the registry makes of its backends' answers over time. Every test waits for events; nothing waits for a
 // clock but the bounded waits under test.
 
 import EventLoop
@@ -11,10 +11,10 @@ import Upstream
 
 @testable import Worker
 
-@Suite struct CatalogueTests {
+@Suite struct BackendRegistryTests {
     init() { LoopThread.start() }
 
-    /// A catalogue and what it said to the outside.
+    /// A registry and what it said to the outside.
     @Loop
     final class Bed {
         let answers = Answers()
@@ -22,23 +22,23 @@ import Upstream
         private(set) var reports = 0
         private(set) var learnt: [ModelObservation] = []
         private(set) var forgot: [BackendID] = []
-        private var made: Catalogue?
+        private var made: BackendRegistry?
         let text: String
         let keys: [SecretValue?]
         let seen: Bool
-        let firstLook: Duration
+        let firstRoundLimit: Duration
 
         init(
             _ text: String = "", keys: [SecretValue?] = [], seen: Bool = false,
-            firstLook: Duration = ProbePace.firstRound
+            firstRoundLimit: Duration = ProbePace.firstRound
         ) {
             self.text = text
             self.keys = keys
             self.seen = seen
-            self.firstLook = firstLook
+            self.firstRoundLimit = firstRoundLimit
         }
 
-        var catalogue: Catalogue {
+        var registry: BackendRegistry {
             if let made { return made }
             var configuration = Configuration()
             if case .good(let read) = Configuration.parse(Array(text.utf8), name: "f") {
@@ -46,23 +46,23 @@ import Upstream
             }
             var settings = Configuration.LogSettings()
             settings.level = .error
-            let catalogue = Catalogue(
-                configuration, keys: keys, realBackendSeen: seen, tellsChanges: true,
+            let registry = BackendRegistry(
+                configuration, keys: keys, realBackendSeen: seen, logsChanges: true,
                 log: Log(settings, identifier: "test"),
-                outside: .init(
+                environment: .init(
                     carrier: answers.carrier, metRealBackend: { self.met += 1 },
                     reportChanged: { _ in self.reports += 1 }, learnt: { self.learnt.append($0) },
                     forgot: { backend, _ in self.forgot.append(backend) }),
-                firstLook: firstLook)
-            made = catalogue
-            return catalogue
+                firstRoundLimit: firstRoundLimit)
+            made = registry
+            return registry
         }
 
         func route(_ model: String) async -> String {
             do throws(RoutingFailure) {
-                let routes = try await catalogue.routes(for: model)
+                let routes = try await registry.routes(for: model)
                 return routes.map { route in
-                    catalogue.access(route).map { "\($0.name)>\($0.target.model)" } ?? "demo"
+                    registry.access(route).map { "\($0.name)>\($0.target.model)" } ?? "demo"
                 }.joined(separator: " ")
             } catch {
                 return "\(error.clientError.status)"
@@ -70,7 +70,7 @@ import Upstream
         }
 
         func report() throws -> [JSONNode] {
-            Array(try JSONDocument(parsing: Array(catalogue.report.utf8)).root.elements)
+            Array(try JSONDocument(parsing: Array(registry.report.utf8)).root.elements)
         }
     }
 
@@ -87,19 +87,19 @@ import Upstream
             "http://one": ["/v1/models": #"{"data":[{"id":"a","max_model_len":8192}]}"#],
             "http://two": ["/v1/models": oneModelList, "/api/version": #"{"version":"1"}"#],
         ]
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "one>a two>m")
         #expect(bed.answers.keys == ["sk-1"])
         let asked = bed.answers.asked.count
         #expect(await bed.route("m") == "two>m")
         #expect(bed.answers.asked.count == asked)
-        #expect(bed.catalogue.canServe)
-        let access = try #require(bed.catalogue.access(try await bed.catalogue.routes(for: "a")[0]))
+        #expect(bed.registry.canServe)
+        let access = try #require(bed.registry.access(try await bed.registry.routes(for: "a")[0]))
         #expect(access.headers == [.init("authorization", "Bearer sk-1")])
         #expect(access.holdStatus == .seconds(3) && access.maxConcurrent == 2 && access.index == 0)
         #expect(access.target.contextWindow == 8192 && access.target.profile.name == "vllm")
         #expect(access.target.healsHistory && access.target.sequentialCalls)
-        let other = try #require(bed.catalogue.access(try await bed.catalogue.routes(for: "m")[0]))
+        let other = try #require(bed.registry.access(try await bed.registry.routes(for: "m")[0]))
         #expect(!other.target.healsHistory && !other.target.sequentialCalls)
         let report = try bed.report()
         #expect(report.map { $0["name"]?.string } == ["one", "two"])
@@ -107,9 +107,9 @@ import Upstream
         #expect(report.map { $0["type"]?.string } == ["vllm", "ollama"])
         #expect(report[0]["default_model"]?.string == "a" && report[0]["default_context"]?.int == 8192)
         #expect(report[0]["models"]?.first?["context"]?.int == 8192)
-        #expect(!bed.catalogue.report.contains("sk-1"))
+        #expect(!bed.registry.report.contains("sk-1"))
         #expect(bed.met == 0)
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test("a mute backend holds the first requests for two seconds at most")
@@ -117,12 +117,12 @@ import Upstream
         let bed = Bed(Self.two)
         bed.answers.table = ["http://one": [:], "http://two": ["/v1/models": oneModelList]]
         bed.answers.mute = ["http://one"]
-        bed.catalogue.start()
-        await bed.answers.until { bed.catalogue.report.contains("\"up\"") }
+        bed.registry.start()
+        await bed.answers.until { bed.registry.report.contains("\"up\"") }
         let before = Instant.now
         #expect(await bed.route("claude-x") == "two>m")
         #expect(before.duration(to: .now) < .seconds(10))
-        bed.catalogue.stop()
+        bed.registry.stop()
         bed.answers.release()
     }
 
@@ -131,22 +131,22 @@ import Upstream
         let bed = Bed(Self.two)
         let alive = ["/v1/models": oneModelList]
         bed.answers.table = ["http://one": alive, "http://two": alive]
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("m") == "one>m two>m")
         bed.answers.table["http://one"] = nil
-        bed.catalogue.failed(0)
+        bed.registry.failed(0)
         #expect(await bed.route("m") == "two>m one>m")
-        #expect(bed.catalogue.canServe)
-        // The failed exchange made the catalogue look again.
-        await bed.answers.until { bed.catalogue.report.contains("\"down\"") }
+        #expect(bed.registry.canServe)
+        // The failed exchange made the registry look again.
+        await bed.answers.until { bed.registry.report.contains("\"down\"") }
         let report = try bed.report()
         #expect(report[0]["state"]?.string == "down" && report[0]["error"]?.string == "connection refused")
         #expect(await bed.route("m") == "two>m one>m")
         bed.answers.table["http://one"] = alive
-        bed.catalogue.failed(0)
-        await bed.answers.until { !bed.catalogue.report.contains("\"down\"") }
+        bed.registry.failed(0)
+        await bed.answers.until { !bed.registry.report.contains("\"down\"") }
         #expect(await bed.route("m") == "one>m two>m")
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test func nobodyThere() async {
@@ -155,45 +155,45 @@ import Upstream
 
     @Loop private func nobody() async {
         let bed = Bed(Self.two)
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "529")
         #expect(await bed.route("one/m") == "one>m")
-        #expect(!bed.catalogue.canServe)
-        for _ in 0..<5 { bed.catalogue.failed(1) }
-        #expect(bed.catalogue.failsPersistently(1) && !bed.catalogue.failsPersistently(0))
+        #expect(!bed.registry.canServe)
+        for _ in 0..<5 { bed.registry.failed(1) }
+        #expect(bed.registry.failsPersistently(1) && !bed.registry.failsPersistently(0))
         // Numbers from elsewhere do not matter.
-        bed.catalogue.failed(99)
-        bed.catalogue.succeeded(-1)
-        #expect(bed.catalogue.access(Route(destination: .backend(99), model: "m")) == nil)
-        bed.catalogue.stop()
+        bed.registry.failed(99)
+        bed.registry.succeeded(-1)
+        #expect(bed.registry.access(Route(destination: .backend(99), model: "m")) == nil)
+        bed.registry.stop()
     }
 
     @Test("with nothing configured and nothing there the demo answers, after all ports were asked")
     @Loop func demo() async throws {
         let bed = Bed()
-        #expect(!bed.catalogue.canServe)
-        bed.catalogue.start()
+        #expect(!bed.registry.canServe)
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "demo")
         #expect(await bed.route("qwen3") == "404")
-        #expect(bed.catalogue.canServe)
+        #expect(bed.registry.canServe)
         #expect(
             Set(bed.answers.asked)
                 == Set([11434, 1234, 8000, 8080, 30000].map { "http://127.0.0.1:\($0)/v1/models" }))
         #expect(try bed.report().map { $0["state"]?.string } == ["demo"])
         // Another worker met a real one.
-        bed.catalogue.realBackendSeen()
+        bed.registry.realBackendSeen()
         #expect(await bed.route("claude-x") == "529")
-        #expect(!bed.catalogue.canServe)
-        #expect(bed.catalogue.report == "[]")
+        #expect(!bed.registry.canServe)
+        #expect(bed.registry.report == "[]")
         #expect(bed.met == 0)
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test @Loop func demoNeverAfterARealBackend() async {
         let bed = Bed(seen: true)
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "529")
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test("what listens on usual ports is found, in order of preference, and told once")
@@ -208,30 +208,30 @@ import Upstream
             ],
             "http://127.0.0.1:8080": ["/v1/models": "<html>It works</html>"],
         ]
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "ollama>q llamacpp-8000>m")
         #expect(bed.met == 1)
         let urls = try bed.report().compactMap { $0["url"]?.string }
         #expect(Set(urls) == ["http://127.0.0.1:8000", "http://127.0.0.1:11434"])
         #expect(await bed.route("demo") == "404")
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test("nothing is told before all ports were asked; then what `auto` means stands first")
     @Loop func preferenceNotDiscovery() async throws {
         // However slow the machine: here it is not time that ends the first look.
-        let bed = Bed(firstLook: .seconds(600))
+        let bed = Bed(firstRoundLimit: .seconds(600))
         for port in [11434, 30000] {
             bed.answers.table["http://127.0.0.1:\(port)"] = ["/v1/models": oneModelList]
         }
         bed.answers.mute = ["http://127.0.0.1:11434"]
-        bed.catalogue.start()
+        bed.registry.start()
         await bed.answers.until { bed.met > 0 }
-        #expect(bed.catalogue.report == "")
+        #expect(bed.registry.report == "")
         bed.answers.release()
-        await bed.answers.until { bed.catalogue.report.contains("11434") }
+        await bed.answers.until { bed.registry.report.contains("11434") }
         #expect(try bed.report().map { $0["name"]?.string } == ["local-11434", "local-30000"])
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test("a mute port holds back what is told for two seconds at most")
@@ -239,17 +239,17 @@ import Upstream
         let bed = Bed()
         bed.answers.table["http://127.0.0.1:1234"] = [:]
         bed.answers.mute = ["http://127.0.0.1:1234"]
-        bed.catalogue.start()
-        await bed.answers.until { bed.catalogue.report != "" }
-        #expect(bed.catalogue.report.contains("demo"))
-        bed.catalogue.stop()
+        bed.registry.start()
+        await bed.answers.until { bed.registry.report != "" }
+        #expect(bed.registry.report.contains("demo"))
+        bed.registry.stop()
         bed.answers.release()
     }
 
     @Test("a backend that appears later is picked up; when it vanishes the demo does not come back")
     @Loop func appearsLater() async {
         let bed = Bed()
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "demo")
         bed.answers.table["http://127.0.0.1:1234"] = [
             "/v1/models": oneModelList, "/api/v0/models": #"{"data":[]}"#,
@@ -257,22 +257,22 @@ import Upstream
         await bed.answers.until { bed.met > 0 }
         #expect(await bed.route("claude-x") == "lmstudio>m")
         bed.answers.table = [:]
-        bed.catalogue.failed(0)
-        await bed.answers.until { bed.catalogue.report.contains("\"down\"") }
-        #expect(!bed.catalogue.canServe)
+        bed.registry.failed(0)
+        await bed.answers.until { bed.registry.report.contains("\"down\"") }
+        #expect(!bed.registry.canServe)
         #expect(await bed.route("claude-x") == "lmstudio>m")
         // It is still called what it was.
-        #expect(bed.catalogue.report.contains("\"lmstudio\",\"state\":\"down\""))
-        bed.catalogue.stop()
+        #expect(bed.registry.report.contains("\"lmstudio\",\"state\":\"down\""))
+        bed.registry.stop()
     }
 
-    @Test("our own door is not asked")
+    @Test("our own port is not asked")
     @Loop func ownDoor() async {
         let bed = Bed("listen: ['127.0.0.1:8080']\n")
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("claude-x") == "demo")
         #expect(bed.answers.asked.count == 4 && !bed.answers.asked.contains { $0.contains(":8080") })
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test("the report is bounded, whatever the backends list")
@@ -283,11 +283,11 @@ import Upstream
         let name = String(repeating: "x", count: 200)
         let models = (0..<40).map { #"{"id":"\#(name)\#($0)"}"# }.joined(separator: ",")
         for index in 0..<64 { bed.answers.table["http://b\(index)"] = ["/v1/models": "[\(models)]"] }
-        bed.catalogue.start()
-        await bed.catalogue.settle()
-        #expect(bed.catalogue.report.utf8.count <= maximumReportBytes)
+        bed.registry.start()
+        await bed.registry.waitForFirstRound()
+        #expect(bed.registry.report.utf8.count <= maximumReportBytes)
         #expect(try bed.report().count == 64)
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test func jitter() {

@@ -1,11 +1,11 @@
-// One backend in the catalogue: what was configured or discovered, what is known of it, how it fares.
+// One backend in the registry: what was configured or discovered, what is known of it, how it fares.
 
 internal import EventLoop
 internal import Shared
 internal import Translation
 internal import Upstream
 
-struct CatalogueEntry {
+struct BackendEntry {
     /// As configured; of a discovered backend, its name, its URL and its rank.
     let settings: Configuration.Backend
     /// For errors.
@@ -144,7 +144,7 @@ extension BackendIdentity {
 
 /// What an exchange needs of the backend it goes to.
 struct BackendAccess: Sendable {
-    /// In the catalogue; with configured backends, that of the configuration.
+    /// In the registry; with configured backends, that of the configuration.
     let index: Int
     let name: String
     let url: String
@@ -157,8 +157,10 @@ struct BackendAccess: Sendable {
     let maxConcurrent: Int?
 }
 
-extension CatalogueEntry {
-    func access(_ index: Int, _ route: Route, _ lessons: Lessons, at now: WallTime) -> BackendAccess {
+extension BackendEntry {
+    func access(_ index: Int, _ route: Route, _ observations: ObservationCache, at now: WallTime)
+        -> BackendAccess
+    {
         let tags: ThinkTagMode =
             switch settings.thinkTags {
             case .auto: .auto
@@ -172,8 +174,8 @@ extension CatalogueEntry {
             contextWindow: route.contextWindow ?? unlistedWindow(profile), thinkTags: tags)
         let place = ModelKey(backend: BackendID(name), model: route.model)
         let facts = models?.first { $0.id == route.model }
-        target.lacking = lessons.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
-        target.outputLimit = lessons.outputLimit(place, at: now)
+        target.lacking = observations.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
+        target.outputLimit = observations.outputLimit(place, at: now)
         if let listed = facts?.outputLimit { target.outputLimit = min(listed, target.outputLimit ?? listed) }
         target.keepAlive = settings.keepAlive.map(KeepAlive.init)
         target.loadedWindow = facts?.loadedWindow
@@ -186,7 +188,7 @@ extension CatalogueEntry {
             }
         target.healsHistory = settings.history == .heal
         target.sequentialCalls = settings.toolCalls == .sequential
-        target.tokenRatio = lessons.tokenRatio(place)
+        target.tokenRatio = observations.tokenRatio(place)
         target.backend = identity
         return BackendAccess(
             index: index, name: name, url: url, target: target,

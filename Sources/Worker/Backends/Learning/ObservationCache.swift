@@ -5,7 +5,7 @@ internal import EventLoop
 internal import Shared
 internal import Translation
 
-struct Lessons: Sendable {
+struct ObservationCache: Sendable {
     /// A ratio is told to the others when it differs from the last one told by more than this part.
     static let worthTelling = 20
 
@@ -17,9 +17,9 @@ struct Lessons: Sendable {
     /// Features that are not to be asked of this model.
     func lacking(_ place: ModelKey, at now: WallTime) -> Set<Feature> {
         var features: Set<Feature> = []
-        for lesson in book.observations(of: place) {
-            guard case .lacks(let name, let times) = lesson.fact, let feature = Feature(rawValue: name),
-                Verdict.holds(times, since: lesson.learntAt, at: now)
+        for observation in book.observations(of: place) {
+            guard case .lacks(let name, let times) = observation.fact, let feature = Feature(rawValue: name),
+                Verdict.holds(times, since: observation.learntAt, at: now)
             else { continue }
             features.insert(feature)
         }
@@ -28,9 +28,9 @@ struct Lessons: Sendable {
 
     /// Tokens that this model gives in one answer at most, as it said itself.
     func outputLimit(_ place: ModelKey, at now: WallTime) -> Int? {
-        for lesson in book.observations(of: place) {
-            if case .output(let tokens, let times) = lesson.fact,
-                Verdict.holds(times, since: lesson.learntAt, at: now)
+        for observation in book.observations(of: place) {
+            if case .output(let tokens, let times) = observation.fact,
+                Verdict.holds(times, since: observation.learntAt, at: now)
             {
                 return Int(tokens)
             }
@@ -44,16 +44,16 @@ struct Lessons: Sendable {
 
     /// Nil as long as nothing was learnt.
     func told(_ place: ModelKey) -> TokenRatio? {
-        for lesson in book.observations(of: place) {
-            if case .tokens(let count) = lesson.fact { return TokenRatio(perThousand: Int(count)) }
+        for observation in book.observations(of: place) {
+            if case .tokens(let count) = observation.fact { return TokenRatio(perThousand: Int(count)) }
         }
         return nil
     }
 
     /// The window that this model is asked for by all workers; nil = what each decides on alone.
     func window(_ place: ModelKey) -> Int? {
-        for lesson in book.observations(of: place) {
-            if case .window(let tokens) = lesson.fact { return Int(tokens) }
+        for observation in book.observations(of: place) {
+            if case .window(let tokens) = observation.fact { return Int(tokens) }
         }
         return nil
     }
@@ -73,14 +73,14 @@ struct Lessons: Sendable {
     /// - Parameters:
     ///   - isPlain: its words leave no doubt; else another conversation has to be refused the same.
     ///   - conversation: which one it was of.
-    /// - Returns: the lesson to tell the others; nil when they know, or when it is not sure yet.
+    /// - Returns: the observation to tell the others; nil when they know, or when it is not sure yet.
     mutating func learn(
         _ place: ModelKey, lacks feature: Feature, isPlain: Bool, of conversation: Int,
         at now: WallTime
     ) -> ModelObservation? {
         guard !lacking(place, at: now).contains(feature) else { return nil }
-        let before = book.observations(of: place).lazy.compactMap { lesson in
-            if case .lacks(feature.rawValue, let times) = lesson.fact { times } else { nil }
+        let before = book.observations(of: place).lazy.compactMap { observation in
+            if case .lacks(feature.rawValue, let times) = observation.fact { times } else { nil }
         }.first
         // What was sure once is not doubted when it is refused again.
         guard
@@ -88,9 +88,9 @@ struct Lessons: Sendable {
                 || suspicions.confirms(place, feature, conversation: conversation)
         else { return nil }
         let times = min((before ?? 0) &+ 1, Self.mostTimes)
-        let lesson = ModelObservation(
+        let observation = ModelObservation(
             place, .lacks(feature.rawValue, times: times), learntAt: now)
-        return take(lesson, at: now) ? lesson : nil
+        return take(observation, at: now) ? observation : nil
     }
 
     /// The model said how many tokens it gives in one answer, and answered a request for that many.
@@ -100,21 +100,21 @@ struct Lessons: Sendable {
         guard outputLimit(place, at: now) != limit, let tokens = UInt32(exactly: limit) else { return nil }
         var times: UInt8 = 0
         for case .output(tokens, let before) in book.observations(of: place).map(\.fact) { times = before }
-        let lesson = ModelObservation(
+        let observation = ModelObservation(
             place, .output(tokens: tokens, times: min(times &+ 1, Self.mostTimes)), learntAt: now)
-        return take(lesson, at: now) ? lesson : nil
+        return take(observation, at: now) ? observation : nil
     }
 
     /// A request that asked for these features, and for so many tokens, was answered: what was refused once
     /// and asked for again is taken now.
-    /// - Returns: lessons to tell the others.
+    /// - Returns: observations to tell the others.
     mutating func learn(
         _ place: ModelKey, takes features: Set<Feature>, tokens: Int, at now: WallTime
     )
         -> [ModelObservation]
     {
-        let news = book.observations(of: place).compactMap { lesson -> ModelObservation.Fact? in
-            switch lesson.fact {
+        let news = book.observations(of: place).compactMap { observation -> ModelObservation.Fact? in
+            switch observation.fact {
             case .lacks(let name, let times) where times > 0:
                 Feature(rawValue: name).map(features.contains) == true ? .lacks(name, times: 0) : nil
             case .output(let limit, let times) where times > 0 && tokens > limit:
@@ -131,12 +131,12 @@ struct Lessons: Sendable {
     /// The window that was decided on, which is not what the others know.
     mutating func learn(_ place: ModelKey, window: Int, at now: WallTime) -> ModelObservation? {
         guard self.window(place) != window, let tokens = UInt32(exactly: window) else { return nil }
-        let lesson = ModelObservation(place, .window(tokens: tokens), learntAt: now)
-        return take(lesson, at: now) ? lesson : nil
+        let observation = ModelObservation(place, .window(tokens: tokens), learntAt: now)
+        return take(observation, at: now) ? observation : nil
     }
 
     /// A prompt of `estimated` tokens, by the bare estimate, was counted by the backend itself.
-    /// - Returns: the lesson to tell the others; nil when it would tell them little.
+    /// - Returns: the observation to tell the others; nil when it would tell them little.
     mutating func learn(
         _ place: ModelKey, reported: Int, estimated: Int, at now: WallTime
     ) -> ModelObservation? {
@@ -152,15 +152,15 @@ struct Lessons: Sendable {
             drafts[place] = ratio
             return nil
         }
-        let lesson = ModelObservation(
+        let observation = ModelObservation(
             place, .tokens(perThousand: UInt32(ratio.perThousand)), learntAt: now)
-        return take(lesson, at: now) ? lesson : nil
+        return take(observation, at: now) ? observation : nil
     }
 
     /// True when it was news.
-    mutating func take(_ lesson: ModelObservation, at now: WallTime) -> Bool {
-        guard book.take(lesson, at: now) else { return false }
-        if case .tokens = lesson.fact { drafts[lesson.key] = nil }
+    mutating func take(_ observation: ModelObservation, at now: WallTime) -> Bool {
+        guard book.take(observation, at: now) else { return false }
+        if case .tokens = observation.fact { drafts[observation.key] = nil }
         return true
     }
 

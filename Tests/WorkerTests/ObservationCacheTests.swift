@@ -1,4 +1,4 @@
-// What a worker makes of lessons: verdicts that end, ratios that are told only when they have moved.
+// What a worker makes of observations: verdicts that end, ratios that are told only when they have moved.
 
 import EventLoop
 import JSON
@@ -14,7 +14,7 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     #expect(holds, sourceLocation: location)
 }
 
-@Suite("Learning") struct WorkerLessonsTests {
+@Suite("Learning") struct ObservationCacheTests {
     static let place = ModelKey(backend: "b", model: "m")
     static let start = WallTime(nanoseconds: 1_000_000_000)
 
@@ -24,44 +24,45 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 
     @Test("a plain verdict is told once and holds for its time")
     func verdicts() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         func refuse(_ minutes: Int) -> ModelObservation? {
-            lessons.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
+            observations.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
         }
         #expect(refuse(0) == ModelObservation(Self.place, .lacks("tools"), learntAt: Self.start))
         #expect(refuse(1) == nil)
-        #expect(lessons.lacking(Self.place, at: Self.start) == [.tools])
-        #expect(lessons.lacking(.init(backend: "b", model: "n"), at: Self.start) == [])
+        #expect(observations.lacking(Self.place, at: Self.start) == [.tools])
+        #expect(observations.lacking(.init(backend: "b", model: "n"), at: Self.start) == [])
         let end = Self.after(5)
-        #expect(lessons.lacking(Self.place, at: WallTime(nanoseconds: end.nanoseconds - 1)) == [.tools])
-        #expect(lessons.lacking(Self.place, at: end) == [])
-        #expect(lessons.places(of: "b", at: end) == [])
+        #expect(observations.lacking(Self.place, at: WallTime(nanoseconds: end.nanoseconds - 1)) == [.tools])
+        #expect(observations.lacking(Self.place, at: end) == [])
+        #expect(observations.places(of: "b", at: end) == [])
     }
 
     @Test("what is refused again is asked for again later and later, up to six hours")
     func growing() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         var minutes = 0
         for (times, lifetime) in [5, 10, 20, 40, 80, 160, 320, 360, 360].enumerated() {
-            let told = lessons.learn(
+            let told = observations.learn(
                 Self.place, lacks: .images, isPlain: times == 0, of: 1, at: Self.after(minutes))
             #expect(told?.fact == .lacks("images", times: UInt8(times + 1)))
-            #expect(lessons.lacking(Self.place, at: Self.after(minutes + lifetime - 1)) == [.images])
+            #expect(observations.lacking(Self.place, at: Self.after(minutes + lifetime - 1)) == [.images])
             minutes += lifetime
-            #expect(lessons.lacking(Self.place, at: Self.after(minutes)) == [])
+            #expect(observations.lacking(Self.place, at: Self.after(minutes)) == [])
         }
         #expect((0...UInt8.max).map(Verdict.lifetime).allSatisfy { $0 <= Verdict.longest })
     }
 
     @Test("what is taken again begins anew")
     func takenAgain() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         func refuse(_ minutes: Int, isPlain: Bool = true) -> ModelObservation.Fact? {
-            lessons.learn(Self.place, lacks: .tools, isPlain: isPlain, of: 1, at: Self.after(minutes))?.fact
+            observations.learn(Self.place, lacks: .tools, isPlain: isPlain, of: 1, at: Self.after(minutes))?
+                .fact
         }
         #expect(refuse(0) == .lacks("tools") && refuse(6) == .lacks("tools", times: 2))
         func answer(_ features: Set<Feature>) -> [ModelObservation.Fact] {
-            lessons.learn(Self.place, takes: features, tokens: 10, at: Self.after(30)).map(\.fact)
+            observations.learn(Self.place, takes: features, tokens: 10, at: Self.after(30)).map(\.fact)
         }
         #expect(answer([.images]) == [])
         #expect(answer([.tools]) == [.lacks("tools", times: 0)] && answer([.tools]) == [])
@@ -71,11 +72,11 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 
     @Test("words that leave a doubt need two conversations")
     func doubtful() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         func refuse(_ conversation: Int, _ feature: Feature = .images, _ model: String = "m")
             -> ModelObservation.Fact?
         {
-            lessons.learn(
+            observations.learn(
                 .init(backend: "b", model: model), lacks: feature, isPlain: false, of: conversation,
                 at: Self.start)?.fact
         }
@@ -83,193 +84,195 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
             [refuse(1), refuse(1), refuse(1), refuse(2, .tools), refuse(2, .images, "n")] == [
                 nil, nil, nil, nil, nil,
             ])
-        #expect(lessons.lacking(Self.place, at: Self.start) == [])
+        #expect(observations.lacking(Self.place, at: Self.start) == [])
         #expect(refuse(2) == .lacks("images"))
-        #expect(lessons.lacking(Self.place, at: Self.start) == [.images])
+        #expect(observations.lacking(Self.place, at: Self.start) == [.images])
         for number in 0...Suspicions.capacity { #expect(refuse(1, .tools, "m\(number)") == nil) }
         #expect(refuse(9, .tools, "m0") == nil, "the oldest are forgotten, not kept for ever")
     }
 
     @Test("the length of answers is learnt at once, asked for again later, and given up when more is taken")
     func outputLimits() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         func learn(_ limit: Int, _ minutes: Int) -> ModelObservation.Fact? {
-            lessons.learn(Self.place, outputLimit: limit, at: Self.after(minutes))?.fact
+            observations.learn(Self.place, outputLimit: limit, at: Self.after(minutes))?.fact
         }
         #expect(learn(8192, 0) == .output(tokens: 8192) && learn(8192, 1) == nil)
-        #expect(lessons.outputLimit(Self.place, at: Self.after(4)) == 8192)
-        #expect(lessons.places(of: "b", at: Self.after(4)) == [Self.place])
-        #expect(lessons.outputLimit(Self.place, at: Self.after(5)) == nil)
+        #expect(observations.outputLimit(Self.place, at: Self.after(4)) == 8192)
+        #expect(observations.places(of: "b", at: Self.after(4)) == [Self.place])
+        #expect(observations.outputLimit(Self.place, at: Self.after(5)) == nil)
         #expect(learn(8192, 5) == .output(tokens: 8192, times: 2))
         #expect(learn(4096, 6) == .output(tokens: 4096), "another number is another limit")
-        #expect(lessons.learn(Self.place, takes: [], tokens: 4096, at: Self.after(90)) == [])
-        let news = lessons.learn(Self.place, takes: [], tokens: 32_000, at: Self.after(90))
+        #expect(observations.learn(Self.place, takes: [], tokens: 4096, at: Self.after(90)) == [])
+        let news = observations.learn(Self.place, takes: [], tokens: 32_000, at: Self.after(90))
         #expect(news.map(\.fact) == [.output(tokens: 4096, times: 0)])
-        #expect(lessons.outputLimit(Self.place, at: Self.after(90)) == nil)
+        #expect(observations.outputLimit(Self.place, at: Self.after(90)) == nil)
     }
 
     @Test("a verdict from a time that has not come does not hold, and is found out anew")
     func setBack() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         func refuse(_ minutes: Int) -> ModelObservation? {
-            lessons.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
+            observations.learn(Self.place, lacks: .tools, isPlain: true, of: 1, at: Self.after(minutes))
         }
         #expect(refuse(60) != nil && refuse(60) == nil)
-        #expect(lessons.lacking(Self.place, at: Self.after(0)) == [])
+        #expect(observations.lacking(Self.place, at: Self.after(0)) == [])
         #expect(refuse(0)?.learntAt == Self.after(0))
-        #expect(lessons.lacking(Self.place, at: Self.after(0)) == [.tools])
+        #expect(observations.lacking(Self.place, at: Self.after(0)) == [.tools])
     }
 
     @Test("a name of a feature that this version does not know changes nothing")
     func foreignFeature() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         expect(
-            lessons.take(
+            observations.take(
                 ModelObservation(Self.place, .lacks("telepathy"), learntAt: WallTime(nanoseconds: 1)),
                 at: Self.start))
-        #expect(lessons.lacking(Self.place, at: Self.start) == [])
+        #expect(observations.lacking(Self.place, at: Self.start) == [])
     }
 
     @Test("a ratio is told when it has moved by more than a twentieth, and used before that")
     func ratios() {
-        var lessons = Lessons()
+        var observations = ObservationCache()
         func observe(_ reported: Int) -> ModelObservation? {
-            lessons.learn(Self.place, reported: reported, estimated: 10_000, at: Self.start)
+            observations.learn(Self.place, reported: reported, estimated: 10_000, at: Self.start)
         }
         expect(observe(12_000)?.fact == .tokens(perThousand: 1160))
         expect(observe(12_000) == nil)
-        #expect(lessons.tokenRatio(Self.place).perThousand == 1192)
-        #expect(lessons.told(Self.place)?.perThousand == 1160)
+        #expect(observations.tokenRatio(Self.place).perThousand == 1192)
+        #expect(observations.told(Self.place)?.perThousand == 1160)
         expect(observe(14_000) != nil)
         // Another worker's word replaces ours, when it is newer.
         let theirs = ModelObservation(
             Self.place, .tokens(perThousand: 900), learntAt: Self.start.advanced(nanoseconds: 1))
-        expect(lessons.take(theirs, at: Self.start) && lessons.tokenRatio(Self.place).perThousand == 900)
         expect(
-            !lessons.take(
+            observations.take(theirs, at: Self.start)
+                && observations.tokenRatio(Self.place).perThousand == 900)
+        expect(
+            !observations.take(
                 ModelObservation(Self.place, .tokens(perThousand: 2000), learntAt: WallTime(nanoseconds: 1)),
                 at: Self.start))
     }
 
     @Test("a first exchange is told even when the estimate was right; a tiny one teaches nothing")
     func firstRatio() {
-        var lessons = Lessons()
-        expect(lessons.learn(Self.place, reported: 90, estimated: 30, at: Self.start) == nil)
-        #expect(lessons.told(Self.place) == nil)
-        let right = lessons.learn(Self.place, reported: 5000, estimated: 5000, at: Self.start)
+        var observations = ObservationCache()
+        expect(observations.learn(Self.place, reported: 90, estimated: 30, at: Self.start) == nil)
+        #expect(observations.told(Self.place) == nil)
+        let right = observations.learn(Self.place, reported: 5000, estimated: 5000, at: Self.start)
         #expect(right?.fact == .tokens(perThousand: 1000))
     }
 }
 
-@Suite struct CatalogueLessonTests {
+@Suite struct RegistryObservationTests {
     init() { LoopThread.start() }
 
     @Test("what is learnt reaches the next request, the report and the others; a return forgets the verdicts")
     @Loop func learning() async throws {
-        let bed = CatalogueTests.Bed(CatalogueTests.two)
+        let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
         let alive = ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]
         bed.answers.table = ["http://one": alive, "http://two": alive]
-        bed.catalogue.start()
+        bed.registry.start()
         #expect(await bed.route("m") == "one>m two>m")
-        let routes = try await bed.catalogue.routes(for: "m")
-        func target() throws -> UpstreamTarget { try #require(bed.catalogue.access(routes[0])).target }
+        let routes = try await bed.registry.routes(for: "m")
+        func target() throws -> UpstreamTarget { try #require(bed.registry.access(routes[0])).target }
         #expect(try target().lacking == [] && target().tokenRatio == .unknown)
-        let access = try #require(bed.catalogue.access(routes[0]))
+        let access = try #require(bed.registry.access(routes[0]))
         func sentPrompt(_ text: Int, telling: Bool = true) -> SentPrompt {
             var estimate = PromptEstimate()
             estimate.text = text
             estimate.isTelling = telling
             return SentPrompt(access, estimate)
         }
-        bed.catalogue.learn(sentPrompt(10_000, telling: false), reported: 20_000)
-        bed.catalogue.learn(0, "m", lacks: .tools)
-        bed.catalogue.learn(0, "m", lacks: .tools)
-        bed.catalogue.learn(sentPrompt(10_000), reported: 12_000)
-        bed.catalogue.learn(99, "m", lacks: .tools)
+        bed.registry.learn(sentPrompt(10_000, telling: false), reported: 20_000)
+        bed.registry.learn(0, "m", lacks: .tools)
+        bed.registry.learn(0, "m", lacks: .tools)
+        bed.registry.learn(sentPrompt(10_000), reported: 12_000)
+        bed.registry.learn(99, "m", lacks: .tools)
         #expect(bed.learnt.map(\.fact) == [.lacks("tools"), .tokens(perThousand: 1160)])
         #expect(try target().lacking == [.tools] && target().tokenRatio.perThousand == 1160)
-        #expect(try #require(bed.catalogue.access(routes[1])).target.lacking == [])
+        #expect(try #require(bed.registry.access(routes[1])).target.lacking == [])
         let shown = try #require(try bed.report()[0]["learnt"]?.first)
         #expect(shown["model"]?.string == "m" && shown["tokens_per_thousand"]?.int == 1160)
         #expect(shown["lacks"]?.elements.map { $0.string } == ["tools"])
         #expect(try bed.report()[1]["learnt"] == nil)
 
         bed.answers.table["http://one"] = nil
-        bed.catalogue.failed(0)
-        await bed.answers.until { bed.catalogue.report.contains("\"down\"") }
+        bed.registry.failed(0)
+        await bed.answers.until { bed.registry.report.contains("\"down\"") }
         #expect(try target().lacking == [.tools])
         bed.answers.table["http://one"] = alive
-        bed.catalogue.failed(0)
-        await bed.answers.until { !bed.catalogue.report.contains("\"down\"") }
+        bed.registry.failed(0)
+        await bed.answers.until { !bed.registry.report.contains("\"down\"") }
         #expect(try target().lacking == [] && target().tokenRatio.perThousand == 1160)
         #expect(bed.forgot == ["one"])
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 
     @Test("all workers ask Ollama for the window that one of them has seen loaded")
     @Loop func windows() async throws {
-        let bed = CatalogueTests.Bed("backends: [{name: one, url: 'http://one', type: ollama}]")
+        let bed = BackendRegistryTests.Bed("backends: [{name: one, url: 'http://one', type: ollama}]")
         bed.answers.table["http://one"] = [
             "/api/tags": #"{"models":[{"name":"m"},{"name":"n"}]}"#,
             "/api/show": #"{"model_info":{"x.context_length":262144}}"#,
             "/api/ps": #"{"models":[{"name":"m","context_length":131072}]}"#,
         ]
-        bed.catalogue.start()
+        bed.registry.start()
         func window(_ model: String) async throws -> Int? {
-            let route = try await bed.catalogue.routes(for: model)[0]
-            return bed.catalogue.access(route)?.target.contextWindow
+            let route = try await bed.registry.routes(for: model)[0]
+            return bed.registry.access(route)?.target.contextWindow
         }
         #expect(try await window("m") == 131_072)
         #expect(try await window("n") == 65_536)
         #expect(bed.learnt.map(\.fact) == [.window(tokens: 131_072)])
-        bed.catalogue.learnt(
+        bed.registry.learnt(
             ModelObservation(
                 .init(backend: "one", model: "n"), .window(tokens: 98_304),
                 learntAt: WallTime.now().advanced(nanoseconds: 1_000_000_000)))
         #expect(try await window("n") == 98_304)
-        #expect(bed.catalogue.report.contains("98304") && bed.learnt.count == 1)
-        bed.catalogue.stop()
+        #expect(bed.registry.report.contains("98304") && bed.learnt.count == 1)
+        bed.registry.stop()
     }
 
     @Test("a backend that only an exchange has found away, and that is back, forgets its verdicts, too")
     @Loop func shortAbsence() async throws {
-        let bed = CatalogueTests.Bed(CatalogueTests.two)
+        let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
         bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
-        bed.catalogue.start()
-        let route = try await bed.catalogue.routes(for: "m")[0]
-        bed.catalogue.learnt(
+        bed.registry.start()
+        let route = try await bed.registry.routes(for: "m")[0]
+        bed.registry.learnt(
             ModelObservation(
                 .init(backend: "one", model: "m"), .lacks("tools"),
                 learntAt: WallTime(nanoseconds: WallTime.now().nanoseconds - 1)))
-        bed.catalogue.succeeded(0)
-        #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
-        bed.catalogue.failed(0)
-        #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
-        bed.catalogue.succeeded(0)
-        #expect(bed.catalogue.access(route)?.target.lacking == [] && bed.forgot == ["one"])
-        bed.catalogue.learn(0, "m", lacks: .tools)
-        bed.catalogue.succeeded(0)
-        #expect(bed.catalogue.access(route)?.target.lacking == [.tools])
-        bed.catalogue.stop()
+        bed.registry.succeeded(0)
+        #expect(bed.registry.access(route)?.target.lacking == [.tools])
+        bed.registry.failed(0)
+        #expect(bed.registry.access(route)?.target.lacking == [.tools])
+        bed.registry.succeeded(0)
+        #expect(bed.registry.access(route)?.target.lacking == [] && bed.forgot == ["one"])
+        bed.registry.learn(0, "m", lacks: .tools)
+        bed.registry.succeeded(0)
+        #expect(bed.registry.access(route)?.target.lacking == [.tools])
+        bed.registry.stop()
     }
 
     @Test("what others have learnt and forgotten holds here, too, and is not told again")
     @Loop func fromOthers() async throws {
-        let bed = CatalogueTests.Bed(CatalogueTests.two)
+        let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
         bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
-        bed.catalogue.start()
-        let route = try await bed.catalogue.routes(for: "m")[0]
-        bed.catalogue.learnt(
+        bed.registry.start()
+        let route = try await bed.registry.routes(for: "m")[0]
+        bed.registry.learnt(
             ModelObservation(
                 .init(backend: "one", model: "m"), .lacks("images"),
                 learntAt: WallTime.now().advanced(nanoseconds: 1_000_000_000)))
-        #expect(bed.catalogue.access(route)?.target.lacking == [.images])
-        #expect(bed.catalogue.report.contains("images"))
-        bed.catalogue.capabilitiesInvalidated(
+        #expect(bed.registry.access(route)?.target.lacking == [.images])
+        #expect(bed.registry.report.contains("images"))
+        bed.registry.capabilitiesInvalidated(
             of: "one", before: WallTime.now().advanced(nanoseconds: 2_000_000_000))
-        #expect(bed.catalogue.access(route)?.target.lacking == [])
-        #expect(!bed.catalogue.report.contains("images"))
+        #expect(bed.registry.access(route)?.target.lacking == [])
+        #expect(!bed.registry.report.contains("images"))
         #expect(bed.learnt.isEmpty && bed.forgot.isEmpty)
-        bed.catalogue.stop()
+        bed.registry.stop()
     }
 }

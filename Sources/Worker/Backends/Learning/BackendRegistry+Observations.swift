@@ -1,11 +1,11 @@
-// The catalogue learns: from exchanges of this worker, and from what the others tell. What is news is told
+// The registry learns: from exchanges of this worker, and from what the others tell. What is news is told
 // on, once, and shows in the report.
 
 internal import EventLoop
 internal import Shared
 internal import Translation
 
-extension Catalogue: BackendNewsReceiver {
+extension BackendRegistry: BackendNewsReceiver {
     /// The backend has answered what it was asked after it had refused this for this model.
     func learn(_ index: Int, _ model: String, _ verdicts: FeatureRetry.Verdicts, of conversation: Int) {
         for feature in verdicts.withheld {
@@ -13,7 +13,7 @@ extension Catalogue: BackendNewsReceiver {
             learn(index, model, lacks: feature, isPlain: isPlain, of: conversation)
         }
         guard let limit = verdicts.outputLimit, let place = place(index, model),
-            let lesson = lessons.learn(place, outputLimit: limit, at: .now())
+            let observation = observations.learn(place, outputLimit: limit, at: .now())
         else { return }
         log.notice(
             .outputLimited,
@@ -21,7 +21,7 @@ extension Catalogue: BackendNewsReceiver {
                 "backend": LogValue(place.backend.name), "model": LogValue(place.model),
                 "output_limit": LogValue(limit),
             ])
-        tell(lesson)
+        tell(observation)
     }
 
     /// The backend refused this feature for this model, and took the request without it.
@@ -29,7 +29,7 @@ extension Catalogue: BackendNewsReceiver {
         _ index: Int, _ model: String, lacks feature: Feature, isPlain: Bool = true, of conversation: Int = 0
     ) {
         guard let place = place(index, model),
-            let lesson = lessons.learn(
+            let observation = observations.learn(
                 place, lacks: feature, isPlain: isPlain, of: conversation, at: .now())
         else { return }
         log.notice(
@@ -39,14 +39,14 @@ extension Catalogue: BackendNewsReceiver {
                 "feature": LogValue(feature.rawValue),
                 "consequence": LogValue(feature.whenLacking),
             ])
-        tell(lesson)
+        tell(observation)
     }
 
     /// The backend has answered it: what it had refused before, it takes now.
     func learn(answered prompt: SentPrompt) {
         guard let place = place(prompt.index, prompt.model) else { return }
-        let news = lessons.learn(place, takes: prompt.features, tokens: prompt.maxTokens, at: .now())
-        for lesson in news { tell(lesson) }
+        let news = observations.learn(place, takes: prompt.features, tokens: prompt.maxTokens, at: .now())
+        for observation in news { tell(observation) }
     }
 
     /// The backend itself has counted the tokens of a prompt.
@@ -54,10 +54,10 @@ extension Catalogue: BackendNewsReceiver {
         guard let place = place(prompt.index, prompt.model),
             let text = prompt.estimate.countOfText(
                 in: reported, contextWindow: prompt.contextWindow),
-            let lesson = lessons.learn(
+            let observation = observations.learn(
                 place, reported: text, estimated: prompt.estimate.text, at: .now())
         else { return }
-        tell(lesson)
+        tell(observation)
     }
 
     /// The backend read only a part of a prompt, and said nothing: prompts of that size are refused from now
@@ -76,15 +76,15 @@ extension Catalogue: BackendNewsReceiver {
     /// Takes what a backend says of its models; what the others would decide otherwise, they are told.
     func list(_ models: [ModelFacts], _ index: Int) {
         let name = entries[index].name
-        let news = entries[index].list(models) { [lessons] model in
-            lessons.window(.init(backend: BackendID(name), model: model))
+        let news = entries[index].list(models) { [observations] model in
+            observations.window(.init(backend: BackendID(name), model: model))
         }
         for (model, window) in news.sorted(by: { $0.key < $1.key }) {
             guard
-                let lesson = lessons.learn(
+                let observation = observations.learn(
                     .init(backend: BackendID(name), model: model), window: window, at: .now())
             else { continue }
-            outside.learnt(lesson)
+            environment.learnt(observation)
         }
     }
 
@@ -94,51 +94,53 @@ extension Catalogue: BackendNewsReceiver {
             entries.indices.contains(index), entries[index].lastAutomatic != route.model
         else { return }
         entries[index].lastAutomatic = route.model
-        let lesson = ModelObservation(
+        let observation = ModelObservation(
             .init(backend: BackendID(entries[index].name), model: route.model), .chosen, learntAt: .now())
-        if lessons.take(lesson, at: .now()) { tell(lesson) }
+        if observations.take(observation, at: .now()) { tell(observation) }
     }
 
     /// Another worker has learnt it.
-    func learnt(_ lesson: ModelObservation) {
-        guard lessons.take(lesson, at: .now()) else { return }
-        if lesson.fact == .chosen,
-            let index = entries.firstIndex(where: { $0.name == lesson.key.backend.name })
+    func learnt(_ observation: ModelObservation) {
+        guard observations.take(observation, at: .now()) else { return }
+        if observation.fact == .chosen,
+            let index = entries.firstIndex(where: { $0.name == observation.key.backend.name })
         {
-            entries[index].lastAutomatic = lesson.key.model
+            entries[index].lastAutomatic = observation.key.model
         }
-        if case .window(let tokens) = lesson.fact,
-            let index = entries.firstIndex(where: { $0.name == lesson.key.backend.name })
+        if case .window(let tokens) = observation.fact,
+            let index = entries.firstIndex(where: { $0.name == observation.key.backend.name })
         {
-            entries[index].adopt(window: Int(tokens), of: lesson.key.model)
+            entries[index].adopt(window: Int(tokens), of: observation.key.model)
         }
         refreshReport()
     }
 
     /// Another worker has seen the backend return.
     func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime) {
-        if lessons.forgetVerdicts(of: backend, before: moment, at: .now()) { refreshReport() }
+        if observations.forgetVerdicts(of: backend, before: moment, at: .now()) { refreshReport() }
     }
 
     /// It was away and is back, perhaps updated or with other options: what it refused before is asked again.
-    func returned(_ entry: CatalogueEntry) {
+    func returned(_ entry: BackendEntry) {
         if let index = entries.firstIndex(where: { $0.name == entry.name }) {
             pauseCounting(index, for: .zero)
         }
         guard let moment = entry.seenDownAt else { return }
-        if lessons.forgetVerdicts(of: BackendID(entry.name), before: moment, at: .now()) { refreshReport() }
+        if observations.forgetVerdicts(of: BackendID(entry.name), before: moment, at: .now()) {
+            refreshReport()
+        }
         if let index = entries.firstIndex(where: { $0.name == entry.name }) {
             entries[index].promptCuts = [:]
         }
-        outside.forgot(BackendID(entry.name), moment)
+        environment.forgot(BackendID(entry.name), moment)
     }
 
     private func place(_ index: Int, _ model: String) -> ModelKey? {
         entries.indices.contains(index) ? .init(backend: BackendID(entries[index].name), model: model) : nil
     }
 
-    private func tell(_ lesson: ModelObservation) {
-        outside.learnt(lesson)
+    private func tell(_ observation: ModelObservation) {
+        environment.learnt(observation)
         refreshReport()
     }
 }
