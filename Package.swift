@@ -2,7 +2,7 @@
 import PackageDescription
 
 // Inner targets live inside the three source folders so that the compiler keeps the walls between
-// them: Translation sees no socket and no clock, Supervisor sees no HTTP and no JSON of clients.
+// them: Translation and Routing see no socket and no clock, Supervisor sees no HTTP and no JSON of clients.
 let strict: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
@@ -57,12 +57,18 @@ let package = Package(
         .target(
             name: "Translation", dependencies: ["JSON"], path: "Sources/Worker/Translation",
             swiftSettings: strict),
+        .target(
+            name: "Routing", dependencies: ["Shared"], path: "Sources/Worker/Routing",
+            swiftSettings: strict),
         .executableTarget(
             name: "Worker",
-            dependencies: ["Shared", "CSystem", "JSON", "EventLoop", "HTTP", "Upstream", "Translation"],
+            dependencies: [
+                "Shared", "CSystem", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "Routing",
+            ],
             path: "Sources/Worker",
             exclude: [
                 "CConcurrency", "CCurlSystem", "CCurl", "EventLoop", "HTTP", "Upstream", "Translation",
+                "Routing",
             ],
             swiftSettings: strict),
 
@@ -87,10 +93,12 @@ let package = Package(
             name: "TranslationTests",
             dependencies: ["Translation", "JSON", "TestSupport", "TranslationTesting"],
             exclude: ["Golden"], swiftSettings: strict),
+        .testTarget(name: "RoutingTests", dependencies: ["Routing", "Shared"], swiftSettings: strict),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "LoopTesting",
+                "Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "Routing",
+                "LoopTesting",
             ],
             swiftSettings: strict),
         // Randomness with a seed.

@@ -2,6 +2,7 @@
 
 import EventLoop
 import LoopTesting
+import Routing
 import Shared
 import Testing
 import Translation

@@ -2,6 +2,7 @@
 
 import EventLoop
 import HTTP
+import Routing
 import Shared
 import Testing
 import Translation

@@ -1,6 +1,7 @@
 // What each kind of backend says of its models, and what is made of it.
 
 import JSON
+import Routing
 import Testing
 
 @testable import Worker

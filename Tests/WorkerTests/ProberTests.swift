@@ -3,6 +3,7 @@
 import EventLoop
 import JSON
 import LoopTesting
+import Routing
 import Shared
 import Testing
 import Translation

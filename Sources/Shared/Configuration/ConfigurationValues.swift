@@ -67,17 +67,6 @@ enum TimeWord {
     }
 }
 
-extension Duration {
-    /// In whole nanoseconds, clamped to what 64 bits hold.
-    public var inNanoseconds: Int64 {
-        let (seconds, attoseconds) = components
-        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-        guard !overflow else { return seconds < 0 ? .min : .max }
-        let (sum, over) = whole.addingReportingOverflow(attoseconds / 1_000_000_000)
-        return over ? (seconds < 0 ? .min : .max) : sum
-    }
-}
-
 /// Decimal digits and nothing else (no sign, no `0x`, no `_`).
 enum Digits {
     static func parse(_ text: some StringProtocol) -> Int? {

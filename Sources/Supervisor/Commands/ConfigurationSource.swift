@@ -67,7 +67,7 @@ struct ConfigurationSource {
         var question = pollfd(fd: file, events: Int16(POLLIN), revents: 0)
         let deadline = MonotonicInstant.now() + patience
         while true {
-            let left = deadline.since(.now()).wholeNanoseconds / 1_000_000
+            let left = deadline.since(.now()).inNanoseconds / 1_000_000
             let found = poll(&question, 1, Int32(clamping: left))
             if found > 0 { return true }
             guard found < 0, errno == EINTR else { return false }

@@ -89,6 +89,6 @@ extension Supervisor {
     }
 
     private func milliseconds(since moment: MonotonicInstant) -> Int64 {
-        MonotonicInstant.now().since(moment).wholeNanoseconds / 1_000_000
+        MonotonicInstant.now().since(moment).inNanoseconds / 1_000_000
     }
 }

@@ -74,7 +74,7 @@ extension Obituary {
         fields.append("requested_model", entry.requestedModel)
         fields.append("outcome", "lost")
         let duration = now.since(MonotonicInstant(nanoseconds: entry.begun))
-        fields.append("duration_us", duration.wholeNanoseconds / 1000)
+        fields.append("duration_us", duration.inNanoseconds / 1000)
         fields.append("error", "the worker died")
         fields.append("worker", worker)
         return fields

@@ -90,7 +90,7 @@ struct Poller: ~Copyable {
     /// What has happened, after waiting `limit` at most (rounded up to milliseconds, so that a deadline has
     /// passed when the wait for it returns).
     mutating func wait(atMost limit: Duration) -> [PolledEvent] {
-        let milliseconds = (limit.wholeNanoseconds &+ 999_999) / 1_000_000
+        let milliseconds = (limit.inNanoseconds &+ 999_999) / 1_000_000
         let count = epoll_wait(
             descriptor.raw, &room, Int32(Self.batch), Int32(clamping: milliseconds))
         guard count > 0 else { return [] }

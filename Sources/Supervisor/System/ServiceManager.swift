@@ -62,7 +62,7 @@ struct ServiceManager {
         }
         if isStopping, now >= nextExtension {
             nextExtension = now + Self.extensionInterval
-            send("EXTEND_TIMEOUT_USEC=\(Self.extensionLength.wholeNanoseconds / 1000)")
+            send("EXTEND_TIMEOUT_USEC=\(Self.extensionLength.inNanoseconds / 1000)")
         }
     }
 

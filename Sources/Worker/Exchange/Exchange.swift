@@ -6,6 +6,7 @@
 internal import EventLoop
 internal import Glibc
 internal import HTTP
+internal import Routing
 internal import Shared
 internal import Translation
 internal import Upstream

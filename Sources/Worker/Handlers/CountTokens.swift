@@ -5,6 +5,7 @@
 internal import EventLoop
 internal import HTTP
 internal import JSON
+internal import Routing
 internal import Shared
 internal import Translation
 internal import Upstream

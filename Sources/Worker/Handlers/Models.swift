@@ -2,6 +2,7 @@
 
 internal import EventLoop
 internal import HTTP
+internal import Routing
 internal import Translation
 
 enum ModelOffer {

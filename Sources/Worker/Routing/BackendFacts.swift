@@ -1,33 +1,33 @@
 // What routing knows of the backends at one moment: plain values that the registry gathers.
 
 /// One model as its backend lists it.
-struct ModelFacts: Sendable, Equatable {
+public struct ModelFacts: Sendable, Equatable {
     /// The name that the backend knows it by.
-    var id: String
+    public var id: String
     /// The window in force, in tokens; nil when the backend does not say. Never the model's theoretical
     /// one where the backend cuts earlier.
-    var contextWindow: Int?
+    public var contextWindow: Int?
     /// Whether it is in memory now; nil when the backend does not say.
-    var isLoaded: Bool?
+    public var isLoaded: Bool?
     /// nil = unknown.
-    var usesTools: Bool?
-    var seesImages: Bool?
-    var thinks: Bool?
+    public var usesTools: Bool?
+    public var seesImages: Bool?
+    public var thinks: Bool?
     /// The window that the model could have at most, in tokens; of Ollama, where it is decided by the caller.
-    var limit: Int?
+    public var limit: Int?
     /// The window that it is loaded with now, and the one that its Modelfile asks for. Of Ollama.
-    var loadedWindow: Int?
-    var presetWindow: Int?
+    public var loadedWindow: Int?
+    public var presetWindow: Int?
     /// Tokens that it gives in one answer at most; nil when the backend does not say.
-    var outputLimit: Int?
+    public var outputLimit: Int?
     /// Ollama only passes requests on to another service.
-    var isRemote = false
+    public var isRemote = false
     /// Seconds since 1970; nil when the backend does not say.
-    var created: Int?
+    public var created: Int?
     /// False for embedding, ranking and speech models, which `auto` passes over.
-    var isChat = true
+    public var isChat = true
 
-    init(id: String, contextWindow: Int? = nil, isLoaded: Bool? = nil, usesTools: Bool? = nil) {
+    public init(id: String, contextWindow: Int? = nil, isLoaded: Bool? = nil, usesTools: Bool? = nil) {
         self.id = id
         self.contextWindow = contextWindow
         self.isLoaded = isLoaded
@@ -36,22 +36,34 @@ struct ModelFacts: Sendable, Equatable {
 }
 
 /// One backend.
-struct BackendFacts: Sendable, Equatable {
-    var name: String
-    var priority: Int
+public struct BackendFacts: Sendable, Equatable {
+    public var name: String
+    public var priority: Int
     /// Its models as last seen, in its own order; nil before its first answer.
-    var models: [ModelFacts]?
+    public var models: [ModelFacts]?
     /// Answers as far as known, and is not being avoided.
-    var isHealthy: Bool
+    public var isHealthy: Bool
     /// Has not answered for so long that it is not just starting.
-    var isLost = false
+    public var isLost = false
     /// The model that `auto` gave last.
-    var lastAutomatic: String?
+    public var lastAutomatic: String?
+
+    public init(
+        name: String, priority: Int, models: [ModelFacts]?, isHealthy: Bool, isLost: Bool = false,
+        lastAutomatic: String? = nil
+    ) {
+        self.name = name
+        self.priority = priority
+        self.models = models
+        self.isHealthy = isHealthy
+        self.isLost = isLost
+        self.lastAutomatic = lastAutomatic
+    }
 
     /// What `auto` means here: what it gave last, while that is listed; at first the loaded model, else the
     /// first that can use tools, else the first. Whatever else is loaded meanwhile changes nothing, or two
     /// models would displace each other.
-    var automaticModel: ModelFacts? {
+    public var automaticModel: ModelFacts? {
         guard let models else { return nil }
         if let lastAutomatic, let last = models.first(where: { $0.id == lastAutomatic }) { return last }
         let chat = models.filter(\.isChat)
@@ -60,7 +72,7 @@ struct BackendFacts: Sendable, Equatable {
     }
 
     /// The model of this name: as it stands, else without regard to case, else without Ollama's `:latest`.
-    func model(named name: String) -> ModelFacts? {
+    public func model(named name: String) -> ModelFacts? {
         guard let models else { return nil }
         if let exact = models.first(where: { $0.id == name }) { return exact }
         let folded = name.lowercased()
@@ -70,19 +82,19 @@ struct BackendFacts: Sendable, Equatable {
 }
 
 /// All backends, in the order of the configuration, at one moment.
-struct BackendSnapshot: Sendable, Equatable {
-    var backends: [BackendFacts]
+public struct BackendSnapshot: Sendable, Equatable {
+    public var backends: [BackendFacts]
     /// The demo answers: nothing is configured and no real backend was ever seen.
-    var isDemo: Bool
+    public var isDemo: Bool
 
-    init(backends: [BackendFacts], isDemo: Bool = false) {
+    public init(backends: [BackendFacts], isDemo: Bool = false) {
         self.backends = backends
         self.isDemo = isDemo
     }
 
     /// Indexes in the order in which they are tried: healthy ones first, then by priority, then as in the
     /// file. Unhealthy ones are not left out: when nothing else is there, they are asked.
-    var order: [Int] {
+    public var order: [Int] {
         backends.indices.sorted { left, right in
             let (a, b) = (backends[left], backends[right])
             if a.isHealthy != b.isHealthy { return a.isHealthy }

@@ -2,10 +2,10 @@
 // time is given. Being avoided is bounded: after a while the backend is asked again, and one success
 // forgets all failures.
 
-internal import EventLoop
+public import Shared
 
-struct BackendHealth: Sendable, Equatable {
-    enum Probe: Sendable, Equatable {
+public struct BackendHealth: Sendable, Equatable {
+    public enum Probe: Sendable, Equatable {
         case never
         case up
         /// `error` in words for the operator.
@@ -18,36 +18,38 @@ struct BackendHealth: Sendable, Equatable {
     /// From here on a backend is not "just starting" any more.
     static let persistentFailures = 5
 
-    private(set) var probe = Probe.never
+    public private(set) var probe = Probe.never
     private(set) var failures = 0
-    private var avoidedUntil = Instant(nanoseconds: 0)
+    private var avoidedUntil = MonotonicInstant(nanoseconds: 0)
+
+    public init() {}
 
     /// No connection could be had, or it broke before any byte of an answer.
-    mutating func failed(at now: Instant) {
+    public mutating func failed(at now: MonotonicInstant) {
         // Beyond the longest avoidance doubling has no effect; so the shift stays small.
         let wait = Self.firstAvoidance * (1 << min(failures, 10))
         failures = min(failures + 1, 1 << 20)
-        avoidedUntil = now.advanced(by: min(wait, Self.longestAvoidance))
+        avoidedUntil = now + min(wait, Self.longestAvoidance)
     }
 
     /// An answer came.
-    mutating func succeeded() {
+    public mutating func succeeded() {
         failures = 0
-        avoidedUntil = Instant(nanoseconds: 0)
+        avoidedUntil = MonotonicInstant(nanoseconds: 0)
         if case .down = probe { probe = .up }
     }
 
-    mutating func probed(_ result: Probe) {
+    public mutating func probed(_ result: Probe) {
         probe = result
         if result == .up { succeeded() }
     }
 
     /// Healthy ones are asked first; the others only when no healthy one is left.
-    func isHealthy(at now: Instant) -> Bool {
+    public func isHealthy(at now: MonotonicInstant) -> Bool {
         if case .down = probe { return false }
         return avoidedUntil <= now
     }
 
     /// Failing for so long that clients should not wait for it.
-    var isPersistent: Bool { failures >= Self.persistentFailures }
+    public var isPersistent: Bool { failures >= Self.persistentFailures }
 }

@@ -2,24 +2,24 @@
 // names are offered every other one as `claude-local-NAME`, and ask for it by that; some put `anthropic/`
 // before a name, or `[1m]` behind it for a large window. Pure.
 
-enum ModelAlias {
+public enum ModelAlias {
     private static let prefix = "claude-local-"
     private static let prefixes = [prefix, "anthropic/"]
     private static let suffix = "[1m]"
 
     /// The name under which such clients see this model; nil when its own will do.
-    static func offered(for name: String) -> String? {
+    public static func offered(for name: String) -> String? {
         isForeign(name) ? nil : prefix + name
     }
 
     /// The name without what asks for a large window; nil when nothing does.
-    static func withoutWindow(_ name: String) -> String? {
+    public static func withoutWindow(_ name: String) -> String? {
         guard name.count > suffix.count, name.lowercased().hasSuffix(suffix) else { return nil }
         return String(name.dropLast(suffix.count))
     }
 
     /// The name that is meant by this one; nil when it is no alias.
-    static func meant(by name: String) -> String? {
+    public static func meant(by name: String) -> String? {
         let folded = name.lowercased()
         guard let prefix = prefixes.first(where: folded.hasPrefix), name.count > prefix.count else {
             return nil

@@ -4,37 +4,46 @@
 // backend lists; for names with `claude` or `anthropic` in them, and for `auto`, `auto`; else an error that
 // names the nearest.
 
-internal import Shared
+public import Shared
 
 /// Where one request may go.
-struct Route: Sendable, Equatable {
-    enum Destination: Sendable, Equatable {
+public struct Route: Sendable, Equatable {
+    public enum Destination: Sendable, Equatable {
         /// Index in the registry; with configured backends, that of the configuration.
         case backend(Int)
         case demo
     }
 
-    var destination: Destination
+    public var destination: Destination
     /// The model's name as the backend knows it.
-    var model: String
+    public var model: String
     /// In tokens, when known.
-    var contextWindow: Int?
+    public var contextWindow: Int?
     /// Chosen by `auto`.
-    var isAutomatic = false
+    public var isAutomatic = false
+
+    public init(
+        destination: Destination, model: String, contextWindow: Int? = nil, isAutomatic: Bool = false
+    ) {
+        self.destination = destination
+        self.model = model
+        self.contextWindow = contextWindow
+        self.isAutomatic = isAutomatic
+    }
 }
 
-struct ModelMap: Sendable {
+public struct ModelMap: Sendable {
     /// Backends tried for one request at most.
     static let maximumCandidates = 4
 
     private let rules: [(match: ModelGlob, use: String)]
 
-    init(_ rules: [Configuration.ModelRule]) {
+    public init(_ rules: [Configuration.ModelRule]) {
         self.rules = rules.map { (ModelGlob($0.match), $0.use) }
     }
 
     /// The routes to try, in order; never empty.
-    func routes(for name: String, in picture: BackendSnapshot) throws(RoutingFailure) -> [Route] {
+    public func routes(for name: String, in picture: BackendSnapshot) throws(RoutingFailure) -> [Route] {
         if let bare = ModelAlias.withoutWindow(name), listed(name, picture) == nil,
             let routes = named(bare, picture)
         {
@@ -119,7 +128,7 @@ struct ModelMap: Sendable {
         return .unknownModel(name, known: known)
     }
 
-    static let demoName = "demo"
+    private static let demoName = "demo"
     /// What a client that names no model means.
     private static let automaticName = "auto"
     private static let demoRoute = Route(destination: .demo, model: demoName)

@@ -1,9 +1,8 @@
-// Why a request goes nowhere, and what its client is told.
+// Why a request goes nowhere. What its client is told of that is not decided here.
 
 internal import Shared
-internal import Translation
 
-enum RoutingFailure: Error, Sendable, Equatable {
+public enum RoutingFailure: Error, Sendable, Equatable {
     /// Backends are known, and none has this model.
     case unknownModel(String, Hint)
     /// No backend has told its models yet, or there is none.
@@ -14,20 +13,16 @@ enum RoutingFailure: Error, Sendable, Equatable {
     case lost([String])
 
     /// What may have been meant by an unknown name.
-    enum Hint: Sendable, Equatable {
+    public enum Hint: Sendable, Equatable {
         case nearest(String)
         /// The first names that are known, and whether there are more.
         case some([String], more: Bool)
     }
 
-    /// Longest part of a requested name that is repeated to the client, in characters.
-    private static let shownName = 120
-    /// A backend may be starting: clients ask again after this many seconds.
-    private static let retrySeconds = 5
     /// Names that are compared with an unknown one.
     private static let comparedNames = 512
-    /// Names that are told instead.
-    private static let listedNames = 5
+    /// Names that are told instead, of models as of backends.
+    public static let listedNames = 5
 
     static func unknownModel(_ name: String, known: [String]) -> RoutingFailure {
         if let nearest = nearest(to: name, among: known.prefix(comparedNames)) {
@@ -72,48 +67,5 @@ enum RoutingFailure: Error, Sendable, Equatable {
         }
         let empty = backends.filter { $0.models != nil && !$0.isLost }
         return empty.isEmpty ? .lost(backends.map(\.name)) : .noModels(empty.map(\.name))
-    }
-
-    var clientError: ClientError {
-        switch self {
-        case .unknownModel(let name, let hint):
-            let name = String(name.prefix(Self.shownName))
-            return ClientError(404, .notFound, "model: \(name) is not known; \(Self.words(hint)).")
-        case .nothingToServe(let isConfigured):
-            return ClientError(
-                529, .overloaded,
-                isConfigured
-                    ? "No backend is answering now; it may be starting."
-                    : "No backend is answering on its usual port; start one or configure it.",
-                retryAfter: Self.retrySeconds)
-        case .noModels(let backends):
-            let example = backends.first ?? "backend"
-            return ClientError(
-                404, .notFound,
-                "model: \(Self.subject(backends)) but \(backends.count == 1 ? "lists" : "list") no models; load one there, or ask for `\(example)/MODEL`."
-            )
-        case .lost(let backends):
-            return ClientError(
-                502, .api, "No backend has answered for some time: \(Self.list(backends)).",
-                shouldRetry: false)
-        }
-    }
-
-    private static func words(_ hint: Hint) -> String {
-        switch hint {
-        case .nearest(let name): "the nearest is \(name)"
-        case .some(let names, let more):
-            "\(more ? "some of those available are" : names.count == 1 ? "available is" : "available are") \(list(names))"
-        }
-    }
-
-    private static func subject(_ backends: [String]) -> String {
-        backends.count == 1
-            ? "the backend \(list(backends)) answers" : "the backends \(list(backends)) answer"
-    }
-
-    private static func list(_ names: [String]) -> String {
-        let shown = names.prefix(listedNames).joined(separator: ", ")
-        return names.count > listedNames ? shown + ", …" : shown
     }
 }

@@ -2,6 +2,7 @@
 // missing or of another kind leave a fact unknown; nothing from outside is trusted to be small.
 
 internal import JSON
+internal import Routing
 
 enum ModelList {
     /// The answer to `GET /v1/models`, in the shapes that backends give it: `{"data": […]}` or a bare list.

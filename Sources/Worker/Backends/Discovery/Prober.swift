@@ -3,6 +3,7 @@
 
 internal import EventLoop
 internal import JSON
+internal import Routing
 internal import Shared
 internal import Translation
 

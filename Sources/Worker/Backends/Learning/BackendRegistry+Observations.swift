@@ -2,6 +2,7 @@
 // on, once, and shows in the report.
 
 internal import EventLoop
+internal import Routing
 internal import Shared
 internal import Translation
 

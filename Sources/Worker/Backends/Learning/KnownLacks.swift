@@ -1,6 +1,7 @@
 // What a backend's own description of a model already tells that it does not take, so that it need not refuse
 // it first; and in words what a verdict means from then on.
 
+internal import Routing
 internal import Translation
 
 extension ModelFacts {

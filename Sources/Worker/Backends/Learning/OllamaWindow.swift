@@ -3,6 +3,7 @@
 // prompts in silence (ollama#3839); the same value as long as the model stays loaded, for another one loads
 // it anew.
 
+internal import Routing
 internal import Shared
 internal import Translation
 

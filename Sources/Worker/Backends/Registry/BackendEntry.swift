@@ -1,6 +1,7 @@
 // One backend in the registry: what was configured or discovered, what is known of it, how it fares.
 
 internal import EventLoop
+internal import Routing
 internal import Shared
 internal import Translation
 internal import Upstream
@@ -127,9 +128,15 @@ struct BackendEntry {
     func facts(at now: Instant) -> BackendFacts {
         let isLost = downSince.map { $0.advanced(by: Self.lostAfter) <= now } ?? false
         return BackendFacts(
-            name: name, priority: settings.priority, models: models, isHealthy: health.isHealthy(at: now),
+            name: name, priority: settings.priority, models: models,
+            isHealthy: health.isHealthy(at: MonotonicInstant(now)),
             isLost: isLost, lastAutomatic: lastAutomatic)
     }
+}
+
+extension MonotonicInstant {
+    /// The same moment, as the parts take it that see no event loop.
+    init(_ instant: Instant) { self.init(nanoseconds: instant.nanoseconds) }
 }
 
 extension BackendIdentity {

@@ -3,6 +3,7 @@
 // met a real one.
 
 internal import EventLoop
+internal import Routing
 internal import Shared
 internal import Translation
 
@@ -128,7 +129,7 @@ final class BackendRegistry {
     /// No connection, or one that broke before any byte of an answer.
     func failed(_ index: Int) {
         guard entries.indices.contains(index) else { return }
-        entries[index].health.failed(at: Loop.now)
+        entries[index].health.failed(at: MonotonicInstant(Loop.now))
         entries[index].seenDownAt = .now()
         entries[index].wasMissed = true
         // Look at it soon.
@@ -159,7 +160,7 @@ final class BackendRegistry {
     /// Whether something could answer for a model.
     var canServe: Bool {
         if isDemo { return firstRounds == 0 }
-        let now = Loop.now
+        let now = MonotonicInstant(Loop.now)
         return entries.contains { $0.models != nil && $0.health.isHealthy(at: now) }
     }
 

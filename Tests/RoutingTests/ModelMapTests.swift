@@ -1,35 +1,9 @@
-// Patterns, the order in which a model's name is resolved, `auto`, and which backend is asked first.
+// The order in which a model's name is resolved, `auto`, and which backend is asked first.
 
-import EventLoop
 import Shared
 import Testing
-import Translation
 
-@testable import Worker
-
-@Suite struct ModelGlobTests {
-    @Test(arguments: [
-        ("claude-*", "claude-opus", true), ("claude-*", "Claude-", true), ("claude-*", "xclaude-", false),
-        ("*haiku*", "claude-3-5-haiku-latest", true), ("*haiku*", "haiku", true),
-        ("*haiku", "haiku-1", false),
-        ("a?c", "abc", true), ("a?c", "aüc", true), ("a?c", "ac", false), ("a?c", "abbc", false),
-        ("*", "", true), ("", "", true), ("", "a", false), ("**", "x", true), ("a*b*c", "aXbYbZc", true),
-        ("a*b*c", "aXcYb", false), ("?*", "a", true), ("?*", "", false), ("gpt-4.1", "gpt-4x1", false),
-        ("QWEN*", "qwen3:4b", true), ("[a]", "a", false),
-        ("*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false),
-    ])
-    func matches(_ pattern: String, _ name: String, _ expected: Bool) {
-        #expect(ModelGlob(pattern).matches(name) == expected)
-    }
-
-    @Test("many stars cost no more than pattern times name")
-    func bounded() {
-        let pattern = ModelGlob(String(repeating: "*a", count: 128) + "b")
-        let before = Instant.now
-        #expect(!pattern.matches(String(repeating: "a", count: 4096)))
-        #expect(Instant.now.nanoseconds(since: before) < 2_000_000_000)
-    }
-}
+@testable import Routing
 
 @Suite struct ModelMapTests {
     static func backend(
@@ -232,76 +206,11 @@ import Translation
         #expect(Self.told("demo", Self.picture).hasPrefix("404 of alpha"))
     }
 
-    @Test func toldToClients() {
-        let unknown = RoutingFailure.unknownModel(String(repeating: "x", count: 500), .nearest("alpha"))
-            .clientError
-        #expect(unknown.status == 404 && unknown.kind == .notFound && unknown.shouldRetry == false)
-        #expect(unknown.message.count < 200 && unknown.message.hasSuffix("; the nearest is alpha."))
-        let some = RoutingFailure.unknownModel("x", known: ["a1", "b2", "a1", "c3", "d4", "e5", "f6"])
-            .clientError
-        #expect(some.message == "model: x is not known; some of those available are a1, b2, c3, d4, e5.")
-        #expect(
-            RoutingFailure.unknownModel("gpt-4o", known: ["demo"]).clientError.message
-                == "model: gpt-4o is not known; available is demo.")
-        let nothing = RoutingFailure.nothingToServe(isConfigured: true).clientError
-        #expect(nothing.status == 529 && nothing.kind == .overloaded && nothing.retryAfter == 5)
-        #expect(nothing.shouldRetry == nil)
-        let empty = RoutingFailure.noModels(["hf"]).clientError
-        #expect(
-            empty.status == 404 && empty.shouldRetry == false
-                && empty.message.contains("the backend hf answers but lists no models"))
-        let lost = RoutingFailure.lost(["gpu1", "gpu2"]).clientError
-        #expect(lost.status == 502 && lost.shouldRetry == false && lost.message.contains("gpu1, gpu2"))
-    }
-}
-
-@Suite struct BackendHealthTests {
-    static let start = Instant(nanoseconds: 1_000_000_000_000)
-
-    @Test("failures are avoided for a doubling, bounded time; one success forgets them")
-    func passive() {
-        var health = BackendHealth()
-        #expect(health.isHealthy(at: Self.start))
-        for seconds in [1, 2, 4, 8, 16, 30, 30, 30] {
-            health.failed(at: Self.start)
-            #expect(!health.isHealthy(at: Self.start.advanced(by: .milliseconds(seconds * 1000 - 1))))
-            #expect(health.isHealthy(at: Self.start.advanced(by: .seconds(seconds))))
-        }
-        health.succeeded()
-        #expect(health.isHealthy(at: Self.start))
-        #expect(health.failures == 0)
-        health.failed(at: Self.start)
-        #expect(health.isHealthy(at: Self.start.advanced(by: .seconds(1))))
-    }
-
-    @Test func persistent() {
-        var health = BackendHealth()
-        for _ in 0..<4 { health.failed(at: Self.start) }
-        #expect(!health.isPersistent)
-        health.failed(at: Self.start)
-        #expect(health.isPersistent)
-        health.succeeded()
-        #expect(!health.isPersistent)
-    }
-
-    @Test("no number of failures overflows")
-    func many() {
-        var health = BackendHealth()
-        for _ in 0..<5000 { health.failed(at: Instant(nanoseconds: .max - 1)) }
-        #expect(!health.isHealthy(at: Instant(nanoseconds: .max - 1)))
-    }
-
-    @Test func probes() {
-        var health = BackendHealth()
-        health.probed(.down(error: "refused"))
-        #expect(!health.isHealthy(at: Self.start))
-        health.probed(.up)
-        #expect(health.isHealthy(at: Self.start))
-        health.failed(at: Self.start)
-        health.probed(.up)
-        #expect(health.isHealthy(at: Self.start))
-        health.probed(.down(error: "refused"))
-        health.succeeded()
-        #expect(health.isHealthy(at: Self.start) && health.probe == .up)
+    @Test("of what is known instead, each name stands once, and five at most")
+    func knownInstead() {
+        let many = RoutingFailure.unknownModel("x", known: ["a1", "b2", "a1", "c3", "d4", "e5", "f6"])
+        #expect(many == .unknownModel("x", .some(["a1", "b2", "c3", "d4", "e5"], more: true)))
+        let one = RoutingFailure.unknownModel("gpt-4o", known: ["demo"])
+        #expect(one == .unknownModel("gpt-4o", .some(["demo"], more: false)))
     }
 }
