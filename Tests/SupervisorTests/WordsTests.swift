@@ -150,7 +150,7 @@ import Testing
         total.served = 105
         total.failed = 2
         return StatusReport(
-            pid: 42, state: "running", uptimeSeconds: 61,
+            pid: 42, state: "running", uptimeSeconds: 61, generation: .first,
             listeners: [.init(name: "api", address: "127.0.0.1:8484")],
             workers: [
                 .init(

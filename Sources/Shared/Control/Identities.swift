@@ -1,5 +1,21 @@
-// Who is meant when processes speak of workers and backends. Holds: an identity means the same in every
+// Who is meant when processes speak of generations, workers and backends. Holds: an identity means the same in every
 // process and in every generation of the configuration; a place in a list does not.
+
+/// A configuration in force, with its command line and its secrets.
+public struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvertible {
+    /// Counts the configurations that this supervisor has put in force, from 1.
+    public let number: UInt32
+
+    /// The one that the service starts with.
+    public static let first = GenerationID(number: 1)
+
+    public init(number: UInt32) { self.number = number }
+
+    public static func < (left: GenerationID, right: GenerationID) -> Bool { left.number < right.number }
+
+    /// As workers are told, and as it stands in the log.
+    public var description: String { "\(number)" }
+}
 
 /// One life of a worker. A successor under the same number is another worker.
 public struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible {
@@ -15,7 +31,7 @@ public struct WorkerID: Hashable, Comparable, Sendable, CustomStringConvertible 
 
 /// A backend, by its name. The name is what all hosts and generations share; a number for it would have to be
 /// agreed upon first.
-public struct BackendID: Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+public struct BackendID: Hashable, Comparable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
     /// Names in bytes; a longer one is in no message.
     public static let longestName = 256
 
@@ -24,6 +40,8 @@ public struct BackendID: Hashable, Sendable, CustomStringConvertible, Expressibl
     public init(_ name: String) { self.name = name }
 
     public init(stringLiteral name: String) { self.name = name }
+
+    public static func < (left: BackendID, right: BackendID) -> Bool { left.name < right.name }
 
     public var description: String { name }
 }

@@ -25,6 +25,7 @@ struct StatusReport {
     let pid: Int32
     let state: String
     let uptimeSeconds: UInt64
+    let generation: GenerationID
     let listeners: [Listener]
     let workers: [Worker]
     /// Client connections the workers hold or are about to.
@@ -62,7 +63,7 @@ struct StatusReport {
         writer.name("state")
         writer.value(state)
         writer.number("uptime_seconds", Int(clamping: uptimeSeconds))
-        writer.number("generation", WorkerPlan.generation)
+        writer.number("generation", Int(generation.number))
         writer.name("listeners")
         writer.beginArray()
         for listener in listeners {
@@ -132,6 +133,7 @@ extension Supervisor {
         }
         return StatusReport(
             pid: getpid(), state: stateName, uptimeSeconds: now.since(started).wholeSeconds,
+            generation: generation.id,
             listeners: listeners.clients.map { .init(name: $0.name, address: $0.address) }, workers: workers,
             connections: dispatcher.used, queue: dispatcher.waiting, backends: service.report,
             backendsLine: backendsLine)

@@ -85,10 +85,10 @@ enum ServeCommand {
             let openFiles = OpenFiles.raise(slots: configuration.workerSlots)
             if let warning = openFiles.warning { log.warning(.openFilesShort, ["note": LogValue(warning)]) }
             let plan = WorkerPlan(
-                executable: executable, source: source, overrides: overrides, secrets: secrets,
+                .first, executable: executable, source: source, overrides: overrides, secrets: secrets,
                 slots: openFiles.slots)
             let settings = ServeSettings(
-                configuration: configuration, plan: plan, workers: workers, slots: openFiles.slots,
+                generation: Generation(configuration: configuration, workers: workers, plan: plan),
                 queue: openFiles.queue, isService: isService, isInteractive: isInteractive)
             for listener in listeners.clients where !isInteractive {
                 log.notice(

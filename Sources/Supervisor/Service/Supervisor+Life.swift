@@ -43,7 +43,7 @@ extension Supervisor {
     }
 
     private func stop(for number: Int32, at now: MonotonicInstant) {
-        let limit = settings.configuration.timeouts.drain
+        let limit = generation.configuration.timeouts.drain
         log.notice(
             .stopping,
             ["signal": LogValue(signalName(number)), "drain_seconds": LogValue(limit.wholeSeconds)])

@@ -8,10 +8,7 @@ import Shared
 
 /// All that `serve` has found out before the loop starts.
 struct ServeSettings {
-    let configuration: Configuration
-    let plan: WorkerPlan
-    let workers: Int
-    let slots: Int
+    let generation: Generation
     /// Connections that may wait for a slot.
     let queue: Int
     let isService: Bool
@@ -28,6 +25,7 @@ final class Supervisor {
     }
 
     let settings: ServeSettings
+    let generation: Generation
     let log: Log
     let banner: StartupBanner
     let started = MonotonicInstant.now()
@@ -66,16 +64,11 @@ final class Supervisor {
         self.manager = manager
         self.log = log
         self.banner = banner
-        let supervision = settings.configuration.supervision
-        pool = Pool(
-            Pool.Settings(
-                workers: settings.workers, heartbeat: supervision.heartbeat, hungAfter: supervision.hungAfter,
-                restartDelayMaximum: supervision.restartDelayMax))
+        generation = settings.generation
+        pool = Pool(Pool.Settings(generation))
         dispatcher = ConnectionDispatcher(
-            queue: settings.queue, patience: settings.configuration.timeouts.header)
-        service = ServiceState(
-            ServiceState.Settings(
-                slots: UInt32(clamping: settings.slots), backends: settings.configuration.backends))
+            queue: settings.queue, patience: generation.configuration.timeouts.header)
+        service = ServiceState(ServiceState.Settings(generation))
         poller = try Poller()
         let caught = Self.endingSignals + [SIGHUP] + Self.meaninglessSignals
         guard let signals = Descriptor(adopting: cs_signal_descriptor(caught, caught.count)) else {
@@ -130,7 +123,7 @@ final class Supervisor {
     }
 
     private func untilNextDeadline(from now: MonotonicInstant) -> Duration {
-        var next = now + settings.configuration.supervision.heartbeat
+        var next = now + generation.configuration.supervision.heartbeat
         for deadline in pool.records.compactMap(\.nextDeadline) { next = min(next, deadline) }
         if let deadline = manager.nextDeadline { next = min(next, deadline) }
         if let deadline = admin?.nextDeadline { next = min(next, deadline) }
@@ -227,7 +220,7 @@ final class Supervisor {
 
     private func spawn(_ worker: WorkerID, number: Int, at now: MonotonicInstant) {
         do throws(SystemFailure) {
-            let process = try WorkerProcess.start(settings.plan, worker, number: number)
+            let process = try WorkerProcess.start(generation.plan, worker, number: number)
             processes[worker] = process
             pool.started(worker, pid: process.pid)
             do throws(SystemFailure) {
@@ -247,7 +240,7 @@ final class Supervisor {
     }
 
     private func opened(_ worker: WorkerID, at now: MonotonicInstant) {
-        dispatcher.opened(worker: worker, slots: settings.slots)
+        dispatcher.opened(worker: worker, slots: generation.plan.slots)
         let process = processes[worker]
         let fields: LogFields = [
             "worker": LogValue(process?.number ?? 0), "object_pid": LogValue(process?.pid ?? 0),

@@ -7,8 +7,7 @@ import Shared
 
 /// What every worker of a generation is started with.
 struct WorkerPlan: Sendable {
-    static let generation = 1
-
+    let generation: GenerationID
     /// Absolute path of dragoman-worker.
     let executable: String
     /// The configuration's text and the generation's secrets, as they are handed over.
@@ -20,16 +19,17 @@ struct WorkerPlan: Sendable {
     let environment: [String]
 
     init(
-        executable: String, source: ConfigurationSource, overrides: ConfigurationOverrides,
-        secrets: HeldSecrets, slots: Int
+        _ generation: GenerationID, executable: String, source: ConfigurationSource,
+        overrides: ConfigurationOverrides, secrets: HeldSecrets, slots: Int
     ) {
+        self.generation = generation
         self.slots = slots
         self.executable = executable
         text = source.text
         self.secrets = secrets.lines
         environment =
             Self.kept { name in getenv(name).map { String(cString: $0) } } + overrides.variables + [
-                "\(Inherited.generationVariable)=\(Self.generation)",
+                "\(Inherited.generationVariable)=\(generation)",
                 "\(Inherited.configurationNameVariable)=\(source.name)",
             ]
     }
