@@ -35,7 +35,7 @@ struct AcceptQueue: Sendable {
         }
     }
 
-    struct Entry: Equatable, Sendable {
+    struct Entry: Equatable, Sendable, Identifiable {
         let id: UInt64
         var look: Look
         /// The client has closed its sending side: it may be waiting for its answer, or have left.
@@ -43,7 +43,8 @@ struct AcceptQueue: Sendable {
     }
 
     let capacity: Int
-    private(set) var entries: [Entry] = []
+    /// First come, first in line.
+    private(set) var entries = KeyedQueue<Entry>()
 
     init(capacity: Int = AcceptQueue.capacity) { self.capacity = capacity }
 
@@ -59,32 +60,21 @@ struct AcceptQueue: Sendable {
     /// Puts back what a dead worker had not acknowledged, before all others and oldest first, beyond the
     /// capacity if need be: nothing that was accepted is dropped.
     mutating func putBack(_ ids: [UInt64]) {
-        entries.insert(contentsOf: ids.sorted().map { Entry(id: $0, look: .none) }, at: 0)
+        entries.prepend(ids.sorted().map { Entry(id: $0, look: .none) })
     }
 
-    mutating func remove(_ id: UInt64) -> Bool {
-        guard let place = entries.firstIndex(where: { $0.id == id }) else { return false }
-        entries.remove(at: place)
-        return true
-    }
+    /// False when it does not wait here.
+    mutating func remove(_ id: UInt64) -> Bool { entries.remove(id) != nil }
 
-    mutating func set(_ look: Look, for id: UInt64) {
-        guard let place = entries.firstIndex(where: { $0.id == id }) else { return }
-        entries[place].look = look
-    }
+    mutating func set(_ look: Look, for id: UInt64) { entries.update(id) { $0.look = look } }
 
-    mutating func finished(_ id: UInt64) {
-        guard let place = entries.firstIndex(where: { $0.id == id }) else { return }
-        entries[place].hasFinished = true
-    }
+    mutating func finished(_ id: UInt64) { entries.update(id) { $0.hasFinished = true } }
 
-    func look(of id: UInt64) -> Look? { entries.first { $0.id == id }?.look }
+    func look(of id: UInt64) -> Look? { entries[id]?.look }
 
     /// A worker has died: what it was looking at is unseen again.
     mutating func forget(worker: WorkerID) {
-        for index in entries.indices where entries[index].look.looker == worker {
-            entries[index].look = .none
-        }
+        for entry in entries where entry.look.looker == worker { set(.none, for: entry.id) }
     }
 
     /// How many of the entries each worker is looking at.
