@@ -87,21 +87,124 @@ private typealias Ticket = ConcurrencyLimiter.Ticket
         }
     }
 
-    @Test("over any history: never above the limit, first come first served, nothing lost", arguments: 1...6)
+    // MARK: Other limits
+
+    private struct Step: Sendable, CustomTestStringConvertible {
+        var why: String
+        /// Tickets 1… of worker 0 ask for backend `a`, whose limit is 2.
+        var asked: UInt64 = 5
+        var limits: [BackendID: Int?]
+        var granted: [UInt64] = []
+        var refused: [UInt64] = []
+        var out = 2
+        var waiting = 3
+        /// Whose turn it is after ticket 1 and then ticket 2 are released.
+        var after: [[UInt64]]
+        var testDescription: String { why }
+    }
+
+    private static let steps = [
+        Step(why: "the same", limits: ["a": 2], after: [[3], [4]]),
+        Step(why: "one more", limits: ["a": 3], granted: [3], out: 3, waiting: 2, after: [[4], [5]]),
+        Step(
+            why: "more than wait", limits: ["a": 9], granted: [3, 4, 5], out: 5, waiting: 0, after: [[], []]),
+        Step(why: "none", limits: ["a": nil], granted: [3, 4, 5], out: 5, waiting: 0, after: [[], []]),
+        Step(why: "one less: permits out are kept", limits: ["a": 1], after: [[], [3]]),
+        Step(why: "less, and nobody waits", asked: 2, limits: ["a": 1], waiting: 0, after: [[], []]),
+        Step(why: "another backend comes", limits: ["a": 2, "c": 1], after: [[3], [4]]),
+        Step(why: "it is gone", limits: [:], refused: [3, 4, 5], waiting: 0, after: [[], []]),
+        Step(why: "gone, and nobody waits", asked: 1, limits: ["c": 1], out: 1, waiting: 0, after: [[]]),
+        Step(why: "gone and not in use", asked: 0, limits: ["c": 1], out: 0, waiting: 0, after: []),
+    ]
+
+    @Test(
+        "other limits: permits out are kept, who waits is granted, goes on waiting or is refused",
+        arguments: steps)
+    private func change(_ step: Step) throws {
+        func tickets(_ numbers: [UInt64]) -> [Ticket] { numbers.map { Ticket(worker: 0, number: $0) } }
+        var limiter = ConcurrencyLimiter(limits: ["a": 2], ticketsPerWorker: 8)
+        for number in 0..<step.asked {
+            _ = try limiter.acquire(Ticket(worker: 0, number: number + 1), of: "a")
+        }
+        let change = limiter.apply(limits: step.limits)
+        #expect(change == .init(granted: tickets(step.granted), refused: tickets(step.refused)))
+        #expect(limiter.usage(of: "a") == (step.out, step.waiting))
+        for (index, expected) in step.after.enumerated() {
+            let released = Ticket(worker: 0, number: UInt64(index) + 1)
+            #expect(try limiter.release(released) == tickets(expected), "after \(index + 1)")
+        }
+    }
+
+    @Test("a backend that is gone grants nothing, and is forgotten with its last permit")
+    func gone() throws {
+        var limiter = limiter(1)
+        #expect(try limiter.acquire(Ticket(worker: 0, number: 1), of: "a"))
+        #expect(try !limiter.acquire(Ticket(worker: 1, number: 1), of: "a"))
+        #expect(limiter.apply(limits: ["b": nil]) == .init(refused: [Ticket(worker: 1, number: 1)]))
+        #expect(limiter.backends == ["a", "b"])
+        #expect(throws: ConcurrencyLimiter.Refusal.unknownBackend("a")) {
+            try limiter.acquire(Ticket(worker: 0, number: 2), of: "a")
+        }
+        #expect(limiter.apply(limits: ["b": nil]) == .init())
+        #expect(try limiter.release(Ticket(worker: 0, number: 1)).isEmpty)
+        #expect(limiter.backends == ["b"] && limiter.usage(of: "a") == (0, 0))
+    }
+
+    @Test("a dead worker's last permit of a backend that is gone is forgotten too")
+    func goneWithItsWorker() throws {
+        var limiter = limiter(1)
+        _ = try limiter.acquire(Ticket(worker: 0, number: 1), of: "a")
+        _ = try limiter.acquire(Ticket(worker: 0, number: 2), of: "a")
+        #expect(limiter.apply(limits: [:]).refused == [Ticket(worker: 0, number: 2)])
+        #expect(limiter.reclaim(0).isEmpty)
+        #expect(limiter.backends.isEmpty)
+    }
+
+    @Test("a backend that is back counts the permits that are still out")
+    func back() throws {
+        var limiter = limiter(2)
+        _ = try limiter.acquire(Ticket(worker: 0, number: 1), of: "a")
+        _ = limiter.apply(limits: [:])
+        #expect(limiter.apply(limits: ["a": 1]) == .init())
+        #expect(try !limiter.acquire(Ticket(worker: 1, number: 1), of: "a"))
+        #expect(try limiter.release(Ticket(worker: 0, number: 1)) == [Ticket(worker: 1, number: 1)])
+    }
+
+    @Test(
+        "a refused ticket is its worker's until released: a withdrawal that crosses the refusal is no fault")
+    func refusedTickets() throws {
+        var limiter = limiter(1)
+        _ = try limiter.acquire(Ticket(worker: 0, number: 1), of: "a")
+        _ = try limiter.acquire(Ticket(worker: 1, number: 7), of: "a")
+        _ = limiter.apply(limits: ["b": nil])
+        #expect(throws: ConcurrencyLimiter.Refusal.ticketInUse(7)) {
+            try limiter.acquire(Ticket(worker: 1, number: 7), of: "b")
+        }
+        #expect(try limiter.release(Ticket(worker: 1, number: 7)).isEmpty)
+        #expect(throws: ConcurrencyLimiter.Refusal.unknownTicket(7)) {
+            try limiter.release(Ticket(worker: 1, number: 7))
+        }
+        #expect(try limiter.acquire(Ticket(worker: 1, number: 7), of: "b"))
+    }
+
+    @Test(
+        "over any history and any limits: none granted above the limit, first come first served, nothing lost",
+        arguments: 1...6)
     func history(seed: UInt64) throws {
         var random = SeededRandom(seed: seed)
         var limiter = ConcurrencyLimiter(limits: ["a": 3], ticketsPerWorker: 10_000)
         var waiting: [Ticket] = []
         var granted: [Ticket] = []
         var next: UInt64 = 0
+        var limit = 3
         for _ in 0..<4000 {
             var came: [Ticket] = []
-            switch random.next() % 5 {
+            switch random.next() % 6 {
             case 0, 1:
                 let ticket = Ticket(worker: WorkerID(life: UInt32(random.next() % 3)), number: next)
                 next += 1
                 if try limiter.acquire(ticket, of: "a") {
-                    #expect(waiting.isEmpty)
+                    #expect(waiting.isEmpty && granted.count < limit)
                     granted.append(ticket)
                 } else {
                     waiting.append(ticket)
@@ -111,6 +214,12 @@ private typealias Ticket = ConcurrencyLimiter.Ticket
                 granted.removeAll { $0 == one }
                 waiting.removeAll { $0 == one }
                 came = try limiter.release(one)
+            case 4:
+                guard random.next() % 20 == 0 else { continue }
+                limit = 1 + Int(random.next() % 5)
+                let change = limiter.apply(limits: ["a": limit])
+                #expect(change.refused.isEmpty)
+                came = change.granted
             default:
                 guard random.next() % 40 == 0 else { continue }
                 granted.removeAll { $0.worker == 1 }
@@ -120,7 +229,8 @@ private typealias Ticket = ConcurrencyLimiter.Ticket
             #expect(came == Array(waiting.prefix(came.count)))
             waiting.removeFirst(min(came.count, waiting.count))
             granted += came
-            #expect(granted.count <= 3 && (granted.count == 3 || waiting.isEmpty))
+            #expect(came.isEmpty || granted.count <= limit)
+            #expect(granted.count >= limit || waiting.isEmpty)
             #expect(
                 limiter.usage(of: "a").out == granted.count && limiter.usage(of: "a").waiting == waiting.count
             )
