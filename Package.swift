@@ -101,11 +101,12 @@ let package = Package(
                 "LoopTesting",
             ],
             swiftSettings: strict),
-        // Randomness with a seed.
+        // Randomness with a seed, and the measure of work.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-        // The grammars of both client APIs; for the golden cases and the fuzzers.
+        // Replies driven from end to end, and the grammars of both client APIs; for golden cases and fuzzers.
         .target(
-            name: "TranslationTesting", dependencies: ["JSON"], path: "Tests/TranslationTesting",
+            name: "TranslationTesting", dependencies: ["Translation", "JSON"],
+            path: "Tests/TranslationTesting",
             swiftSettings: strict),
         // The one thread that drives the loop in the process of all tests.
         .target(

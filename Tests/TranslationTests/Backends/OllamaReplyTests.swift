@@ -141,11 +141,7 @@ struct OllamaReplyTests {
     func hugeLines() {
         var plan = ReplyPlan()
         plan.dialect = .ollama
-        func reply() -> DrivenReply {
-            DrivenReply(
-                plan: plan, streaming: true, messageID: "msg_h", requestID: "req_h", requestedModel: "m",
-                inputEstimate: 3)
-        }
+        func reply() -> DrivenReply { DrivenReply(plan: plan, streaming: true) }
         var read = reply()
         let text = String(repeating: "x", count: 17 << 20)
         let line = Array("{\"message\":{\"content\":\"\(text)\"}}\n".utf8)

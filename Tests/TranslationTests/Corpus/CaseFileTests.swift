@@ -30,7 +30,7 @@ struct CaseFileTests {
             And more.
             -- circumstances --
             profile: vllm
-            schema: Read {"a": 1}
+            keep-alive: {"a": 1}
             -- in answer.json (no final newline) --
             {}
             -- out stream --
@@ -41,8 +41,8 @@ struct CaseFileTests {
             """)
         #expect(file.reason == "Why it is there.\nAnd more.\n")
         let circumstances = try file.circumstances()
-        #expect(circumstances.map(\.key) == ["profile", "schema"])
-        #expect(circumstances.map(\.value) == ["vllm", #"Read {"a": 1}"#])
+        #expect(circumstances.map(\.key) == ["profile", "keep-alive"])
+        #expect(circumstances.map(\.value) == ["vllm", #"{"a": 1}"#])
         #expect(file.input("answer.json") == Array("{}".utf8))
         #expect(file.output("stream") == Array("\n-- almost a section\n".utf8))
         #expect(file.output("whole") == [])
@@ -101,7 +101,7 @@ struct CircumstancesTests {
         arguments: [
             "profile: vllm", "window: 4096", "lacking: tools images", "cut: 5000 4095",
             "anthropic-beta: a-1,b-2", "pdf: empty", "keep-alive: 10m", "dialect: anthropic",
-            "calls: sequential", "status: 503", "end: timed-out", "stop-sequences: [\"a\"]", "prefill: \"{\"",
+            "calls: sequential", "status: 503", "end: timed-out", "estimate: 5000",
         ])
     func understood(line: String) throws { #expect(try Self.mistakes(line) == []) }
 
@@ -110,8 +110,7 @@ struct CircumstancesTests {
         arguments: [
             "profile: vlm", "Profile: vllm", "window: many", "vision: no", "echo: loud", "lacking: tool",
             "lacking: tools tools", "cut: 5000", "query: beta", "history: mend", "calls: one",
-            "dialect: openAI", "quirk: on", "status: x", "end: soon", "schema: Read", "stop-sequences: a",
-            "thinking: on", "model: other",
+            "dialect: openAI", "quirk: on", "status: x", "end: soon", "estimate: few", "model: other",
         ])
     func mistaken(line: String) throws { #expect(try Self.mistakes(line).count == 1) }
 

@@ -2,8 +2,6 @@
 // `circumstances`, one language for all rooms. A line that is not understood, or that its room does not ask for,
 // is a mistake, not a case that shows something else than its author meant.
 
-import JSON
-
 @testable import Translation
 
 struct Circumstances {
@@ -16,17 +14,12 @@ struct Circumstances {
         case keepAlive = "keep-alive"
         case textCalls = "text-calls"
         case thinkTags = "think-tags"
-        case prefillEcho = "prefill-echo"
         // The request.
         case anthropicVersion = "anthropic-version"
         case anthropicBeta = "anthropic-beta"
         case query, pdf, client
-        // What the reply's translation knows of the request.
-        case tools, schema, renamed, prefill, thinking, estimate
-        case stopSequences = "stop-sequences"
-        case knownCalls = "known-calls"
-        case parallelCalls = "parallel-calls"
-        case maxTokens = "max-tokens"
+        /// Tokens of its prompt, where that would have to be long.
+        case estimate
         // The answer.
         case status, end
         case retryAfter = "retry-after"
@@ -34,7 +27,7 @@ struct Circumstances {
         case shouldRetry = "x-should-retry"
 
         /// The others stand there once.
-        var isRepeatable: Bool { [.anthropicBeta, .schema, .renamed].contains(self) }
+        var isRepeatable: Bool { self == .anthropicBeta }
     }
 
     var target = UpstreamTarget(model: "local-model", profile: .openaiCompatible)
@@ -42,7 +35,7 @@ struct Circumstances {
     var head = MessagesHead()
     /// What every PDF of the request was read as; nil = nobody read it.
     var pdfReading: PDFReading?
-    var plan = ReplyPlan()
+    var estimate: Int?
     var client = ClientAPI.messages
     var answer = UpstreamHead(status: 200, contentType: "")
     var end = UpstreamEnd.complete
@@ -70,16 +63,14 @@ struct Circumstances {
     private mutating func read(_ key: Key, _ value: String) {
         switch key {
         case .profile, .dialect, .model, .window, .remedy, .vision, .echo, .history, .calls, .alternation,
-            .lacking, .cut, .outputLimit, .loadedWindow, .keepAlive, .textCalls, .thinkTags, .prefillEcho:
+            .lacking, .cut, .outputLimit, .loadedWindow, .keepAlive, .textCalls, .thinkTags:
             readBackend(key, value)
         case .anthropicVersion: head.version = value
         case .anthropicBeta: head.betas.append(value)
         case .query: choose(key, value, ["beta=true": true]) { $0.head.isBeta = $1 }
         case .pdf: readPDF(value)
         case .client: choose(key, value, ["chat": .chat]) { $0.client = $1 }
-        case .tools, .schema, .renamed, .prefill, .thinking, .estimate, .stopSequences, .knownCalls,
-            .parallelCalls, .maxTokens:
-            readPlan(key, value)
+        case .estimate: number(key, value) { $0.estimate = $1 }
         case .status: number(key, value) { $0.answer.status = $1 }
         case .end:
             choose(
@@ -105,18 +96,9 @@ struct Circumstances {
         case .dialect:
             guard let dialect = Dialect(rawValue: value) else { return wrong(key, value, "no such dialect") }
             target.profile.dialect = dialect
-            plan.dialect = dialect
         case .model: target.model = value
-        case .window:
-            number(key, value) {
-                $0.target.contextWindow = $1
-                $0.plan.contextWindow = $1
-            }
-        case .loadedWindow:
-            number(key, value) {
-                $0.target.loadedWindow = $1
-                $0.plan.loadedWindow = $1
-            }
+        case .window: number(key, value) { $0.target.contextWindow = $1 }
+        case .loadedWindow: number(key, value) { $0.target.loadedWindow = $1 }
         case .outputLimit: number(key, value) { $0.target.outputLimit = $1 }
         case .remedy:
             choose(key, value, ["filled": .filled, "off": .thinkingOff]) { $0.target.reasoningRemedy = $1 }
@@ -125,28 +107,17 @@ struct Circumstances {
             let known: [String: ReasoningEcho] = [
                 "think-tags": .thinkTags, "reasoning-content": .reasoningContent,
             ]
-            choose(key, value, known) {
-                $0.target.profile.reasoningEcho = $1
-                $0.plan.reasoningEcho = $1
-            }
+            choose(key, value, known) { $0.target.profile.reasoningEcho = $1 }
         case .history: choose(key, value, ["heal": true]) { $0.target.healsHistory = $1 }
         case .calls: choose(key, value, ["sequential": true]) { $0.target.sequentialCalls = $1 }
         case .alternation:
             choose(key, value, ["strict": true]) { $0.target.profile.strictAlternation = $1 }
         case .keepAlive: target.keepAlive = Int(value).map { .seconds($0) } ?? .time(value)
         case .textCalls:
-            choose(key, value, ["off": false]) {
-                $0.target.textCalls = $1
-                $0.plan.recoversTextCalls = $1
-            }
+            choose(key, value, ["off": false]) { $0.target.textCalls = $1 }
         case .thinkTags:
             let known: [String: ThinkTagMode] = ["implicit": .implicit, "off": .off]
-            choose(key, value, known) {
-                $0.target.thinkTags = $1
-                $0.plan.thinkTags = $1
-            }
-        case .prefillEcho:
-            choose(key, value, ["never": .never, "always": .always]) { $0.plan.prefillEcho = $1 }
+            choose(key, value, known) { $0.target.thinkTags = $1 }
         case .lacking:
             let words = value.split(separator: " ")
             target.lacking = Set(words.compactMap { Feature(rawValue: String($0)) })
@@ -171,49 +142,9 @@ struct Circumstances {
         }
     }
 
-    private mutating func readPlan(_ key: Key, _ value: String) {
-        switch key {
-        case .tools: plan.toolNames = value.split(separator: " ").map(String.init)
-        case .schema: pair(key, value) { $0.plan.toolSchemas[$1] = Array($2.utf8) }
-        case .renamed: pair(key, value) { $0.plan.renamedTools[$1] = $2 }
-        case .prefill:
-            guard let text = json(key, value)?.root.string else {
-                return wrong(key, value, "expected a string")
-            }
-            plan.prefill = text
-        case .thinking:
-            switch value {
-            case "off": plan.showsThinking = false
-            case "omitted": plan.thinkingDisplayOmitted = true
-            default: wrong(key, value, "expected off or omitted")
-            }
-        case .estimate: number(key, value) { $0.plan.promptEstimate = $1 }
-        case .stopSequences:
-            guard let list = json(key, value)?.root.elements else {
-                return wrong(key, value, "expected a list")
-            }
-            plan.stopSequences = list.compactMap(\.string)
-        case .knownCalls: plan.knownCallIDs = Set(value.split(separator: " ").map(String.init))
-        case .parallelCalls: choose(key, value, ["off": true]) { $0.plan.disableParallelToolUse = $1 }
-        case .maxTokens: number(key, value) { $0.plan.maxTokens = $1 }
-        default: wrong(key, value, "tells nothing of the request")
-        }
-    }
-
-    private mutating func json(_ key: Key, _ value: String) -> JSONDocument? {
-        try? JSONDocument(parsing: Array(value.utf8))
-    }
-
     private mutating func number(_ key: Key, _ word: String, set: (inout Self, Int) -> Void) {
         guard let value = Int(word) else { return wrong(key, word, "expected a number") }
         set(&self, value)
-    }
-
-    /// A name, and the rest of the line.
-    private mutating func pair(_ key: Key, _ value: String, set: (inout Self, String, String) -> Void) {
-        let words = value.split(separator: " ", maxSplits: 1).map(String.init)
-        guard words.count == 2 else { return wrong(key, value, "expected a name and what belongs to it") }
-        set(&self, words[0], words[1])
     }
 
     private mutating func choose<Value>(
@@ -242,14 +173,11 @@ extension GoldenRoom {
         case .chatRequests: return backend
         case .streams, .chatStreams:
             return [
-                .dialect, .window, .loadedWindow, .echo, .textCalls, .thinkTags, .tools, .schema, .renamed,
-                .prefill,
-                .prefillEcho, .thinking, .estimate, .stopSequences, .knownCalls, .parallelCalls, .maxTokens,
-                .status, .end,
+                .profile, .window, .loadedWindow, .echo, .textCalls, .thinkTags, .estimate, .status, .end,
             ]
         case .relays: return [.client, .status, .end, .retryAfter, .shouldRetry]
         case .errors:
-            return [.dialect, .window, .estimate, .status, .retryAfter, .rateLimitReset, .shouldRetry]
+            return [.profile, .window, .estimate, .status, .retryAfter, .rateLimitReset, .shouldRetry]
         }
     }
 }

@@ -21,6 +21,14 @@ enum GoldenRoom: String, CaseIterable, Sendable {
     /// A backend's answer for a client of OpenAI's API.
     case chatStreams = "chat-streams"
 
+    /// A request may stand before the answer: the client's, where more of it matters than that there is one.
+    var allowsRequest: Bool {
+        switch self {
+        case .streams, .chatStreams: true
+        case .requests, .chatRequests, .relays, .errors: false
+        }
+    }
+
     /// One of these is there.
     var inputs: [String] {
         switch self {
@@ -84,6 +92,7 @@ struct GoldenCase: CustomTestStringConvertible, Sendable {
             switch section.kind {
             case .circumstances: break
             case .input where room.inputs.contains(section.name): inputs += 1
+            case .input where room.allowsRequest && section.name == "request" && inputs == 0: break
             case .output where room.outputs.contains(section.name): break
             case .input, .output:
                 throw CaseFile.Mistake(

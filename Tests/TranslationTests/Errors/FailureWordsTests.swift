@@ -3,6 +3,7 @@
 
 import JSON
 import Testing
+import TranslationTesting
 
 @testable import Translation
 
@@ -157,7 +158,9 @@ struct FailureWordsTests {
         "text is told as such behind a status that was sent early, too",
         arguments: [ClientAPI.messages, .chat])
     func pagesBehindPings(api: ClientAPI) {
-        var reply = DrivenReply(api: api, streaming: true, requestID: "req_1", requestedModel: "m")
+        var plan = ReplyPlan()
+        plan.isPassthrough = true
+        var reply = DrivenReply(to: .plain(at: api, streaming: true), plan: plan)
         reply.commitEarly()
         reply.receive(head: UpstreamHead(status: 200, contentType: "text/plain"))
         reply.receive(Array("Ollama is running".utf8))

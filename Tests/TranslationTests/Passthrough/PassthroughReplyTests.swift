@@ -3,48 +3,15 @@
 
 import TestSupport
 import Testing
+import TranslationTesting
 
 @testable import Translation
 
-/// Bytes of one answer to be handed through, and how the transport ends.
-struct ScriptedRelay: Sendable {
-    static let model = "claude-x"
-
-    var api = ClientAPI.messages
-    var head = UpstreamHead(status: 200, contentType: "text/event-stream")
-    var body: [UInt8] = []
-    var end = UpstreamEnd.complete
-
-    init(_ golden: GoldenCase) throws {
-        let file = try golden.read()
-        let circumstances = try golden.circumstances(file)
-        api = circumstances.client
-        head = circumstances.answer
-        end = circumstances.end
-        (body, head.contentType) = file.answer
-    }
-
-    func run(streaming: Bool, cuts: [Int] = [], early: Bool = false) -> (DrivenReply, output: [UInt8]) {
-        var reply = DrivenReply(
-            api: api, streaming: streaming, requestID: "req_golden", requestedModel: Self.model)
-        let output = reply.play(head, body, cuts: cuts, early: early, end)
-        return (reply, output)
-    }
-
-    /// What the client gets: the bytes, or the status and body of an error.
-    func shown(_ result: (DrivenReply, output: [UInt8])) -> [UInt8] {
-        guard let failure = result.0.failure else { return result.output }
-        var text = "HTTP \(failure.status)\n"
-        if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
-        if let retry = failure.shouldRetry { text += "x-should-retry: \(retry)\n" }
-        return Array(text.utf8) + failure.body(requestID: "req_golden", api: api) + [0x0A]
-    }
-
+extension DrivenReply {
     /// What the worker learns: outcome, counts, what was mended.
-    func facts(_ reply: DrivenReply) -> String {
-        let usage = reply.usage
+    var facts: String {
         let outcome =
-            switch reply.phase {
+            switch phase {
             case .undecided: "undecided"
             case .streaming: "streaming"
             case .ended(.completed): "completed"
@@ -57,7 +24,7 @@ struct ScriptedRelay: Sendable {
             outcome: \(outcome)
             input: \(usage.input) + \(usage.cacheRead) read + \(usage.cacheCreation) written
             output: \(usage.output)
-            repaired: \(reply.repairs.joined(separator: " "))
+            repaired: \(repairs.joined(separator: " "))
 
             """
     }
@@ -69,18 +36,18 @@ struct PassthroughReplyTests {
 
     @Test("exact bytes, outcome and counts", arguments: GoldenCase.all(in: .relays))
     func exact(_ golden: GoldenCase) throws {
-        let upstream = try ScriptedRelay(golden)
+        let upstream = try ScriptedUpstream(golden)
         let streamed = upstream.run(streaming: true)
         let whole = upstream.run(streaming: false)
-        try golden.expect(upstream.shown(streamed), is: "stream")
-        try golden.expect(upstream.facts(streamed.0), is: "facts")
-        try golden.expect(upstream.shown(whole), is: "whole")
+        try golden.expect(ScriptedUpstream.shown(streamed, at: upstream.api), is: "stream")
+        try golden.expect(streamed.0.facts, is: "facts")
+        try golden.expect(ScriptedUpstream.shown(whole, at: upstream.api), is: "whole")
         #expect(!streamed.0.wantsMore && !whole.0.wantsMore)
     }
 
     @Test("the same bytes however they are cut", arguments: GoldenCase.all(in: .relays))
     func cuts(_ golden: GoldenCase) throws {
-        let upstream = try ScriptedRelay(golden)
+        let upstream = try ScriptedUpstream(golden)
         var random = SeededRandom(seed: golden.name.utf8.reduce(7) { $0 &* 31 &+ UInt64($1) })
         var manners = [Array(0..<upstream.body.count)]
         manners.append(upstream.body.indices.filter { upstream.body[$0] == 0x0A }.map { $0 + 1 })
@@ -90,8 +57,10 @@ struct PassthroughReplyTests {
             let whole = upstream.run(streaming: streaming)
             for cuts in manners {
                 let cut = upstream.run(streaming: streaming, cuts: cuts)
-                #expect(upstream.shown(cut) == upstream.shown(whole), "cuts \(cuts.prefix(20))")
-                #expect(upstream.facts(cut.0) == upstream.facts(whole.0))
+                #expect(
+                    ScriptedUpstream.shown(cut, at: upstream.api)
+                        == ScriptedUpstream.shown(whole, at: upstream.api), "cuts \(cuts.prefix(20))")
+                #expect(cut.0.facts == whole.0.facts)
             }
         }
     }
@@ -100,7 +69,7 @@ struct PassthroughReplyTests {
         "committed early: one ping, then the same bytes or an error event",
         arguments: GoldenCase.all(in: .relays))
     func early(_ golden: GoldenCase) throws {
-        let upstream = try ScriptedRelay(golden)
+        let upstream = try ScriptedUpstream(golden)
         let late = upstream.run(streaming: true)
         let (reply, output) = upstream.run(streaming: true, early: true)
         let text = String(decoding: output, as: UTF8.self)
@@ -119,10 +88,8 @@ struct PassthroughReplyTests {
 
     @Test("every output is made of whole frames", arguments: GoldenCase.all(in: .relays))
     func wholeFrames(_ golden: GoldenCase) throws {
-        let upstream = try ScriptedRelay(golden)
-        var reply = DrivenReply(
-            api: upstream.api, streaming: true, requestID: "req_golden", requestedModel: ScriptedRelay.model
-        )
+        let upstream = try ScriptedUpstream(golden)
+        var reply = upstream.reply(streaming: true)
         reply.receive(head: upstream.head)
         for byte in upstream.body {
             reply.receive([byte])

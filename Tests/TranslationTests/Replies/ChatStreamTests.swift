@@ -10,10 +10,10 @@ import TranslationTesting
 
 @Suite("golden replies to chat clients")
 struct ChatStreamTests {
-    private static func head(_ includesUsage: Bool) -> ChatStreamWriter.Head {
-        ChatStreamWriter.Head(
-            completionID: "chatcmpl-golden", model: "claude-x", created: 1_700_000_000,
-            includesUsage: includesUsage)
+    /// Who gets the reply to another's request: those of Messages clients are no less telling.
+    private static func client(streaming: Bool, includesUsage: Bool = false) -> ClientRequest {
+        .plain(
+            at: .chat, streaming: streaming, #""stream_options":{"include_usage":\#(includesUsage)}"#)
     }
 
     private static let rooms = GoldenCase.all(in: .streams) + GoldenCase.all(in: .chatStreams)
@@ -21,8 +21,8 @@ struct ChatStreamTests {
     @Test("exact bytes", arguments: GoldenCase.all(in: .chatStreams))
     func exact(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
-        let streamed = upstream.run(streaming: true, chat: Self.head(true))
-        let whole = upstream.run(streaming: false, chat: Self.head(true))
+        let streamed = upstream.run(streaming: true)
+        let whole = upstream.run(streaming: false)
         try golden.expect(ScriptedUpstream.shown(streamed, at: .chat), is: "stream")
         try golden.expect(ScriptedUpstream.shown(whole, at: .chat), is: "whole")
     }
@@ -31,10 +31,13 @@ struct ChatStreamTests {
     func functionCall() throws {
         let golden = try #require(GoldenCase.all(in: .streams).first { $0.name == "tool-two-in-one-delta" })
         let upstream = try ScriptedUpstream(golden)
-        var head = Self.head(false)
-        head.readsFunctionCall = true
-        let streamed = String(decoding: upstream.run(streaming: true, chat: head).output, as: UTF8.self)
-        let whole = String(decoding: upstream.run(streaming: false, chat: head).output, as: UTF8.self)
+        func reply(streaming: Bool) -> String {
+            let client = ClientRequest.plain(
+                at: .chat, streaming: streaming,
+                #""functions":[{"name":"Read","parameters":{"type":"object"}}]"#)
+            return String(decoding: upstream.run(streaming: streaming, to: client).output, as: UTF8.self)
+        }
+        let (streamed, whole) = (reply(streaming: true), reply(streaming: false))
         let chunks = [
             #""delta":{"function_call":{"name":"Read","arguments":""}}"#,
             #""delta":{"function_call":{"arguments":"{\"a\":1}"}}"#,
@@ -50,12 +53,13 @@ struct ChatStreamTests {
     func grammar(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
         for includesUsage in [true, false] {
-            let streamed = upstream.run(streaming: true, chat: Self.head(includesUsage))
+            let streamed = upstream.run(
+                streaming: true, to: Self.client(streaming: true, includesUsage: includesUsage))
             guard streamed.0.failure == nil else { return #expect(streamed.output.isEmpty) }
             let grammar = ChatGrammar(streamed.output, includesUsage: includesUsage)
             #expect(grammar.faults == [])
             #expect(grammar.isComplete == (streamed.0.phase == .ended(.completed)))
-            let whole = upstream.run(streaming: false, chat: Self.head(includesUsage))
+            let whole = upstream.run(streaming: false, to: Self.client(streaming: false))
             if grammar.isComplete {
                 #expect(grammar.differences(from: whole.output) == [])
             } else {
@@ -67,7 +71,8 @@ struct ChatStreamTests {
     @Test("committed early: the same chunks", arguments: rooms)
     func early(_ golden: GoldenCase) throws {
         let upstream = try ScriptedUpstream(golden)
-        let (reply, output) = upstream.run(streaming: true, early: true, chat: Self.head(false))
+        let (reply, output) = upstream.run(
+            streaming: true, early: true, to: Self.client(streaming: true))
         #expect(reply.failure == nil)
         let grammar = ChatGrammar(output, includesUsage: false)
         #expect(grammar.faults == [])
@@ -79,12 +84,12 @@ struct ChatStreamTests {
         let upstream = try ScriptedUpstream(golden)
         var random = SeededRandom(seed: golden.name.utf8.reduce(11) { $0 &* 31 &+ UInt64($1) })
         for streaming in [true, false] {
-            let expected = ScriptedUpstream.shown(
-                upstream.run(streaming: streaming, chat: Self.head(true)), at: .chat)
+            let client = Self.client(streaming: streaming, includesUsage: true)
+            let expected = ScriptedUpstream.shown(upstream.run(streaming: streaming, to: client), at: .chat)
             for _ in 0..<10 {
                 let cuts = random.cuts(upstream.body.count)
                 let shown = ScriptedUpstream.shown(
-                    upstream.run(streaming: streaming, cuts: cuts, chat: Self.head(true)), at: .chat)
+                    upstream.run(streaming: streaming, cuts: cuts, to: client), at: .chat)
                 #expect(shown == expected, "cuts \(cuts.prefix(20))")
             }
         }

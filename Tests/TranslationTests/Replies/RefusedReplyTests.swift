@@ -2,6 +2,7 @@
 
 import JSON
 import Testing
+import TranslationTesting
 
 @testable import Translation
 
@@ -12,9 +13,7 @@ struct RefusedReplyTests {
     {
         var plan = ReplyPlan()
         plan.features = features
-        return DrivenReply(
-            plan: plan, streaming: streaming, messageID: "msg_1", requestID: "req_1", requestedModel: "m",
-            inputEstimate: 1)
+        return DrivenReply(plan: plan, streaming: streaming)
     }
 
     private let refusal = #"{"error":{"message":"m does not support tools","type":"api_error","code":400}}"#
@@ -42,9 +41,7 @@ struct RefusedReplyTests {
         plan.features = [.tools, .thinking]
         let words = #"{"error":"\"m\" does not support thinking"}"#
         for status in [400, 200] {
-            var reply = DrivenReply(
-                plan: plan, streaming: true, messageID: "msg_1", requestID: "req_1", requestedModel: "m",
-                inputEstimate: 1)
+            var reply = DrivenReply(plan: plan, streaming: true)
             reply.receive(head: UpstreamHead(status: status, contentType: "application/x-ndjson"))
             reply.receive(Array((words + "\n").utf8))
             reply.end(.complete)

@@ -55,9 +55,7 @@ struct ReplyPropertyTests {
     }
 
     private static func reply(_ plan: ReplyPlan, streaming: Bool) -> DrivenReply {
-        DrivenReply(
-            plan: plan, streaming: streaming, messageID: "msg_p", requestID: "req_p", requestedModel: "m",
-            inputEstimate: 3)
+        DrivenReply(plan: plan, streaming: streaming)
     }
 
     @Test("random steps keep the grammar, and both forms agree", arguments: 0..<40)

@@ -4,6 +4,7 @@
 import JSON
 import TestSupport
 import Testing
+import TranslationTesting
 
 @testable import Translation
 
@@ -181,9 +182,7 @@ struct ToolCallTests {
             }
             var plan = ReplyPlan()
             plan.toolNames = ["Read"]
-            var reply = DrivenReply(
-                plan: plan, streaming: true, messageID: "m", requestID: "r", requestedModel: "m",
-                inputEstimate: 1)
+            var reply = DrivenReply(plan: plan, streaming: true)
             for index in 0...1 {
                 reply.receive(
                     Array(
