@@ -82,13 +82,13 @@ func fuzzEvents(_ bytes: [UInt8], _ random: inout SeededRandom) {
     plan.dialect = Bool.random(using: &random) ? .anthropic : .openAI
     plan.toolNames = ["weather", "now"]
     let includesUsage = Bool.random(using: &random)
-    let head = ChatStreamWriter.Head(
-        completionID: "chatcmpl-1", model: "m", created: 1, includesUsage: includesUsage)
     let status = [200, 200, 200, 400, 529].randomElement(using: &random) ?? 200
     let cuts = random.cuts(bytes.count)
     for streaming in [true, false] {
-        let whole = run(bytes, plan, head, status, streaming: streaming, cuts: [])
-        let cut = run(bytes, plan, head, status, streaming: streaming, cuts: cuts)
+        let client = ClientRequest.plain(
+            at: .chat, streaming: streaming, #""stream_options":{"include_usage":\#(includesUsage)}"#)
+        let whole = run(bytes, plan, status, to: client, cuts: [])
+        let cut = run(bytes, plan, status, to: client, cuts: cuts)
         expect(whole.output == cut.output && whole.failure == cut.failure, "the same when cut at \(cuts)")
         if let failure = whole.failure {
             expect(whole.output.isEmpty, "an error or a reply, not both")
@@ -107,22 +107,11 @@ func fuzzEvents(_ bytes: [UInt8], _ random: inout SeededRandom) {
 }
 
 private func run(
-    _ bytes: [UInt8], _ plan: ReplyPlan, _ chat: ChatStreamWriter.Head, _ status: Int, streaming: Bool,
-    cuts: [Int]
+    _ bytes: [UInt8], _ plan: ReplyPlan, _ status: Int, to client: ClientRequest, cuts: [Int]
 ) -> (output: [UInt8], failure: ClientError?) {
-    let begun = ReplyStart(
-        streaming: streaming, messageID: "chatcmpl-1", requestID: "req_1", model: "m", inputEstimate: 11)
-    var reply = ClientReply(ReplyPair.toChat(begun, plan: plan, head: chat))
-    reply.receive(head: UpstreamHead(status: status, contentType: ""))
-    var output: [UInt8] = []
-    var start = 0
-    for cut in cuts + [bytes.count] {
-        reply.receive(bytes[start..<cut])
-        start = cut
-        output += reply.takeOutput()
-    }
-    reply.end(.complete)
-    output += reply.takeOutput()
+    var reply = DrivenReply(to: client, plan: plan)
+    let head = UpstreamHead(status: status, contentType: "")
+    let output = reply.play(head, bytes, cuts: cuts, early: false, .complete)
     expect(!reply.wantsMore, "the reply has ended")
     return (output, reply.failure)
 }

@@ -3,6 +3,7 @@
 
 import JSON
 import TestSupport
+import TranslationTesting
 
 @testable import Translation
 
@@ -46,26 +47,12 @@ private struct ShownRelay: Equatable {
     init(_ script: RelayScript, streaming: Bool, cuts: [Int], isEarly: Bool = false) {
         var plan = ReplyPlan()
         plan.isPassthrough = true
-        let begun = ReplyStart(
-            streaming: streaming, messageID: "", requestID: "req_1", model: "claude \"x\"")
-        var reply = ClientReply(
-            script.api == .chat
-                ? ReplyPair.toChat(
-                    begun, plan: plan, head: .init(completionID: "", model: begun.model, created: 0))
-                : ReplyPair.toMessages(begun, plan: plan))
-        if isEarly { reply.commitEarly() }
-        reply.receive(head: script.head)
-        var start = 0
-        for cut in cuts + [script.bytes.count] {
-            reply.receive(script.bytes[start..<cut])
-            start = cut
-            let part = reply.takeOutput()
-            output += part
+        let request = ClientRequest.plain(at: script.api, model: "claude \"x\"", streaming: streaming)
+        var reply = DrivenReply(to: request, plan: plan)
+        output = reply.play(script.head, script.bytes, cuts: cuts, early: isEarly, script.end) { part in
             // A ping of ours may come next.
             expect(!streaming || part.isEmpty || part.endsFrame, "no half frame: \(part.suffix(40))")
         }
-        reply.end(script.end)
-        output += reply.takeOutput()
         expect(!reply.wantsMore, "the reply has ended")
         phase = reply.phase
         failure = reply.failure

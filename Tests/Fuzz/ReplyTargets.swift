@@ -96,20 +96,8 @@ private struct ShownReply: Equatable {
         _ bytes: [UInt8], _ plan: ReplyPlan, _ head: UpstreamHead, _ end: UpstreamEnd, streaming: Bool,
         cuts: [Int], isEarly: Bool = false
     ) {
-        let begun = ReplyStart(
-            streaming: streaming, messageID: "msg_1", requestID: "req_1", model: "claude-x", inputEstimate: 11
-        )
-        var reply = ClientReply(ReplyPair.toMessages(begun, plan: plan))
-        if isEarly { reply.commitEarly() }
-        reply.receive(head: head)
-        var start = 0
-        for cut in cuts + [bytes.count] {
-            reply.receive(bytes[start..<cut])
-            start = cut
-            output += reply.takeOutput()
-        }
-        reply.end(end)
-        output += reply.takeOutput()
+        var reply = DrivenReply(plan: plan, streaming: streaming)
+        output = reply.play(head, bytes, cuts: cuts, early: isEarly, end)
         expect(!reply.wantsMore, "the reply has ended")
         phase = reply.phase
         failure = reply.failure
