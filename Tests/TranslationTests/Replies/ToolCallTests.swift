@@ -167,11 +167,6 @@ struct ToolCallTests {
         }
     }
 
-    /// Time for a piece of work, the least of a few.
-    private static func least(_ work: () -> Void) -> Duration {
-        (0..<3).map { _ in ContinuousClock().measure(work) }.min() ?? .zero
-    }
-
     @Test("pieces of calls that take turns cost the same each, however many there are")
     func interleaved() {
         func run(_ count: Int) {
@@ -194,8 +189,9 @@ struct ToolCallTests {
             }
             #expect(reply.wantsMore)
         }
-        let (few, many) = (Self.least { run(200) }, Self.least { run(1600) })
-        #expect(many < few * 24, "\(few) for 200, \(many) for 1600")
+        // Sixteen times as many; each piece read anew would cost 256 times as much.
+        let (few, many) = (Work.least { run(200) }, Work.least { run(3200) })
+        #expect(many < few * 64, "\(few) for 200, \(many) for 3200")
     }
 
     @Test("arguments with very many names cost little and stay as they are")
@@ -209,10 +205,11 @@ struct ToolCallTests {
         for count in [33, 300, 3000] {
             #expect(ArgumentHealing.healed(arguments(count), schema: schema) == nil)
         }
-        let (few, many) = (arguments(1500), arguments(12_000))
-        let fewTime = Self.least { _ = ArgumentHealing.healed(few, schema: schema) }
-        let manyTime = Self.least { _ = ArgumentHealing.healed(many, schema: schema) }
-        #expect(manyTime < fewTime * 24, "\(fewTime) for 1500, \(manyTime) for 12000")
+        // Read once, and a glance at each name; names compared with one another would cost thousands of that.
+        let many = arguments(12_000)
+        let read = Work.least { _ = try? JSONDocument(parsing: many) }
+        let healed = Work.least { _ = ArgumentHealing.healed(many, schema: schema) }
+        #expect(healed < read * 40, "\(read) to read them, \(healed) to heal them")
     }
 
     @Test("more calls than there may be are an error, not fewer calls")
