@@ -2,11 +2,19 @@
 // with tool calls and results, and in the last user message the directive for the mock.
 
 enum RequestBodies {
-    static let system =
+    /// As it stands in JSON, without its quotes.
+    static let system = inside(
         "You are a careful assistant that works in a terminal.\n\n# Tone\nBe brief; say \"done\" when done.\n"
-    static let source =
-        "func greet(_ name: String) -> String {\n\treturn \"Hello, \\(name)!\"  // naïve – ok\n}\n"
-        + "/* path: C:\\temp\\x */ let numbers = [1.10, 2e3, 12345678901234567890]\n"
+    )
+    /// What tools give back, as it stands in JSON: code, the JSON of another program, a coloured line of a
+    /// terminal, and letters that some clients escape. More than one byte in four belongs to an escape.
+    static let result =
+        inside(
+            "func greet(_ name: String) -> String {\n\treturn \"Hello, \\(name)!\"  // naïve – ok\n}\n"
+                + "/* path: C:\\temp\\x */ let numbers = [1.10, 2e3, 12345678901234567890]\n"
+                + "{\"name\":\"Zoë\",\"path\":\"C:\\\\temp\",\"tags\":[\"日本\",\"a\"],\"size\":7}\n"
+                + "\u{1B}[31merror:\u{1B}[0m expected '}' in line 12\r\n\tif found { count += 1 }\n")
+        + #"caf\u00e9 \ud83d\ude00\n"#
 
     /// The complete HTTP request.
     static func request(
@@ -29,12 +37,17 @@ enum RequestBodies {
         return Array((head + rest).utf8) + bytes
     }
 
+    private static func inside(_ text: String) -> String {
+        String(JSONObject.quoted(text).dropFirst().dropLast())
+    }
+
+    /// A string of about `size` bytes.
     private static func filler(_ seed: String, _ size: Int) -> String {
         guard size > 0 else { return "" }
-        var text = ""
-        text.reserveCapacity(size + seed.utf8.count)
+        var text = "\""
+        text.reserveCapacity(size + seed.utf8.count + 1)
         while text.utf8.count < size { text += seed }
-        return JSONObject.quoted(text)
+        return text + "\""
     }
 
     private static func schema(_ index: Int) -> String {
@@ -75,7 +88,7 @@ enum RequestBodies {
                 + "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"I read it.\"},{\"type\":\"tool_use\","
                 + "\"id\":\"toolu_\(turn)\",\"name\":\"tool_0\",\"input\":{\"file_path\":\"/tmp/a\\\"b\",\"limit\":1.10}}]},"
                 + "{\"role\":\"user\",\"content\":[{\"type\":\"tool_result\",\"tool_use_id\":\"toolu_\(turn)\","
-                + "\"content\":\(filler(source, 1700))}]},"
+                + "\"content\":\(filler(result, 1700))}]},"
                 + "{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":\"It greets.\"}]},"
         }
         return out + "{\"role\":\"user\",\"content\":\(last(size, directive))}]}"
@@ -108,7 +121,7 @@ enum RequestBodies {
                 + "{\"role\":\"assistant\",\"content\":\"I read it.\",\"tool_calls\":[{\"id\":\"toolu_\(turn)\","
                 + "\"type\":\"function\",\"function\":{\"name\":\"tool_0\",\"arguments\":"
                 + "\"{\\\"file_path\\\":\\\"/tmp/a\\\\\\\"b\\\",\\\"limit\\\":1.10}\"}}]},"
-                + "{\"role\":\"tool\",\"tool_call_id\":\"toolu_\(turn)\",\"content\":\(filler(source, 1700))},"
+                + "{\"role\":\"tool\",\"tool_call_id\":\"toolu_\(turn)\",\"content\":\(filler(result, 1700))},"
                 + "{\"role\":\"assistant\",\"content\":\"It greets.\"},"
         }
         return out + "{\"role\":\"user\",\"content\":\(last(size, directive))}]}"
