@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from harness import ollama, said, spoken
+from harness import anthropic_wire, ollama, openai_wire
 from harness.backend import Backend, Json, Turn
 
 MODEL = "test-model"
@@ -45,12 +45,13 @@ class Heard:
     images: int
 
 
-class Voice(ABC):
+class Dialect(ABC):
     """A dialect, heard and spoken."""
 
     name: str
     type: str
-    dialect = "auto"
+    setting = "auto"
+    """Of the configuration's key `dialect`."""
     path: str
 
     def backend(self) -> Backend:
@@ -59,7 +60,7 @@ class Voice(ABC):
 
     def config(self, url: str) -> Json:
         """The daemon's configuration for it."""
-        backend = {"name": "gpu1", "url": url, "type": self.type, "dialect": self.dialect}
+        backend = {"name": "gpu1", "url": url, "type": self.type, "dialect": self.setting}
         return {"workers": 2, "backends": [backend], "supervision": {"heartbeat": "50ms"}}
 
     @abstractmethod
@@ -79,7 +80,7 @@ def text_of(content: str | list[Json] | None) -> str:
     return "\n".join(part.get("text", "") for part in content if part.get("type") == "text")
 
 
-class OpenAI(Voice):
+class OpenAI(Dialect):
     """Chat completions."""
 
     name, type, path = "openai", "openai-compatible", "/v1/chat/completions"
@@ -97,16 +98,16 @@ class OpenAI(Voice):
         )
 
     async def say(self, turn: Turn, speech: Speech) -> None:
-        calls = [said.call(one.name, json.dumps(one.input), number) for number, one in enumerate(speech.calls)]
+        calls = [openai_wire.call(one.name, json.dumps(one.input), number) for number, one in enumerate(speech.calls)]
         reason = "tool_calls" if calls else "stop"
         if turn.json.get("stream"):
-            thought = [said.thought(speech.thought)] if speech.thought else []
-            text = [said.text(speech.text)] if speech.text else []
-            return await said.stream(turn, *thought, *text, *calls, reason=reason)
+            thought = [openai_wire.thought(speech.thought)] if speech.thought else []
+            text = [openai_wire.text(speech.text)] if speech.text else []
+            return await openai_wire.stream(turn, *thought, *text, *calls, reason=reason)
         message: Json = {"content": speech.text}
         if calls:
             message["tool_calls"] = [call["choices"][0]["delta"]["tool_calls"][0] for call in calls]
-        await turn.reply(200, said.completion(message, reason))
+        await turn.reply(200, openai_wire.completion(message, reason))
 
     async def overflow(self, turn: Turn) -> None:
         words = (
@@ -116,7 +117,7 @@ class OpenAI(Voice):
         await turn.reply(400, {"error": {"message": words, "type": "BadRequestError", "code": 400}})
 
 
-class OllamaNative(Voice):
+class OllamaNative(Dialect):
     """`/api/chat`."""
 
     name, type, path = "ollama", "ollama", "/api/chat"
@@ -150,10 +151,10 @@ class OllamaNative(Voice):
         await turn.reply(400, {"error": "the input length exceeds the context length"})
 
 
-class Anthropic(Voice):
+class Anthropic(Dialect):
     """Anthropic's own Messages API, passed through."""
 
-    name, type, dialect, path = "anthropic", "llamacpp", "anthropic", "/v1/messages"
+    name, type, setting, path = "anthropic", "llamacpp", "anthropic", "/v1/messages"
 
     def hear(self, body: Json) -> Heard:
         blocks = [
@@ -177,33 +178,33 @@ class Anthropic(Voice):
             content: list[Json] = [{"type": "text", "text": speech.text}] if speech.text else []
             for number, one in enumerate(speech.calls):
                 content.append({"type": "tool_use", "id": f"toolu_{len(turn.body)}_{number}", "name": one.name, "input": one.input})
-            return await turn.reply(200, spoken.message(*content, reason=reason))
-        frames = [spoken.start(MODEL)]
+            return await turn.reply(200, anthropic_wire.message(*content, reason=reason))
+        frames = [anthropic_wire.start(MODEL)]
         index = 0
         if speech.thought:
-            frames += spoken.thinking(speech.thought, "c2lnbmVk", index=index)
+            frames += anthropic_wire.thinking(speech.thought, "c2lnbmVk", index=index)
             index += 1
         if speech.text:
-            frames += spoken.text(speech.text, index=index)
+            frames += anthropic_wire.text(speech.text, index=index)
             index += 1
         for number, one in enumerate(speech.calls):
             block = {"type": "tool_use", "id": f"toolu_{len(turn.body)}_{number}", "name": one.name, "input": {}}
             delta = {"type": "input_json_delta", "partial_json": json.dumps(one.input)}
-            frames += spoken.block(block, delta, index=index)
+            frames += anthropic_wire.block(block, delta, index=index)
             index += 1
-        await spoken.events(*frames, *spoken.end(reason))(turn)
+        await anthropic_wire.events(*frames, *anthropic_wire.end(reason))(turn)
 
     async def overflow(self, turn: Turn) -> None:
         words = f"prompt is too long: 40000 tokens > {WINDOW} maximum"
-        await turn.reply(400, spoken.error("invalid_request_error", words))
+        await turn.reply(400, anthropic_wire.error("invalid_request_error", words))
 
 
-VOICES: list[Voice] = [OpenAI(), OllamaNative(), Anthropic()]
+DIALECTS: list[Dialect] = [OpenAI(), OllamaNative(), Anthropic()]
 
 Play = Callable[[Heard], Speech | None]
 
 
-def model(voice: Voice, play: Play) -> Callable[[Turn], Awaitable[None]]:
+def model(dialect: Dialect, play: Play) -> Callable[[Turn], Awaitable[None]]:
     """A model that answers by the conversation alone, so that a repeated request gets the same answer again.
 
     `play` answers None when the conversation is too long for the model.
@@ -211,11 +212,11 @@ def model(voice: Voice, play: Play) -> Callable[[Turn], Awaitable[None]]:
 
     async def answer(turn: Turn) -> None:
         path = turn.path.partition("?")[0]
-        assert path == voice.path, path
-        speech = play(voice.hear(turn.json))
+        assert path == dialect.path, path
+        speech = play(dialect.hear(turn.json))
         if speech is None:
-            await voice.overflow(turn)
+            await dialect.overflow(turn)
         else:
-            await voice.say(turn, speech)
+            await dialect.say(turn, speech)
 
     return answer

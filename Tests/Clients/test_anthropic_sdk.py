@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import anthropic
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.daemon import Daemon, backend_config, free_port
 
@@ -43,8 +43,9 @@ def test_a_stream_with_thinking_text_and_a_call(parties: tuple[Backend, anthropi
     backend, client = parties
 
     async def answer(turn: Turn) -> None:
-        frames = [said.thought("sun"), said.text("I look."), said.call("weather", '{"ci'), said.arguments('ty": "Wien"}')]
-        await said.stream(turn, *frames, reason="tool_calls")
+        call = [openai_wire.call("weather", '{"ci'), openai_wire.arguments('ty": "Wien"}')]
+        frames = [openai_wire.thought("sun"), openai_wire.text("I look."), *call]
+        await openai_wire.stream(turn, *frames, reason="tool_calls")
 
     backend.answer = answer
     thinking: anthropic.types.ThinkingConfigEnabledParam = {"type": "enabled", "budget_tokens": 1024}
@@ -65,7 +66,7 @@ def test_a_stream_with_thinking_text_and_a_call(parties: tuple[Backend, anthropi
 def test_a_conversation_with_a_tool(parties: tuple[Backend, anthropic.Anthropic], streamed: bool) -> None:
     """What the SDK gives back unchanged, thinking included, is accepted on the next turn."""
     backend, client = parties
-    backend.answer = said.call_answer("weather", {"city": "Wien"})
+    backend.answer = openai_wire.call_answer("weather", {"city": "Wien"})
     messages = list(HELLO)
     if streamed:
         with client.messages.stream(model="test-model", max_tokens=100, messages=messages, tools=[WEATHER]) as stream:
@@ -76,7 +77,7 @@ def test_a_conversation_with_a_tool(parties: tuple[Backend, anthropic.Anthropic]
     assert call.type == "tool_use" and call.input == {"city": "Wien"}
     messages.append({"role": "assistant", "content": first.content})
     messages.append({"role": "user", "content": [{"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}]})
-    backend.answer = said.text_answer("It is sunny.")
+    backend.answer = openai_wire.text_answer("It is sunny.")
     second = client.messages.create(model="test-model", max_tokens=100, messages=messages, tools=[WEATHER])
     assert second.content[0].type == "text" and second.content[0].text == "It is sunny."
     sent = backend.turns[-1].json["messages"]
@@ -112,7 +113,7 @@ def test_refusals_are_typed(
     parties: tuple[Backend, anthropic.Anthropic], status: int, error: type[anthropic.APIStatusError]
 ) -> None:
     backend, client = parties
-    backend.answer = said.failing(status, {"error": {"message": "not now"}})
+    backend.answer = openai_wire.failing(status, {"error": {"message": "not now"}})
     with pytest.raises(error) as raised:
         client.messages.create(model="test-model", max_tokens=10, messages=HELLO)
     assert "not now" in raised.value.message and raised.value.request_id
@@ -125,7 +126,7 @@ def test_a_stream_that_breaks_raises(parties: tuple[Backend, anthropic.Anthropic
 
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("half an ans"))
+        await turn.event(openai_wire.text("half an ans"))
         turn.reset()
 
     backend.answer = answer

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from claude_code import PROGRAM, ClaudeCode
-from harness import network, said
+from harness import network, openai_wire
 from harness.backend import Backend, Json, Turn
 from harness.daemon import Daemon, backend_config
 
@@ -44,7 +44,7 @@ class Model:
     async def __call__(self, turn: Turn) -> None:
         messages = turn.json["messages"]
         if not turn.json.get("tools"):
-            await said.text_answer("A title.")(turn)
+            await openai_wire.text_answer("A title.")(turn)
             return
         self.results = [text_of(one["content"]) for one in messages if one["role"] == "tool"]
         step = len(self.results)
@@ -52,25 +52,25 @@ class Model:
             await self._whole(turn, step)
             return
         await turn.head()
-        await turn.event(said.thought(f"Step {step}."))
+        await turn.event(openai_wire.thought(f"Step {step}."))
         if step == self.pause_at:
             self.pause_at = None
-            await turn.event(said.text("Half an ans"))
+            await turn.event(openai_wire.text("Half an ans"))
             turn.reached("half")
             await turn.hang()
         if step < len(self.steps):
             name, tool_input = self.steps[step]
             written = json.dumps(tool_input)
-            await turn.event(said.text(f"Now {name}. "))
-            await turn.event(said.call(name, "", identifier=f"call_{step}"))
+            await turn.event(openai_wire.text(f"Now {name}. "))
+            await turn.event(openai_wire.call(name, "", identifier=f"call_{step}"))
             for start in range(0, len(written), 11):
-                await turn.event(said.arguments(written[start : start + 11]))
-            await turn.event(said.finish("tool_calls"))
+                await turn.event(openai_wire.arguments(written[start : start + 11]))
+            await turn.event(openai_wire.finish("tool_calls"))
         else:
-            await turn.event(said.text("It said: "))
-            await turn.event(said.text(self.told()))
-            await turn.event(said.finish())
-        await turn.event(said.chunk(usage=said.usage(1000 + step, 20)))
+            await turn.event(openai_wire.text("It said: "))
+            await turn.event(openai_wire.text(self.told()))
+            await turn.event(openai_wire.finish())
+        await turn.event(openai_wire.chunk(usage=openai_wire.usage(1000 + step, 20)))
         await turn.done()
 
     def told(self) -> str:
@@ -79,9 +79,9 @@ class Model:
 
     async def _whole(self, turn: Turn, step: int) -> None:
         if step < len(self.steps):
-            await said.call_answer(*self.steps[step])(turn)
+            await openai_wire.call_answer(*self.steps[step])(turn)
         else:
-            await turn.reply(200, said.completion({"content": "It said: " + self.told()}))
+            await turn.reply(200, openai_wire.completion({"content": "It said: " + self.told()}))
 
 
 def text_of(content: str | list[Json]) -> str:

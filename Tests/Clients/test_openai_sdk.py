@@ -11,7 +11,7 @@ import pydantic
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
 
-from harness import said, spoken
+from harness import anthropic_wire, openai_wire
 from harness.backend import Backend, Turn
 from harness.daemon import Daemon, backend_config
 
@@ -61,7 +61,7 @@ def test_a_completion(parties: tuple[Backend, openai.OpenAI]) -> None:
 
 def test_a_stream_with_counts(parties: tuple[Backend, openai.OpenAI]) -> None:
     backend, client = parties
-    backend.answer = said.text_answer("One two three")
+    backend.answer = openai_wire.text_answer("One two three")
     chunks = list(client.chat.completions.create(model="beta", messages=HELLO, stream=True, stream_options={"include_usage": True}))
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == "One two three"
     assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "stop"
@@ -72,8 +72,9 @@ def test_a_stream_of_tool_calls(parties: tuple[Backend, openai.OpenAI]) -> None:
     backend, client = parties
 
     async def answer(turn: Turn) -> None:
-        frames = [said.text("I look."), said.call("weather", '{"ci'), said.arguments('ty": "Wien"}'), said.call("weather", "{}", 1)]
-        await said.stream(turn, *frames, reason="tool_calls")
+        call = [openai_wire.call("weather", '{"ci'), openai_wire.arguments('ty": "Wien"}')]
+        frames = [openai_wire.text("I look."), *call, openai_wire.call("weather", "{}", 1)]
+        await openai_wire.stream(turn, *frames, reason="tool_calls")
 
     backend.answer = answer
     with client.chat.completions.stream(model="alpha", messages=HELLO, tools=[WEATHER]) as stream:
@@ -98,7 +99,7 @@ class City(pydantic.BaseModel):
 
 def test_structured_output(parties: tuple[Backend, openai.OpenAI]) -> None:
     backend, client = parties
-    backend.answer = said.text_answer('{"name":"Wien","size":2}')
+    backend.answer = openai_wire.text_answer('{"name":"Wien","size":2}')
     completion = client.chat.completions.parse(model="alpha", messages=HELLO, response_format=City)
     assert completion.choices[0].message.parsed == City(name="Wien", size=2)
     asked = backend.turn(0).json["response_format"]
@@ -125,7 +126,7 @@ def test_errors_are_typed(
     parties: tuple[Backend, openai.OpenAI], status: int, body: dict[str, Any], raises: type[openai.APIStatusError], code: str | None
 ) -> None:
     backend, client = parties
-    backend.answer = said.failing(status, {"error": body})
+    backend.answer = openai_wire.failing(status, {"error": body})
     for stream in (False, True):
         with pytest.raises(raises) as raised:
             client.chat.completions.create(model="alpha", messages=HELLO, stream=stream)
@@ -146,7 +147,7 @@ def test_an_error_in_mid_stream_is_raised(parties: tuple[Backend, openai.OpenAI]
 
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         await turn.event({"error": {"message": "out of memory", "code": 500}})
         await turn.end()
 
@@ -217,11 +218,12 @@ async def anthropic_answer(turn: Turn) -> None:
     usage = {"input_tokens": 11, "output_tokens": 7}
     if turn.json["stream"]:
         frames = [
-            *spoken.thinking("Hm.", "EqQB=="),
-            *spoken.text("I look.", index=1),
-            *spoken.call("weather", '{"city":', ' "Wien"}', index=2),
+            *anthropic_wire.thinking("Hm.", "EqQB=="),
+            *anthropic_wire.text("I look.", index=1),
+            *anthropic_wire.call("weather", '{"city":', ' "Wien"}', index=2),
         ]
-        await spoken.events(spoken.start(input_tokens=11), *frames, *spoken.end("tool_use", input_tokens=11, output_tokens=7))(turn)
+        end = anthropic_wire.end("tool_use", input_tokens=11, output_tokens=7)
+        await anthropic_wire.events(anthropic_wire.start(input_tokens=11), *frames, *end)(turn)
     else:
         content = [
             {"type": "thinking", "thinking": "Hm.", "signature": "EqQB=="},
@@ -320,7 +322,7 @@ def test_translated_errors_are_typed(translated: tuple[str, Backend, openai.Open
     dialect, backend, client = translated
     overflow = "prompt is too long: 210000 tokens > 200000 maximum"
     body: dict[str, Any] = {"type": "error", "error": {"type": "invalid_request_error", "message": overflow}}
-    backend.answer = said.failing(400, {"error": overflow} if dialect == "ollama" else body)
+    backend.answer = openai_wire.failing(400, {"error": overflow} if dialect == "ollama" else body)
     with pytest.raises(openai.BadRequestError) as raised:
         client.chat.completions.create(model="alpha", messages=HELLO)
     assert raised.value.code == "context_length_exceeded" and raised.value.param == "messages"

@@ -79,35 +79,35 @@ def test_a_port_in_use_is_exit_status_69_and_says_so() -> None:
 
 def test_ready_comes_once_after_every_worker_can_serve_and_stopping_before_the_end() -> None:
     with Backend() as backend, Daemon(backend_config(backend.url, workers=3)) as daemon:
-        ready = daemon.ear.wait_key("READY", "1")
+        ready = daemon.notify.wait_key("READY", "1")
         assert len(daemon.workers()) == 3
         assert daemon.client.get("/ready").status == 200
         daemon.client.message()
         assert daemon.stop() == 0
-        stopping = daemon.ear.wait_key("STOPPING", "1")
-        said = [notice.pairs for notice in daemon.ear.notices]
+        stopping = daemon.notify.wait_key("STOPPING", "1")
+        said = [notice.pairs for notice in daemon.notify.notices]
         assert ready < stopping
         assert sum("READY" in pairs for pairs in said) == 1 and sum("STOPPING" in pairs for pairs in said) == 1
-        assert {notice.pid for notice in daemon.ear.notices} == {daemon.pid}, "only the supervisor speaks"
+        assert {notice.pid for notice in daemon.notify.notices} == {daemon.pid}, "only the supervisor speaks"
         known = {"READY", "STATUS", "STOPPING", "WATCHDOG", "EXTEND_TIMEOUT_USEC", "MONOTONIC_USEC", "BARRIER"}
         assert {key for pairs in said for key in pairs} <= known
 
 
 def test_status_counts_the_workers_and_what_they_do() -> None:
     with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
-        daemon.ear.wait("2 of 2 workers", lambda notice: "2/2 workers" in notice.pairs.get("STATUS", ""))
+        daemon.notify.wait("2 of 2 workers", lambda notice: "2/2 workers" in notice.pairs.get("STATUS", ""))
         with daemon.client.connect() as connection:
             connection.request("GET", "/health")
             assert connection.response().status == 200
-            daemon.ear.wait("one connection", lambda notice: "1 connection," in notice.pairs.get("STATUS", ""))
+            daemon.notify.wait("one connection", lambda notice: "1 connection," in notice.pairs.get("STATUS", ""))
 
 
 def test_the_watchdog_is_fed_only_when_asked_for() -> None:
     with Backend() as backend:
         with Daemon(backend_config(backend.url), environment={"WATCHDOG_USEC": "400000"}) as daemon:
-            first = daemon.ear.wait_key("WATCHDOG", "1")
-            second = daemon.ear.wait_key("WATCHDOG", "1", after=first + 1)
-            gap = daemon.ear.notices[second].at - daemon.ear.notices[first].at
+            first = daemon.notify.wait_key("WATCHDOG", "1")
+            second = daemon.notify.wait_key("WATCHDOG", "1", after=first + 1)
+            gap = daemon.notify.notices[second].at - daemon.notify.notices[first].at
             assert gap < 0.4, f"fed every {gap:.3f} s"
 
 

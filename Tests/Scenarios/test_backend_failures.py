@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Answer, Backend, Turn
 from harness.client import Closed, message
 from harness.daemon import Daemon, backend_config, free_port
 from harness.events import check_grammar
 from harness.log import fields
+from harness.openai_wire import failing
 
 VLLM_OVERFLOW = (
     "This model's maximum context length is 4096 tokens. However, you requested 1000 output tokens and your "
@@ -36,63 +37,63 @@ def oops(message: str, **more: Any) -> dict[str, Any]:
 
 # What the backend answers, then what the client gets: status, type, words in the message, further headers.
 REFUSALS = [
-    pytest.param(said.failing(400, oops("bad thing")), 400, "invalid_request_error", "bad thing", {"x-should-retry": "false"}, id="400"),
+    pytest.param(failing(400, oops("bad thing")), 400, "invalid_request_error", "bad thing", {"x-should-retry": "false"}, id="400"),
     pytest.param(
-        said.failing(422, {"detail": [{"msg": "odd field", "loc": ["body"]}]}), 400, "invalid_request_error", "odd field", {}, id="422"
+        failing(422, {"detail": [{"msg": "odd field", "loc": ["body"]}]}), 400, "invalid_request_error", "odd field", {}, id="422"
     ),
     pytest.param(
-        said.failing(400, oops(VLLM_OVERFLOW)), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of vLLM"
+        failing(400, oops(VLLM_OVERFLOW)), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of vLLM"
     ),
     pytest.param(
-        said.failing(400, LLAMA_OVERFLOW), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of llama.cpp"
+        failing(400, LLAMA_OVERFLOW), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of llama.cpp"
     ),
     pytest.param(
-        said.failing(500, LLAMA_OVERFLOW), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow as 500"
+        failing(500, LLAMA_OVERFLOW), 400, "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow as 500"
     ),
     pytest.param(
-        said.failing(400, oops("too much", code="context_length_exceeded")), 400, "invalid_request_error", "prompt is too long", {}, id="overflow by code"
+        failing(400, oops("too much", code="context_length_exceeded")), 400, "invalid_request_error", "prompt is too long", {}, id="overflow by code"
     ),
     pytest.param(
-        said.failing(401, oops("bad key sk-123")), 502, "api_error", "credentials", {"x-should-retry": "false"}, id="401 with our key"
+        failing(401, oops("bad key sk-123")), 502, "api_error", "credentials", {"x-should-retry": "false"}, id="401 with our key"
     ),
-    pytest.param(said.failing(402, oops("pay")), 402, "billing_error", "pay", {"x-should-retry": "false"}, id="402"),
+    pytest.param(failing(402, oops("pay")), 402, "billing_error", "pay", {"x-should-retry": "false"}, id="402"),
     pytest.param(
-        said.failing(404, oops("The model `x` does not exist.", code="model_not_found")), 404, "not_found_error", "x", {}, id="404 of a model"
+        failing(404, oops("The model `x` does not exist.", code="model_not_found")), 404, "not_found_error", "x", {}, id="404 of a model"
     ),
-    pytest.param(said.failing(404, b"nothing here", "text/plain"), 502, "api_error", "/v1/chat/completions", {"x-should-retry": "false"}, id="404 of a path"),
-    pytest.param(said.failing(413, HTML, "text/html"), 413, "request_too_large", "", {}, id="413"),
-    pytest.param(said.failing(429, oops("slow down"), retry_after="2.2"), 429, "rate_limit_error", "slow down", {"retry-after": "3"}, id="429"),
+    pytest.param(failing(404, b"nothing here", "text/plain"), 502, "api_error", "/v1/chat/completions", {"x-should-retry": "false"}, id="404 of a path"),
+    pytest.param(failing(413, HTML, "text/html"), 413, "request_too_large", "", {}, id="413"),
+    pytest.param(failing(429, oops("slow down"), retry_after="2.2"), 429, "rate_limit_error", "slow down", {"retry-after": "3"}, id="429"),
     pytest.param(
-        said.failing(429, oops("slow down"), x_ratelimit_reset_requests="1m3.5s"), 429, "rate_limit_error", "slow down", {"retry-after": "60"}, id="429 with a reset"
-    ),
-    pytest.param(
-        said.failing(429, oops("no credit", code="insufficient_quota")), 402, "billing_error", "no credit", {"x-should-retry": "false"}, id="quota"
+        failing(429, oops("slow down"), x_ratelimit_reset_requests="1m3.5s"), 429, "rate_limit_error", "slow down", {"retry-after": "60"}, id="429 with a reset"
     ),
     pytest.param(
-        said.failing(200, b"\x1f\x8b\x08", content_encoding="GZIP"), 502, "api_error", "compressed (gzip)", {"x-should-retry": "false"}, id="compressed"
+        failing(429, oops("no credit", code="insufficient_quota")), 402, "billing_error", "no credit", {"x-should-retry": "false"}, id="quota"
     ),
     pytest.param(
-        said.failing(429, b"\x1f\x8b\x08", content_encoding="gzip", retry_after="3"), 429, "rate_limit_error", "429", {"retry-after": "3"}, id="429 compressed"
+        failing(200, b"\x1f\x8b\x08", content_encoding="GZIP"), 502, "api_error", "compressed (gzip)", {"x-should-retry": "false"}, id="compressed"
     ),
     pytest.param(
-        said.failing(200, oops("not so", code=400), content_encoding="identity"), 400, "invalid_request_error", "not so", {}, id="identity is no compression"
+        failing(429, b"\x1f\x8b\x08", content_encoding="gzip", retry_after="3"), 429, "rate_limit_error", "429", {"retry-after": "3"}, id="429 compressed"
     ),
-    pytest.param(said.failing(500, oops("it broke")), 500, "api_error", "it broke", {}, id="500"),
-    pytest.param(said.failing(502, HTML, "text/html"), 502, "api_error", "502 Bad Gateway", {}, id="502 in HTML"),
     pytest.param(
-        said.failing(503, oops("Loading model", code=503)), 529, "overloaded_error", "Loading model", {"retry-after": "5", "x-should-retry": "true"}, id="503"
+        failing(200, oops("not so", code=400), content_encoding="identity"), 400, "invalid_request_error", "not so", {}, id="identity is no compression"
     ),
-    pytest.param(said.failing(504, b""), 504, "timeout_error", "", {}, id="504"),
+    pytest.param(failing(500, oops("it broke")), 500, "api_error", "it broke", {}, id="500"),
+    pytest.param(failing(502, HTML, "text/html"), 502, "api_error", "502 Bad Gateway", {}, id="502 in HTML"),
     pytest.param(
-        said.failing(200, HTML, "text/html"), 502, "api_error", "gpu1 answered with a web page (502 Bad Gateway) instead of JSON; check that its API is at 127.0.0.1:",
+        failing(503, oops("Loading model", code=503)), 529, "overloaded_error", "Loading model", {"retry-after": "5", "x-should-retry": "true"}, id="503"
+    ),
+    pytest.param(failing(504, b""), 504, "timeout_error", "", {}, id="504"),
+    pytest.param(
+        failing(200, HTML, "text/html"), 502, "api_error", "gpu1 answered with a web page (502 Bad Gateway) instead of JSON; check that its API is at 127.0.0.1:",
         {"x-should-retry": "false"}, id="a web page with status 200"
     ),
     pytest.param(
-        said.failing(200, b"Ollama is running", "text/plain"), 502, "api_error", "gpu1 answered with text (Ollama is running) instead of JSON",
+        failing(200, b"Ollama is running", "text/plain"), 502, "api_error", "gpu1 answered with text (Ollama is running) instead of JSON",
         {"x-should-retry": "false"}, id="text with status 200"
     ),
-    pytest.param(said.failing(200, b"{not json"), 502, "api_error", "", {}, id="garbage with status 200"),
-    pytest.param(said.failing(200, oops("hidden failure", code=500)), 500, "api_error", "hidden failure", {}, id="an error with status 200"),
+    pytest.param(failing(200, b"{not json"), 502, "api_error", "", {}, id="garbage with status 200"),
+    pytest.param(failing(200, oops("hidden failure", code=500)), 500, "api_error", "hidden failure", {}, id="an error with status 200"),
 ]
 
 
@@ -213,9 +214,9 @@ def test_a_stream_that_breaks_ends_in_an_error_event_never_in_a_made_up_end(brea
 
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("half an ans"))
+        await turn.event(openai_wire.text("half an ans"))
         if inside == "tool call":
-            await turn.event(said.call("Bash", '{"command": "rm -r'))
+            await turn.event(openai_wire.call("Bash", '{"command": "rm -r'))
         await turn.until("break")
         await breaks(turn)
 
@@ -239,9 +240,9 @@ def test_a_stream_that_breaks_ends_in_an_error_event_never_in_a_made_up_end(brea
 def test_a_backend_that_never_ends_after_its_finish_is_let_go_soon() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("all of it"), said.finish())
+        await turn.event(openai_wire.text("all of it"), openai_wire.finish())
         await turn.until("later")
-        await turn.event(said.chunk(usage=said.usage(5, 3)))
+        await turn.event(openai_wire.chunk(usage=openai_wire.usage(5, 3)))
         await turn.hang()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
@@ -260,10 +261,10 @@ def test_a_backend_that_never_ends_after_its_finish_is_let_go_soon() -> None:
 def test_counts_that_come_late_are_waited_for() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("all of it"), said.finish())
+        await turn.event(openai_wire.text("all of it"), openai_wire.finish())
         turn.reached("finish")
         await turn.until("count")
-        await turn.event(said.chunk(usage=said.usage(5, 3)))
+        await turn.event(openai_wire.chunk(usage=openai_wire.usage(5, 3)))
         await turn.done()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
@@ -283,7 +284,7 @@ def test_a_pooled_connection_found_dead_is_tried_once_more_on_a_fresh_one() -> N
         if turn.connection == first and len(backend.turns) > 1:
             turn.reset()
         else:
-            await said.text_answer("Hello there.")(turn)
+            await openai_wire.text_answer("Hello there.")(turn)
 
     with Backend() as backend:
         with Daemon(backend_config(backend.url, workers=1)) as daemon:
@@ -348,7 +349,7 @@ def test_a_stream_without_a_byte_is_asked_for_as_a_whole_answer() -> None:
         elif "long" in turn.json["messages"][-1]["content"]:
             await turn.reply(400, oops(VLLM_OVERFLOW))
         else:
-            await turn.reply(200, said.completion({"role": "assistant", "content": "Here I am."}))
+            await turn.reply(200, openai_wire.completion({"role": "assistant", "content": "Here I am."}))
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
         daemon.log.allow(".")
@@ -368,10 +369,10 @@ def test_a_stream_without_a_byte_is_asked_for_as_a_whole_answer() -> None:
 def test_llama_cpp_is_always_asked_for_a_stream_so_that_a_leaving_client_frees_its_slot() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         if "wait" in turn.json["messages"][-1]["content"]:
             await turn.hang()
-        await turn.event(said.text("lo."), said.finish(), said.chunk(usage=said.usage()))
+        await turn.event(openai_wire.text("lo."), openai_wire.finish(), openai_wire.chunk(usage=openai_wire.usage()))
         await turn.done()
 
     with Backend(answer) as backend:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import processes, said
+from harness import openai_wire, processes
 from harness.backend import Answer, Backend, Json, Turn
 from harness.daemon import Daemon, backend_config
 from harness.events import check_grammar
@@ -25,7 +25,7 @@ def has_images(body: Json) -> bool:
 
 def refusing(words: str, takes_not: Callable[[Json], Any], status: int = 400, model: str = "") -> Answer:
     """Refuses what it does not take, for one model or for all, and answers everything else."""
-    answer = said.text_answer("Hello there.")
+    answer = openai_wire.text_answer("Hello there.")
 
     async def script(turn: Turn) -> None:
         if takes_not(turn.json) and model in ("", turn.json["model"]):
@@ -235,7 +235,7 @@ def test_fewer_tokens_are_asked_for_once_the_model_has_said_how_many_it_gives(wo
         asked = turn.json["max_tokens"]
         if asked > 8192:
             return await turn.reply(400, {"error": {"message": words.format(asked=asked, limit=8192), "type": "invalid_request_error"}})
-        await said.text_answer("Hello there.")(turn)
+        await openai_wire.text_answer("Hello there.")(turn)
 
     with Backend(answer) as backend:
         config = backend_config(backend.url, workers=2)
@@ -256,7 +256,8 @@ def test_fewer_tokens_are_asked_for_once_the_model_has_said_how_many_it_gives(wo
 
 def test_a_limit_that_is_refused_itself_is_told() -> None:
     words = "max_tokens is too large: 32000. This model supports at most 8192 completion tokens."
-    with Backend(said.failing(400, {"error": {"message": words}})) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
+    answer = openai_wire.failing(400, {"error": {"message": words}})
+    with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
         daemon.log.allow(".")
         assert daemon.client.message(max_tokens=32_000).error() == (400, "invalid_request_error", words)
         assert len(backend.turns) == 2 and "learnt" not in daemon.status()["backends"][0]
@@ -318,7 +319,7 @@ def test_several_features_are_refused_one_after_the_other() -> None:
         for key, words in [("tools", "does not support tools"), ("chat_template_kwargs", "does not support thinking"), ("response_format", "response_format is not supported")]:
             if key in turn.json:
                 return await turn.reply(400, {"error": {"message": words}})
-        await said.text_answer("Hello there.")(turn)
+        await openai_wire.text_answer("Hello there.")(turn)
 
     request: Json = {"tools": [TOOL], "output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}}
     with Backend(answer) as backend, Daemon(config_of(backend)) as daemon:
@@ -333,7 +334,7 @@ def test_several_features_are_refused_one_after_the_other() -> None:
 
 def test_a_backend_that_refuses_the_same_again_is_not_believed() -> None:
     """Words that the request itself contains may come back in an error of another kind."""
-    with Backend(said.failing(400, {"error": {"message": "does not support tools"}})) as backend:
+    with Backend(openai_wire.failing(400, {"error": {"message": "does not support tools"}})) as backend:
         with Daemon(backend_config(backend.url, workers=1)) as daemon:
             daemon.log.allow(".")
             for _ in range(2):
@@ -343,7 +344,7 @@ def test_a_backend_that_refuses_the_same_again_is_not_believed() -> None:
 
 
 def test_what_was_not_asked_for_is_not_retried() -> None:
-    with Backend(said.failing(400, {"error": {"message": "does not support tools"}})) as backend:
+    with Backend(openai_wire.failing(400, {"error": {"message": "does not support tools"}})) as backend:
         with Daemon(backend_config(backend.url)) as daemon:
             daemon.log.allow(".")
             assert daemon.client.message().error() == (400, "invalid_request_error", "does not support tools")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from harness import ollama, said
+from harness import ollama, openai_wire
 from harness.backend import Backend, Turn
 from harness.daemon import Daemon, backend_config, free_port
 from harness.ollama import Ollama
@@ -65,7 +65,7 @@ def test_no_backend_is_503() -> None:
 def test_silence_is_filled_with_comments() -> None:
     async def answer(turn: Turn) -> None:
         await turn.until("go")
-        await said.stream(turn, said.text("late"))
+        await openai_wire.stream(turn, openai_wire.text("late"))
 
     with Backend(answer, models=["alpha"]) as backend:
         with Daemon(backend_config(backend.url, timeouts={"hold_status": "100ms"})) as daemon, daemon.client.connect() as connection:
@@ -80,7 +80,7 @@ def test_silence_is_filled_with_comments() -> None:
 
 
 def test_another_backend_is_tried_and_the_journal_tells() -> None:
-    with Backend(said.failing(500, {"error": {"message": "boom"}}), models=["alpha"]) as first:
+    with Backend(openai_wire.failing(500, {"error": {"message": "boom"}}), models=["alpha"]) as first:
         with Backend(models=["alpha"]) as second:
             config = backend_config(first.url)
             config["backends"][0]["priority"] = 9

@@ -115,7 +115,7 @@ def test_the_daemon_does_not_start_with_a_mistake_and_says_all_of_them() -> None
         daemon.log.allow(".")
         for key in ("listen[0]", "wrokers", "timeouts.idle", "backends[0].type"):
             daemon.log.wait(re.escape(key))
-        assert not [notice for notice in daemon.ear.notices if "READY" in notice.pairs]
+        assert not [notice for notice in daemon.notify.notices if "READY" in notice.pairs]
 
 
 def test_a_file_that_is_not_there_is_a_mistake() -> None:

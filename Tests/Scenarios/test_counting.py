@@ -9,7 +9,7 @@ import signal
 import time
 from typing import Any
 
-from harness import processes, said
+from harness import openai_wire, processes
 from harness.backend import Answer, Backend, Json, Turn
 from harness.daemon import Daemon, backend_config
 
@@ -179,10 +179,10 @@ def reporting(factor: float, estimate: int) -> Answer:
         prompt = int(estimate * factor)
         if turn.json.get("stream"):
             await turn.head()
-            await turn.event(said.text("Yes."), said.finish(), said.chunk(usage=said.usage(prompt=prompt)))
+            await turn.event(openai_wire.text("Yes."), openai_wire.finish(), openai_wire.chunk(usage=openai_wire.usage(prompt=prompt)))
             await turn.done()
         else:
-            await turn.reply(200, {**said.completion({"content": "Yes."}), "usage": said.usage(prompt=prompt)})
+            await turn.reply(200, {**openai_wire.completion({"content": "Yes."}), "usage": openai_wire.usage(prompt=prompt)})
 
     return answer
 
@@ -267,7 +267,7 @@ def test_a_prompt_in_doubt_is_counted_by_the_backend_and_sent_when_it_fits() -> 
         async def tokenize(turn: Turn, tokens: int = tokens) -> None:
             await turn.reply(200, {"tokens": list(range(tokens))})
 
-        answer = by_path(apply_template=template, tokenize=tokenize, completions=said.text_answer("Yes."))
+        answer = by_path(apply_template=template, tokenize=tokenize, completions=openai_wire.text_answer("Yes."))
         with Backend(answer) as backend:
             backend.gets["/props"] = props
             with Daemon(config(backend, "llamacpp")) as daemon:

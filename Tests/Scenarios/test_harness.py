@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.client import Client, Closed
 from harness.events import Event, Frames, check_grammar
@@ -105,7 +105,7 @@ def test_the_frames_reject(frame: bytes) -> None:
 def test_the_backend_says_what_its_script_says_and_sees_the_other_side_leave() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         turn.reached("half")
         await turn.hang()
 

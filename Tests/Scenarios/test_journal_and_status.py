@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.client import Response, message
 from harness.daemon import Daemon, backend_config, free_port
@@ -21,7 +21,7 @@ def test_each_exchange_is_one_line_with_its_times_tokens_and_outcome() -> None:
         response = daemon.client.message(model="claude-x")
         stream = daemon.client.stream()
         stream.rest()
-        backend.answer = said.failing(500, {"error": {"message": "it broke"}})
+        backend.answer = openai_wire.failing(500, {"error": {"message": "it broke"}})
         failed = daemon.client.message()
         for answer, outcome, status in [
             (response, "completed", "200"),
@@ -42,7 +42,8 @@ def test_each_exchange_is_one_line_with_its_times_tokens_and_outcome() -> None:
 
 def test_no_prompt_and_no_key_is_in_the_log_whatever_happens() -> None:
     canary = "canary-7f3a"
-    bodies = [said.failing(400, {"error": {"message": f"bad prompt: {canary}-upstream"}}), said.text_answer(f"{canary}-answer")]
+    failure = openai_wire.failing(400, {"error": {"message": f"bad prompt: {canary}-upstream"}})
+    bodies = [failure, openai_wire.text_answer(f"{canary}-answer")]
     with Backend() as backend:
         config = backend_config(backend.url, log={"level": "debug"})
         config["backends"][0]["key"] = {"env": "GPU_KEY"}
@@ -57,7 +58,7 @@ def test_no_prompt_and_no_key_is_in_the_log_whatever_happens() -> None:
             daemon.client.post("/v1/messages", f'{{"model": "{canary}-broken'.encode(), **keys)
             daemon.client.get(f"/{canary}-path?{canary}-query", **keys)
             assert daemon.stop() == 0
-            everything = "\n".join(daemon.log.lines) + "\n".join(daemon.ear.statuses())
+            everything = "\n".join(daemon.log.lines) + "\n".join(daemon.notify.statuses())
             for secret in ("prompt", "system", "answer", "upstream", "backend", "client", "bearer", "broken", "query"):
                 assert f"{canary}-{secret}" not in everything, secret
 
@@ -65,9 +66,9 @@ def test_no_prompt_and_no_key_is_in_the_log_whatever_happens() -> None:
 def test_status_tells_of_workers_restarts_connections_and_backends() -> None:
     async def held(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         await turn.until("end")
-        await turn.event(said.finish())
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     with Backend(held) as backend, Daemon(backend_config(backend.url)) as daemon:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.client import message
 from harness.daemon import Daemon, backend_config
@@ -20,7 +20,7 @@ WANTED = 0.005
 
 async def in_the_middle(turn: Turn) -> None:
     await turn.head()
-    await turn.event(said.text("Hel"))
+    await turn.event(openai_wire.text("Hel"))
     turn.reached("there")
     await turn.hang()
 
@@ -63,9 +63,9 @@ def test_the_upstream_request_ends_when_the_client_leaves(phase: str, how: str) 
 def test_a_client_that_leaves_while_it_waits_for_a_permit_never_reaches_the_backend() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         await turn.until("end")
-        await turn.event(said.finish())
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     with Backend(answer) as backend:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness import network, ollama, processes, said
+from harness import network, ollama, openai_wire, processes
 from harness.backend import Json, Turn
 from harness.client import Stream, message
 from harness.daemon import Daemon, backend_config
@@ -162,7 +162,7 @@ def test_one_that_is_found_is_spoken_to_in_its_own_dialect() -> None:
 
 
 def test_through_v1_when_the_configuration_says_so() -> None:
-    with Ollama(said.text_answer("Hello there.")) as backend, Daemon(config(backend.url, dialect="openai")) as daemon:
+    with Ollama(openai_wire.text_answer("Hello there.")) as backend, Daemon(config(backend.url, dialect="openai")) as daemon:
         daemon.log.allow("silently truncates")
         assert daemon.client.message(model="claude-x").json["content"][0]["text"] == "Hello there."
         assert backend.turn(0).path == "/v1/chat/completions"

@@ -12,7 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from harness import processes, said
+from harness import openai_wire, processes
 from harness.backend import Backend, Turn
 from harness.client import Connection, Json, Stream, message, written
 from harness.daemon import Daemon, backend_config
@@ -24,9 +24,9 @@ from harness.log import fields
 async def held(turn: Turn) -> None:
     """A streamed text that waits to be let go."""
     await turn.head()
-    await turn.event(said.text("Hel"))
+    await turn.event(openai_wire.text("Hel"))
     await turn.until("end")
-    await turn.event(said.finish())
+    await turn.event(openai_wire.finish())
     await turn.done()
 
 
@@ -34,9 +34,9 @@ async def steady(turn: Turn) -> None:
     """A streamed text, a word every 20 ms for four seconds."""
     await turn.head()
     for _ in range(200):
-        await turn.event(said.text("word "))
+        await turn.event(openai_wire.text("word "))
         await asyncio.sleep(0.02)
-    await turn.event(said.finish())
+    await turn.event(openai_wire.finish())
     await turn.done()
 
 
@@ -263,14 +263,14 @@ def test_a_thousand_streams_at_once_all_come_to_their_end() -> None:
 
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         if backend.answering == count:
             for other in list(backend.turns):
                 other.go("end")
         await turn.until("end")
         for _ in range(10):
-            await turn.event(said.text("lo"))
-        await turn.event(said.finish())
+            await turn.event(openai_wire.text("lo"))
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     allow_descriptors(8192)

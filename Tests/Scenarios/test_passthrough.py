@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from harness import spoken
+from harness import anthropic_wire
 from harness.backend import Backend, Json, Turn
 from harness.client import written
 from harness.daemon import Daemon, backend_config
 from harness.events import check_grammar
 from harness.log import fields
 
-MODEL = spoken.MODEL
+MODEL = anthropic_wire.MODEL
 STREAM = [
-    spoken.start(),
-    spoken.frame("ping"),
-    *spoken.thinking("Hm.", "EqQBCgIYAhIM=="),
-    *spoken.text("Guten", ' Tag ☀ "x"\n', index=1),
-    *spoken.call("Read", "", '{"n": 12345678901234567890, "f": 1.50', "}", index=2),
-    *spoken.end("tool_use"),
+    anthropic_wire.start(),
+    anthropic_wire.frame("ping"),
+    *anthropic_wire.thinking("Hm.", "EqQBCgIYAhIM=="),
+    *anthropic_wire.text("Guten", ' Tag ☀ "x"\n', index=1),
+    *anthropic_wire.call("Read", "", '{"n": 12345678901234567890, "f": 1.50', "}", index=2),
+    *anthropic_wire.end("tool_use"),
 ]
 
 
@@ -43,7 +43,7 @@ def body(**more: Any) -> Json:
 
 
 def test_a_stream_passes_byte_for_byte_but_for_the_model() -> None:
-    with anthropic(spoken.events(*STREAM)) as backend, Daemon(config(backend)) as daemon:
+    with anthropic(anthropic_wire.events(*STREAM)) as backend, Daemon(config(backend)) as daemon:
         stream = daemon.client.stream(model="claude-x")
         stream.rest()
         assert stream.raw == b"".join(STREAM).replace(MODEL.encode(), b"claude-x")
@@ -60,9 +60,9 @@ def test_a_request_passes_byte_for_byte_but_for_the_model() -> None:
         b'{ "messages" : [ {"role":"user","content":[{"type":"hologram","x":1.50}, {"type":"text","text":"\\u00e4"}]} ],\n'
         b'"unknown": {"model": "claude-x"}, "model" : "claude-x", "max_tokens": 1e3, "top_k":-0 }\n'
     ).replace(b"1e3", b"1000")
-    with anthropic(spoken.text_answer("Hi.")) as backend, Daemon(config(backend)) as daemon:
+    with anthropic(anthropic_wire.text_answer("Hi.")) as backend, Daemon(config(backend)) as daemon:
         response = daemon.client.post("/v1/messages?beta=true", sent, anthropic_beta="a-1,b-2")
-        assert response.status == 200 and response.json == {**spoken.message({"type": "text", "text": "Hi."}), "model": "claude-x"}
+        assert response.status == 200 and response.json == {**anthropic_wire.message({"type": "text", "text": "Hi."}), "model": "claude-x"}
         turn = backend.turn(0)
         assert turn.body == sent.replace(b'"model" : "claude-x"', b'"model" : "%s"' % MODEL.encode())
         assert turn.path == "/v1/messages?beta=true"
@@ -73,8 +73,8 @@ def test_a_request_passes_byte_for_byte_but_for_the_model() -> None:
     ("kind", "name", "value"), [("anthropic", "x-api-key", "sk-own"), ("vllm", "authorization", "Bearer sk-own"), ("auto", "authorization", "Bearer sk-own")]
 )
 def test_the_clients_credentials_stay_here(kind: str, name: str, value: str) -> None:
-    with anthropic(spoken.text_answer("Hi.")) as backend:
-        spoken.models(backend, MODEL)
+    with anthropic(anthropic_wire.text_answer("Hi.")) as backend:
+        anthropic_wire.models(backend, MODEL)
         whole = config(backend, type=kind, key={"env": "OWN"})
         with Daemon(whole, environment={"OWN": "sk-own"}) as daemon:
             response = daemon.client.post(
@@ -99,7 +99,7 @@ def test_the_clients_credentials_stay_here(kind: str, name: str, value: str) -> 
 
 
 def test_betas_of_several_lines_go_along_all() -> None:
-    with anthropic(spoken.text_answer("Hi.")) as backend, Daemon(config(backend)) as daemon, daemon.client.connect() as connection:
+    with anthropic(anthropic_wire.text_answer("Hi.")) as backend, Daemon(config(backend)) as daemon, daemon.client.connect() as connection:
         head, _, rest = written("POST", "/v1/messages", body()).partition(b"\r\n")
         connection.send(head + b"\r\nAnthropic-Beta: one-1\r\nanthropic-beta: two-2,three-3\r\n" + rest)
         assert connection.response().status == 200
@@ -108,7 +108,7 @@ def test_betas_of_several_lines_go_along_all() -> None:
 
 def test_what_dragoman_would_answer_itself_is_the_backends_to_decide() -> None:
     search = {"type": "web_search_20250305", "name": "web_search"}
-    with anthropic(spoken.text_answer("Found.")) as backend, Daemon(config(backend)) as daemon:
+    with anthropic(anthropic_wire.text_answer("Found.")) as backend, Daemon(config(backend)) as daemon:
         for more in ({"tools": [search]}, {"max_tokens": 0}):
             assert daemon.client.post("/v1/messages", body(**more)).json["content"][0]["text"] == "Found."
         assert backend.turn(0).json["tools"] == [search] and backend.turn(1).json["max_tokens"] == 0
@@ -116,7 +116,8 @@ def test_what_dragoman_would_answer_itself_is_the_backends_to_decide() -> None:
 
 def test_one_mebibyte_in_one_event() -> None:
     words = "☀x" * (1 << 18)
-    with anthropic(spoken.events(spoken.start(), *spoken.text(words), *spoken.end())) as backend, Daemon(config(backend)) as daemon:
+    answer = anthropic_wire.events(anthropic_wire.start(), *anthropic_wire.text(words), *anthropic_wire.end())
+    with anthropic(answer) as backend, Daemon(config(backend)) as daemon:
         assert check_grammar(daemon.client.stream(model="claude-x").rest())[0]["text"] == words
 
 
@@ -124,7 +125,7 @@ def test_one_mebibyte_in_one_event() -> None:
 def test_the_backends_bytes_may_be_cut_anywhere(size: int) -> None:
     whole = b"".join(STREAM)
     parts = [whole[at : at + size] for at in range(0, len(whole), size)]
-    with anthropic(spoken.events(*parts)) as backend, Daemon(config(backend)) as daemon:
+    with anthropic(anthropic_wire.events(*parts)) as backend, Daemon(config(backend)) as daemon:
         stream = daemon.client.stream(model="claude-x")
         stream.rest()
         assert stream.raw == whole.replace(MODEL.encode(), b"claude-x")
@@ -133,11 +134,11 @@ def test_the_backends_bytes_may_be_cut_anywhere(size: int) -> None:
 def test_events_are_passed_on_as_they_come() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.chunk(spoken.start() + spoken.text("one")[0])
+        await turn.chunk(anthropic_wire.start() + anthropic_wire.text("one")[0])
         for word in ("one", "two"):
-            await turn.chunk(spoken.frame("content_block_delta", index=0, delta={"type": "text_delta", "text": word}))
+            await turn.chunk(anthropic_wire.frame("content_block_delta", index=0, delta={"type": "text_delta", "text": word}))
             await turn.until(word)
-        await turn.chunk(b"".join([spoken.text()[-1], *spoken.end()]))
+        await turn.chunk(b"".join([anthropic_wire.text()[-1], *anthropic_wire.end()]))
         await turn.end()
 
     with anthropic(answer) as backend, Daemon(config(backend)) as daemon:
@@ -151,7 +152,7 @@ def test_events_are_passed_on_as_they_come() -> None:
 def test_silence_before_the_first_event_is_bridged_by_pings_alone() -> None:
     async def answer(turn: Turn) -> None:
         await turn.until("speak")
-        await spoken.text_answer("Late.")(turn)
+        await anthropic_wire.text_answer("Late.")(turn)
 
     with anthropic(answer) as backend, Daemon(config(backend, hold="100ms")) as daemon:
         stream = daemon.client.stream(model="claude-x")
@@ -165,8 +166,8 @@ def test_silence_before_the_first_event_is_bridged_by_pings_alone() -> None:
 def test_pings_of_ours_stand_between_events_never_in_one() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.chunk(spoken.start())
-        late = b"".join([*spoken.text("Late."), *spoken.end()])
+        await turn.chunk(anthropic_wire.start())
+        late = b"".join([*anthropic_wire.text("Late."), *anthropic_wire.end()])
         await turn.chunk(late[:20])
         await turn.until("go on")
         await turn.chunk(late[20:])
@@ -182,15 +183,21 @@ def test_pings_of_ours_stand_between_events_never_in_one() -> None:
 
 
 REFUSALS = [
-    pytest.param(400, spoken.error("invalid_request_error", "odd"), {}, 400, "invalid_request_error", "odd", {}, id="400"),
-    pytest.param(401, spoken.error("authentication_error", "sk-own is wrong"), {}, 502, "api_error", "credentials", {"x-should-retry": "false"}, id="401"),
-    pytest.param(404, spoken.error("not_found_error", "model: x"), {}, 404, "not_found_error", "model: x", {}, id="404"),
+    pytest.param(400, anthropic_wire.error("invalid_request_error", "odd"), {}, 400, "invalid_request_error", "odd", {}, id="400"),
+    pytest.param(
+        401, anthropic_wire.error("authentication_error", "sk-own is wrong"), {}, 502, "api_error", "credentials",
+        {"x-should-retry": "false"}, id="401"
+    ),
+    pytest.param(404, anthropic_wire.error("not_found_error", "model: x"), {}, 404, "not_found_error", "model: x", {}, id="404"),
     pytest.param(404, {"detail": "Not Found"}, {}, 502, "api_error", "/v1/messages", {"x-should-retry": "false"}, id="404 of the path"),
     pytest.param(
-        429, spoken.error("rate_limit_error", "slow"), {"retry_after": "7", "x_should_retry": "true"}, 429, "rate_limit_error", "slow",
+        429, anthropic_wire.error("rate_limit_error", "slow"), {"retry_after": "7", "x_should_retry": "true"}, 429, "rate_limit_error", "slow",
         {"retry-after": "7", "x-should-retry": "true"}, id="429",
     ),
-    pytest.param(529, spoken.error(), {"x_should_retry": "false"}, 529, "overloaded_error", "Overloaded", {"x-should-retry": "false"}, id="529"),
+    pytest.param(
+        529, anthropic_wire.error(), {"x_should_retry": "false"}, 529, "overloaded_error", "Overloaded",
+        {"x-should-retry": "false"}, id="529"
+    ),
     pytest.param(
         400, {"error": {"message": "x", "type": "exceed_context_size_error", "n_prompt_tokens": 5000, "n_ctx": 4096}}, {}, 400,
         "invalid_request_error", "prompt is too long: 5000 tokens > 4096 maximum", {}, id="overflow of llama.cpp",
@@ -204,7 +211,7 @@ REFUSALS = [
 def test_a_refusal(
     status: int, refusal: Json, more: dict[str, str], seen: int, kind: str, words: str, headers: dict[str, str], stream: bool
 ) -> None:
-    answer = spoken.failing(status, refusal, request_id="req_upstream", **more)
+    answer = anthropic_wire.failing(status, refusal, request_id="req_upstream", **more)
     with anthropic(answer) as backend, Daemon(config(backend)) as daemon:
         daemon.log.allow(".")
         response = daemon.client.post("/v1/messages", body(stream=stream))
@@ -216,12 +223,13 @@ def test_a_refusal(
 
 
 def test_an_error_in_mid_stream_ends_it_and_carries_our_request_id() -> None:
-    frames = [spoken.start(), *spoken.text("Hel")[:2], spoken.frame(**{"kind": "error"}, error=spoken.error()["error"]), *spoken.end()]
-    with anthropic(spoken.events(*frames)) as backend, Daemon(config(backend)) as daemon:
+    error = anthropic_wire.frame("error", error=anthropic_wire.error()["error"])
+    frames = [anthropic_wire.start(), *anthropic_wire.text("Hel")[:2], error, *anthropic_wire.end()]
+    with anthropic(anthropic_wire.events(*frames)) as backend, Daemon(config(backend)) as daemon:
         daemon.log.allow("exchange")
         stream = daemon.client.stream(model="claude-x")
         assert check_grammar(stream.rest(), ends_in_error=True) == [{"type": "text", "text": "Hel"}]
-        assert stream.seen[-1].data["error"] == spoken.error()["error"]
+        assert stream.seen[-1].data["error"] == anthropic_wire.error()["error"]
         assert stream.seen[-1].data["request_id"] == stream.head.headers["request-id"]
         assert fields(daemon.log.wait("exchange"))["outcome"] == "upstream_failed"
 
@@ -230,7 +238,7 @@ def test_an_error_in_mid_stream_ends_it_and_carries_our_request_id() -> None:
 def test_a_stream_that_is_cut_off_never_looks_complete(how: str) -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        whole = b"".join([spoken.start(), *spoken.text("Hel"), *spoken.end()[:1], spoken.end()[1][:30]])
+        whole = b"".join([anthropic_wire.start(), *anthropic_wire.text("Hel"), *anthropic_wire.end()[:1], anthropic_wire.end()[1][:30]])
         await turn.chunk(whole)
         await turn.until("cut")
         if how == "end":
@@ -255,7 +263,7 @@ def test_a_client_that_leaves_takes_the_backend_along(stream: bool) -> None:
     async def answer(turn: Turn) -> None:
         if stream:
             await turn.head()
-            await turn.chunk(spoken.start())
+            await turn.chunk(anthropic_wire.start())
         turn.reached("working")
         await turn.hang()
 
@@ -272,8 +280,8 @@ def test_a_client_that_leaves_takes_the_backend_along(stream: bool) -> None:
 
 def test_the_next_backend_is_tried_before_the_first_byte_and_never_after() -> None:
     with (
-        anthropic(spoken.failing(529, spoken.error())) as first,
-        anthropic(spoken.text_answer("Second.")) as second,
+        anthropic(anthropic_wire.failing(529, anthropic_wire.error())) as first,
+        anthropic(anthropic_wire.text_answer("Second.")) as second,
     ):
         whole = config(first, priority=200)
         whole["backends"].append({"name": "gpu2", "url": second.url, "type": "openai-compatible", "dialect": "anthropic"})
@@ -282,16 +290,17 @@ def test_the_next_backend_is_tried_before_the_first_byte_and_never_after() -> No
             stream = daemon.client.stream(model="claude-x")
             assert check_grammar(stream.rest())[0]["text"] == "Second."
             assert stream.head.headers["x-dragoman-backend"] == "gpu2"
-            first.answer = spoken.events(spoken.start(), *spoken.text("Hel")[:2], spoken.frame("error", error=spoken.error()["error"]))
+            error = anthropic_wire.frame("error", error=anthropic_wire.error()["error"])
+            first.answer = anthropic_wire.events(anthropic_wire.start(), *anthropic_wire.text("Hel")[:2], error)
             stream = daemon.client.stream(model="claude-x")
             assert stream.rest()[-1].name == "error" and len(second.turns) == 1
 
 
 def test_a_whole_answer_to_a_streamed_request_becomes_events() -> None:
     call = {"type": "tool_use", "id": "toolu_1", "name": "Read", "input": {"a": 1}}
-    said = spoken.message({"type": "text", "text": "Hi."}, call, reason="tool_use")
+    said = anthropic_wire.message({"type": "text", "text": "Hi."}, call, reason="tool_use")
     said["usage"] |= {"cache_creation_input_tokens": 0, "cache_read_input_tokens": 0}
-    with anthropic(spoken.failing(200, said)) as backend, Daemon(config(backend)) as daemon:
+    with anthropic(anthropic_wire.failing(200, said)) as backend, Daemon(config(backend)) as daemon:
         stream = daemon.client.stream(model="claude-x")
         text, tool = check_grammar(stream.rest())
         assert text["text"] == "Hi." and tool["input"] == {"a": 1}
@@ -301,8 +310,8 @@ def test_a_whole_answer_to_a_streamed_request_becomes_events() -> None:
 
 def test_a_backend_of_unknown_kind_is_asked_what_it_speaks() -> None:
     """Its list is in Anthropic's shape: bytes pass, and what it says of its window is used."""
-    with anthropic(spoken.text_answer("Hi.")) as backend:
-        spoken.models(backend, MODEL, max_input_tokens=300)
+    with anthropic(anthropic_wire.text_answer("Hi.")) as backend:
+        anthropic_wire.models(backend, MODEL, max_input_tokens=300)
         whole = config(backend, dialect="auto", type="auto")
         with Daemon(whole) as daemon:
             response = daemon.client.post("/v1/messages", body())
@@ -316,10 +325,10 @@ def test_a_backend_of_unknown_kind_is_asked_what_it_speaks() -> None:
 def test_anthropic_itself_is_asked_with_its_headers() -> None:
     async def listing(turn: Turn) -> None:
         if turn.headers.get("x-api-key") != "sk-own" or "anthropic-version" not in turn.headers:
-            return await turn.reply(401, spoken.error("authentication_error", "x-api-key header is required"))
+            return await turn.reply(401, anthropic_wire.error("authentication_error", "x-api-key header is required"))
         await turn.reply(200, {"data": [{"type": "model", "id": MODEL}], "has_more": False})
 
-    with anthropic(spoken.text_answer("Hi.")) as backend:
+    with anthropic(anthropic_wire.text_answer("Hi.")) as backend:
         backend.gets["/v1/models"] = listing
         for kind in ("anthropic", "auto"):
             whole = config(backend, dialect="auto", type=kind, key={"env": "OWN"})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.client import message, written
 from harness.daemon import Daemon, backend_config, free_port
@@ -80,7 +80,8 @@ def test_headers_of_betas_may_come_twice_and_mean_nothing() -> None:
 @pytest.mark.parametrize("streamed", [True, False])
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 408, 409, 413, 415, 418, 422, 429, 431, 499, 500, 501, 502, 503, 504, 507, 520, 529])
 def test_a_backends_refusals_are_told_in_the_apis_shape(status: int, streamed: bool) -> None:
-    with Backend(said.failing(status, {"error": {"message": "some words"}})) as backend, Daemon(backend_config(backend.url)) as daemon:
+    answer = openai_wire.failing(status, {"error": {"message": "some words"}})
+    with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
         daemon.log.allow(".")
         found, kind, words = daemon.client.post("/v1/messages", message(stream=streamed)).error()
         assert kind in TYPES and words and found in (400, 402, 404, 409, 413, 429, 500, 502, 504, 529), (status, found, kind)
@@ -90,7 +91,7 @@ def test_a_backends_refusals_are_told_in_the_apis_shape(status: int, streamed: b
 def test_a_failure_behind_the_head_is_told_under_the_heads_request_id() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"), {"error": {"message": "out of memory", "code": 500}})
+        await turn.event(openai_wire.text("Hel"), {"error": {"message": "out of memory", "code": 500}})
         await turn.end()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
@@ -115,9 +116,9 @@ def test_a_backend_that_is_away_is_told_in_the_apis_shape() -> None:
 @pytest.mark.parametrize("streamed", [True, False])
 def test_an_answer_that_is_compressed_although_nobody_asked_is_refused_in_words(streamed: bool) -> None:
     async def answer(turn: Turn) -> None:
-        frames = [said.text("Hi"), said.finish(), said.chunk(usage=said.usage())]
+        frames = [openai_wire.text("Hi"), openai_wire.finish(), openai_wire.chunk(usage=openai_wire.usage())]
         events = b"".join(b"data: " + json.dumps(frame).encode() + b"\n\n" for frame in frames) + b"data: [DONE]\n\n"
-        whole = events if streamed else json.dumps(said.completion({"content": "Hi"})).encode()
+        whole = events if streamed else json.dumps(openai_wire.completion({"content": "Hi"})).encode()
         kind = "text/event-stream" if streamed else "application/json"
         await turn.reply(200, gzip.compress(whole), kind, content_encoding="gzip")
 
@@ -131,7 +132,7 @@ def test_an_answer_that_is_compressed_although_nobody_asked_is_refused_in_words(
 def test_an_overflow_is_told_as_one_whatever_other_backends_there_are() -> None:
     """The conversation is too long everywhere: clients have to hear that, not that all have failed."""
     words = "This model's maximum context length is 4096 tokens. However, your request has 5000 input tokens."
-    overflow = said.failing(400, {"error": {"message": words, "type": "BadRequestError", "code": 400}})
+    overflow = openai_wire.failing(400, {"error": {"message": words, "type": "BadRequestError", "code": 400}})
     with Backend(overflow) as one, Backend(overflow) as other:
         config = {"backends": [{"name": "one", "url": one.url}, {"name": "other", "url": other.url}], "listen": ["127.0.0.1:0"]}
         with Daemon(config | {"models": [{"match": "*", "use": "test-model"}]}) as daemon:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import network, processes, said
+from harness import network, openai_wire, processes
 from harness.backend import Backend, Turn
 from harness.client import message
 from harness.daemon import Daemon, backend_config, free_port, listener
@@ -30,7 +30,7 @@ def two(high: str, low: str) -> dict[str, object]:
 
 
 def test_the_backend_of_higher_priority_is_tried_first_and_the_other_when_it_is_away() -> None:
-    with Backend(said.text_answer("from low")) as low, Backend(said.text_answer("from high")) as high:
+    with Backend(openai_wire.text_answer("from low")) as low, Backend(openai_wire.text_answer("from high")) as high:
         with Daemon(two(high.url, low.url)) as daemon:
             answer = daemon.client.message()
             assert answer.json["content"][0]["text"] == "from high"
@@ -43,7 +43,7 @@ def test_the_backend_of_higher_priority_is_tried_first_and_the_other_when_it_is_
 
 
 def test_when_all_are_away_the_preferred_one_is_named() -> None:
-    with Backend() as low, Backend(said.text_answer("from high")) as high, Daemon(two(high.url, low.url)) as daemon:
+    with Backend() as low, Backend(openai_wire.text_answer("from high")) as high, Daemon(two(high.url, low.url)) as daemon:
         assert daemon.client.message().status == 200
         low.stop()
         high.stop()
@@ -58,7 +58,7 @@ def test_when_all_are_away_the_preferred_one_is_named() -> None:
 
 def test_a_backend_whose_host_takes_no_connection_any_more_is_passed_over() -> None:
     """Its host is switched off, say: nothing refuses, nothing answers."""
-    with Backend(said.text_answer("from low")) as low, Backend() as high:
+    with Backend(openai_wire.text_answer("from low")) as low, Backend() as high:
         with Daemon({**two(high.url, low.url), "timeouts": {"connect": "500ms"}}) as daemon:
             daemon.log.allow(".")
             assert daemon.client.message().headers["x-dragoman-backend"] == "high"
@@ -75,7 +75,7 @@ def test_a_backend_whose_host_takes_no_connection_any_more_is_passed_over() -> N
 def test_after_the_first_byte_nothing_is_tried_again_elsewhere() -> None:
     async def breaks(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         turn.reset()
 
     with Backend() as low, Backend(breaks) as high, Daemon(two(high.url, low.url)) as daemon:
@@ -233,7 +233,7 @@ NO_MODEL = {"error": {"message": "The model `test-model` does not exist.", "code
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 @pytest.mark.parametrize(("status", "body"), [(429, SLOW_DOWN), (404, NO_MODEL)], ids=["busy", "without the model"])
 def test_a_backend_that_is_busy_or_lacks_the_model_is_passed_over(status: int, body: dict[str, object], stream: bool) -> None:
-    with Backend(said.text_answer("from low")) as low, Backend(said.failing(status, body)) as high:
+    with Backend(openai_wire.text_answer("from low")) as low, Backend(openai_wire.failing(status, body)) as high:
         with Daemon(two(high.url, low.url)) as daemon:
             response = daemon.client.message(stream=stream)
             assert response.status == 200 and response.headers["x-dragoman-backend"] == "low"
@@ -251,7 +251,7 @@ def test_a_backend_that_is_busy_or_lacks_the_model_is_passed_over(status: int, b
     ],
 )
 def test_the_best_of_several_failures_is_told(high: tuple[int, dict[str, object]], low: tuple[int, dict[str, object]], told: tuple[int, str]) -> None:
-    with Backend(said.failing(*low)) as second, Backend(said.failing(*high, retry_after="7")) as first:
+    with Backend(openai_wire.failing(*low)) as second, Backend(openai_wire.failing(*high, retry_after="7")) as first:
         with Daemon(two(first.url, second.url)) as daemon:
             daemon.log.allow(".")
             response = daemon.client.message()

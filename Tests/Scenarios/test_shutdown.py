@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import PATIENCE, processes, said
+from harness import PATIENCE, openai_wire, processes
 from harness.backend import Backend, Turn
 from harness.client import Client, Closed, message
 from harness.daemon import PROGRAM, Daemon, backend_config, free_port
@@ -23,10 +23,10 @@ from harness.events import check_grammar
 async def held(turn: Turn) -> None:
     """A streamed text that waits to be let go."""
     await turn.head()
-    await turn.event(said.text("Hel"))
+    await turn.event(openai_wire.text("Hel"))
     await turn.until("end")
-    await turn.event(said.text("lo"))
-    await turn.event(said.finish())
+    await turn.event(openai_wire.text("lo"))
+    await turn.event(openai_wire.finish())
     await turn.done()
 
 
@@ -39,8 +39,8 @@ def test_a_running_stream_comes_to_its_end_and_newcomers_wait_in_the_kernel(numb
         idle.request("GET", "/health")
         assert idle.response().status == 200
         daemon.signal(number)
-        stopping = daemon.ear.wait_key("STOPPING", "1")
-        daemon.ear.wait("more time", lambda notice: "EXTEND_TIMEOUT_USEC" in notice.pairs, after=stopping)
+        stopping = daemon.notify.wait_key("STOPPING", "1")
+        daemon.notify.wait("more time", lambda notice: "EXTEND_TIMEOUT_USEC" in notice.pairs, after=stopping)
         assert idle.closed() == "end", "idle connections are not waited for"
         newcomer = daemon.client.begin()
         backend.turn(0).go("end")
@@ -56,7 +56,7 @@ def test_a_running_stream_comes_to_its_end_and_newcomers_wait_in_the_kernel(numb
 def test_answers_given_while_draining_say_that_the_connection_closes() -> None:
     async def answer(turn: Turn) -> None:
         await turn.until("end")
-        await turn.reply(200, said.completion({"content": "late"}))
+        await turn.reply(200, openai_wire.completion({"content": "late"}))
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
         with daemon.client.connect() as connection, daemon.client.connect() as idle:
@@ -100,7 +100,7 @@ def test_a_request_that_waits_for_a_permit_is_still_served() -> None:
             first, second = daemon.client.stream(), daemon.client.begin()
             daemon.wait_in_flight(2)
             daemon.signal(signal.SIGTERM)
-            daemon.ear.wait_key("STOPPING", "1")
+            daemon.notify.wait_key("STOPPING", "1")
             backend.turn(0).go("end")
             check_grammar(first.rest())
             backend.turn(1).go("end")
@@ -125,7 +125,7 @@ def test_a_second_signal_ends_at_once() -> None:
         stream = daemon.client.stream()
         stream.until("content_block_delta")
         daemon.signal(signal.SIGTERM)
-        daemon.ear.wait_key("STOPPING", "1")
+        daemon.notify.wait_key("STOPPING", "1")
         began = time.monotonic()
         daemon.signal(signal.SIGTERM)
         daemon.exit_status()
@@ -158,7 +158,7 @@ def test_its_own_listener_is_closed_and_a_new_instance_can_bind_at_once() -> Non
 def test_stopping_before_it_is_ready_works() -> None:
     with Backend() as backend, Daemon(backend_config(backend.url), wait=False) as daemon:
         daemon.log.allow(".")
-        daemon.ear.wait("anything", lambda notice: True)
+        daemon.notify.wait("anything", lambda notice: True)
         daemon.signal(signal.SIGTERM)
         assert daemon.exit_status() == 0
 
@@ -242,7 +242,7 @@ def test_streams_that_are_cut_on_purpose_say_so(second: bool) -> None:
         assert relayed.status == 200 and b"Hel" in next(chunks)
         daemon.wait_in_flight(3)
         daemon.signal(signal.SIGTERM)
-        daemon.ear.wait_key("STOPPING", "1")
+        daemon.notify.wait_key("STOPPING", "1")
         began = time.monotonic()
         if second:
             daemon.signal(signal.SIGTERM)

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import processes, said
+from harness import openai_wire, processes
 from harness.backend import Backend, Turn
 from harness.client import message
 from harness.daemon import Daemon, backend_config
@@ -45,11 +45,11 @@ def test_a_streamed_reply_is_exact_to_the_byte() -> None:
 
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.chunk({"role": "assistant", "content": ""}))
-        await turn.event(said.text("Guten"))
-        await turn.event(said.text(' Tag ☀ "x"\n'))
-        await turn.event(said.finish())
-        await turn.event(said.chunk(usage=said.usage(11, 7, cached=3)))
+        await turn.event(openai_wire.chunk({"role": "assistant", "content": ""}))
+        await turn.event(openai_wire.text("Guten"))
+        await turn.event(openai_wire.text(' Tag ☀ "x"\n'))
+        await turn.event(openai_wire.finish())
+        await turn.event(openai_wire.chunk(usage=openai_wire.usage(11, 7, cached=3)))
         await turn.done()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
@@ -67,9 +67,9 @@ def test_events_are_passed_on_as_they_come_not_at_the_end() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
         for word in ("one", " two", " three"):
-            await turn.event(said.text(word))
+            await turn.event(openai_wire.text(word))
             await turn.until(word)
-        await turn.event(said.finish())
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
@@ -84,7 +84,10 @@ def test_events_are_passed_on_as_they_come_not_at_the_end() -> None:
 def test_the_backends_bytes_may_be_cut_anywhere(size: int) -> None:
     whole = b"".join(
         b"data: " + json.dumps(frame, ensure_ascii=False).encode() + b"\r\n\r\n"
-        for frame in [said.thought("hm ☀"), said.text("a ☀"), said.call("Bash", '{"command": "ls ☀"}'), said.finish("tool_calls")]
+        for frame in [
+            openai_wire.thought("hm ☀"), openai_wire.text("a ☀"), openai_wire.call("Bash", '{"command": "ls ☀"}'),
+            openai_wire.finish("tool_calls"),
+        ]
     )
 
     async def answer(turn: Turn) -> None:
@@ -119,7 +122,7 @@ def test_a_whole_reply_is_the_same_message_unstreamed() -> None:
 
 def test_thinking_comes_before_the_text_and_is_signed() -> None:
     async def answer(turn: Turn) -> None:
-        await said.stream(turn, said.thought("let me"), said.thought(" see"), said.text("42"))
+        await openai_wire.stream(turn, openai_wire.thought("let me"), openai_wire.thought(" see"), openai_wire.text("42"))
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
         stream = daemon.client.stream(thinking={"type": "enabled", "budget_tokens": 1024})
@@ -134,10 +137,11 @@ def test_a_tool_round_trip_keeps_ids_order_and_number_text() -> None:
 
     async def answer(turn: Turn) -> None:
         if len(backend.turns) == 1:
-            calls = [said.call("Bash", "", 0, "call_a"), said.arguments(written[:9]), said.arguments(written[9:])]
-            await said.stream(turn, said.text("Both."), *calls, said.call("Bash", "{}", 1, "call_b"), reason="tool_calls")
+            calls = [openai_wire.call("Bash", "", 0, "call_a"), openai_wire.arguments(written[:9]), openai_wire.arguments(written[9:])]
+            second = openai_wire.call("Bash", "{}", 1, "call_b")
+            await openai_wire.stream(turn, openai_wire.text("Both."), *calls, second, reason="tool_calls")
         else:
-            await said.stream(turn, said.text("Done."))
+            await openai_wire.stream(turn, openai_wire.text("Done."))
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
         stream = daemon.client.stream(tools=TOOLS)
@@ -219,7 +223,7 @@ def test_the_backend_gets_a_faithful_request() -> None:
 )
 def test_finish_reasons_have_their_counterparts(reason: str, expected: str) -> None:
     async def answer(turn: Turn) -> None:
-        await said.stream(turn, said.text("so far"), reason=reason)
+        await openai_wire.stream(turn, openai_wire.text("so far"), reason=reason)
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
         stream = daemon.client.stream()
@@ -231,7 +235,7 @@ def test_a_slow_reader_slows_the_backend_and_memory_stays_bounded() -> None:
     """200 MB offered to a client that does not read: the backend is made to wait, the worker stays small."""
     from harness import processes
 
-    block = said.text("x" * 65536)
+    block = openai_wire.text("x" * 65536)
     offered = 0
 
     async def answer(turn: Turn) -> None:
@@ -240,7 +244,7 @@ def test_a_slow_reader_slows_the_backend_and_memory_stays_bounded() -> None:
         for _ in range(3200):
             await turn.event(block)
             offered += 1
-        await turn.event(said.finish())
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
@@ -262,14 +266,14 @@ def test_an_answer_of_any_size_leaves_the_worker_time_for_others() -> None:
 
     async def answer(turn: Turn) -> None:
         if turn.json.get("messages", [{}])[0].get("content") == "Hello":
-            await said.text_answer("short")(turn)
+            await openai_wire.text_answer("short")(turn)
             return
-        part = b"data: " + json.dumps(said.text("y" * 1000)).encode() + b"\n\n"
+        part = b"data: " + json.dumps(openai_wire.text("y" * 1000)).encode() + b"\n\n"
         await turn.head()
         for _ in range(40):
             await turn.chunk(part * 1000)
         turn.reached("sent")
-        await turn.event(said.finish())
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     supervision = {"heartbeat": "50ms", "hung_after": "2s"}
@@ -288,7 +292,7 @@ def test_an_answer_of_any_size_leaves_the_worker_time_for_others() -> None:
 
 def test_an_unstreamed_answer_without_end_is_an_error_not_all_memory() -> None:
     async def answer(turn: Turn) -> None:
-        part = b"data: " + json.dumps(said.text("y" * 1000)).encode() + b"\n\n"
+        part = b"data: " + json.dumps(openai_wire.text("y" * 1000)).encode() + b"\n\n"
         await turn.head()
         while True:
             await turn.chunk(part * 1000)
@@ -307,8 +311,8 @@ def test_an_open_stream_takes_little_memory() -> None:
 
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.chunk({"role": "assistant", "content": ""}))
-        await turn.event(said.text("Well"))
+        await turn.event(openai_wire.chunk({"role": "assistant", "content": ""}))
+        await turn.event(openai_wire.text("Well"))
         await turn.until("end")
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1, worker_slots=count + 20)) as daemon:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.client import Stream, message, written
 from harness.daemon import Daemon, backend_config
@@ -41,9 +41,9 @@ def test_a_held_status_goes_out_in_time_and_what_fails_then_fails_in_the_stream(
 def test_a_status_decided_early_is_not_held() -> None:
     async def answer(turn: Turn) -> None:
         await turn.head()
-        await turn.event(said.text("Hel"))
+        await turn.event(openai_wire.text("Hel"))
         await turn.until("end")
-        await turn.event(said.finish())
+        await turn.event(openai_wire.finish())
         await turn.done()
 
     with Backend(answer) as backend, Daemon(backend_config(backend.url)) as daemon:
@@ -58,7 +58,7 @@ def test_a_status_decided_early_is_not_held() -> None:
 def test_a_slow_upload_does_not_use_up_the_time_in_which_a_refusal_is_a_status() -> None:
     """Else a conversation over a thin line is never compacted: its overflow comes too late to be a 400."""
     overflow = {"message": "maximum context length is 100 tokens, your prompt contains 400 input tokens"}
-    with Backend(said.failing(400, {"error": overflow})) as backend:
+    with Backend(openai_wire.failing(400, {"error": overflow})) as backend:
         with Daemon(backend_config(backend.url, timeouts={"hold_status": "400ms"})) as daemon:
             daemon.log.allow(".")
             with daemon.client.connect() as connection:
@@ -79,16 +79,16 @@ def test_silence_of_any_kind_is_filled_with_pings_every_ten_seconds() -> None:
                 await turn.head()
             case "between":
                 await turn.head()
-                await turn.event(said.text("Hel"))
+                await turn.event(openai_wire.text("Hel"))
                 await turn.until("end")
             case "inside":
                 await turn.head()
-                await turn.event(said.call("Bash", '{"command":'))
+                await turn.event(openai_wire.call("Bash", '{"command":'))
                 await turn.until("end")
-                await turn.event(said.arguments(' "ls"}'))
+                await turn.event(openai_wire.arguments(' "ls"}'))
             case "waiting":
                 await turn.head()
-        await turn.event(said.finish("tool_calls" if b"inside" in turn.body else "stop"))
+        await turn.event(openai_wire.finish("tool_calls" if b"inside" in turn.body else "stop"))
         await turn.done()
 
     tools = [{"name": "Bash", "description": "", "input_schema": {"type": "object", "properties": {}}}]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import processes, said
+from harness import openai_wire, processes
 from harness.backend import Backend, Turn
 from harness.client import Closed, Stream, message
 from harness.daemon import PROGRAM, Daemon, backend_config
@@ -26,13 +26,13 @@ SUPERVISION = {"heartbeat": "100ms", "hung_after": "600ms"}
 async def held(turn: Turn) -> None:
     """Half a text, then waits to be let go."""
     if not turn.json.get("stream"):
-        await turn.reply(200, said.completion({"content": "Hello there."}))
+        await turn.reply(200, openai_wire.completion({"content": "Hello there."}))
         return
     await turn.head()
-    await turn.event(said.text("Hel"))
+    await turn.event(openai_wire.text("Hel"))
     await turn.until("end")
-    await turn.event(said.text("lo"))
-    await turn.event(said.finish())
+    await turn.event(openai_wire.text("lo"))
+    await turn.event(openai_wire.finish())
     await turn.done()
 
 
@@ -146,7 +146,7 @@ def test_the_conversation_goes_on_over_a_kept_connection_to_another_worker() -> 
                 try:
                     connection.request("POST", "/v1/messages", message())
                     alive += connection.response().status == 200
-                except (OSError, Exception):
+                except (OSError, Closed):
                     continue
             assert alive == 1
         daemon.log.allow("worker died.*signal=SIGKILL")
@@ -175,8 +175,8 @@ def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly_and_status_s
         assert waits[:4] == ["in 100ms", "in 200ms", "in 400ms", "in 800ms"]
         starting = [float(line) for line in starts.read_text().split()]
         assert starting[4] - starting[0] >= 0.1 + 0.2 + 0.4 + 0.8
-        daemon.ear.wait("why it is not ready", lambda notice: "0/1 workers" in notice.pairs.get("STATUS", ""))
-        assert not [notice for notice in daemon.ear.notices if "READY" in notice.pairs]
+        daemon.notify.wait("why it is not ready", lambda notice: "0/1 workers" in notice.pairs.get("STATUS", ""))
+        assert not [notice for notice in daemon.notify.notices if "READY" in notice.pairs]
         daemon.log.wait("worker died.*exit_status=3")
         daemon.log.allow("(?i)worker")
         # In one step, so that no start meets half a file.

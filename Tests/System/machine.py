@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from harness import network
-from harness.notify import Ear
+from harness.notify import NotifySocket
 from harness.processes import wait
 
 HERE = Path(__file__).resolve().parent
@@ -74,7 +74,7 @@ class Machine:
         # Services run as users of their own and may look at what is handed in.
         self.folder.chmod(0o755)
         self._cgroup.mkdir()
-        self._ear = Ear(str(self.exchange / "notify"))
+        self._notify = NotifySocket(str(self.exchange / "notify"))
         self._said = self.folder / "boot.log"
         command = [
             *("setpriv", "--pdeathsig", "KILL", f"--bounding-set={WITHHELD}"),
@@ -90,7 +90,7 @@ class Machine:
                 start_new_session=True,
             )
         try:
-            self._ear.wait_key("READY", "1", BOOT_TIME)
+            self._notify.wait_key("READY", "1", BOOT_TIME)
             children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
             self.init = int(children.read_text().split()[0])
         except BaseException as error:
@@ -112,7 +112,7 @@ class Machine:
         else:
             self._process.kill()
         self._process.wait()
-        self._ear.close()
+        self._notify.close()
 
         def removed() -> bool:
             for folder, _, _ in os.walk(self._cgroup, topdown=False):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import said
+from harness import openai_wire
 from harness.backend import Turn
 from harness.client import message
 from harness.documents import document, pdf
@@ -25,9 +25,9 @@ EXCHANGE += ["INPUT_TOKENS", "OUTPUT_TOKENS", "WORKER", "GENERATION"]
 async def held(turn: Turn) -> None:
     """A streamed text that waits to be let go."""
     await turn.head()
-    await turn.event(said.text("Hel"))
+    await turn.event(openai_wire.text("Hel"))
     await turn.until("end")
-    await turn.event(said.finish())
+    await turn.event(openai_wire.finish())
     await turn.done()
 
 

@@ -131,7 +131,7 @@ class Backend:
     """The server; `with Backend(answer) as backend`. `answer` can be exchanged at any time."""
 
     def __init__(self, answer: Answer | None = None, models: list[str] | None = None, port: int = 0):
-        from harness.said import text_answer
+        from harness.openai_wire import text_answer
 
         self.answer: Answer = answer or text_answer("Hello there.")
         self.models = ["test-model"] if models is None else models

@@ -24,7 +24,7 @@ from typing import Any
 from harness import PATIENCE, processes
 from harness.client import Address, Client
 from harness.log import Log
-from harness.notify import Ear
+from harness.notify import NotifySocket
 
 Json = dict[str, Any]
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,10 +54,10 @@ class Daemon:
         self.printed = self.folder / "printed"
         """What it writes to its standard output."""
         self.write(config if config is not None else {})
-        self.ear = Ear(str(self.folder / "notify"))
+        self.notify = NotifySocket(str(self.folder / "notify"))
         self.environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.environment |= {
-            "NOTIFY_SOCKET": self.ear.path,
+            "NOTIFY_SOCKET": self.notify.path,
             "RUNTIME_DIRECTORY": str(self.folder),
             "XDG_RUNTIME_DIR": str(self.folder),
             "TMPDIR": str(self.folder),
@@ -113,13 +113,13 @@ class Daemon:
     def ready(self, patience: float = PATIENCE) -> None:
         """Until READY=1."""
         try:
-            self.ear.wait_key("READY", "1", patience)
+            self.notify.wait_key("READY", "1", patience)
         except AssertionError as missing:
             raise AssertionError(f"{missing}\nits log:\n{self.log}") from None
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if kind is not None:
-            print(f"--- the daemon's log ---\n{self.log}\n--- status: {self.ear.statuses()[-1:]}")
+            print(f"--- the daemon's log ---\n{self.log}\n--- status: {self.notify.statuses()[-1:]}")
             self._end()
             return
         try:
@@ -138,7 +138,7 @@ class Daemon:
         for pid in processes.in_session(self.process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self.ear.close()
+        self.notify.close()
         if self._own:
             self._own.close()
         shutil.rmtree(self.folder, ignore_errors=True)

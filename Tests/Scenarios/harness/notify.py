@@ -1,4 +1,4 @@
-"""The service manager's ear: a notify socket that keeps every message, in order, with its sender."""
+"""The service manager's notify socket: it keeps every message, in order, with its sender."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Notice:
     pairs: dict[str, str]
 
 
-class Ear:
+class NotifySocket:
     """A NOTIFY_SOCKET at `path`."""
 
     def __init__(self, path: str):
