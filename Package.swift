@@ -28,9 +28,11 @@ let package = Package(
             name: "CSystemd", path: "Sources/Shared/CSystemd", pkgConfig: "libsystemd",
             providers: [.apt(["libsystemd-dev"])]),
         .target(name: "JSON", path: "Sources/Shared/JSON", swiftSettings: strict),
+        // Values that both Shared, which reads them, and Translation, which obeys them, must know.
+        .target(name: "BackendSettings", path: "Sources/Shared/BackendSettings", swiftSettings: strict),
         .target(
-            name: "Shared", dependencies: ["CSystem", "CYAML"], path: "Sources/Shared",
-            exclude: ["CSystem", "CYAML", "CSystemd", "JSON"], swiftSettings: strict),
+            name: "Shared", dependencies: ["BackendSettings", "CSystem", "CYAML"], path: "Sources/Shared",
+            exclude: ["BackendSettings", "CSystem", "CYAML", "CSystemd", "JSON"], swiftSettings: strict),
 
         // Supervisor
         .executableTarget(
@@ -55,7 +57,8 @@ let package = Package(
             name: "Upstream", dependencies: ["EventLoop", "CCurl"], path: "Sources/Worker/Upstream",
             swiftSettings: strict),
         .target(
-            name: "Translation", dependencies: ["JSON"], path: "Sources/Worker/Translation",
+            name: "Translation", dependencies: ["BackendSettings", "JSON"],
+            path: "Sources/Worker/Translation",
             swiftSettings: strict),
         .target(
             name: "Routing", dependencies: ["Shared"], path: "Sources/Worker/Routing",
@@ -63,7 +66,8 @@ let package = Package(
         .executableTarget(
             name: "Worker",
             dependencies: [
-                "Shared", "CSystem", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "Routing",
+                "Shared", "BackendSettings", "CSystem", "JSON", "EventLoop", "HTTP", "Upstream",
+                "Translation", "Routing",
             ],
             path: "Sources/Worker",
             exclude: [
@@ -75,7 +79,8 @@ let package = Package(
         // Tests
         .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
         .testTarget(
-            name: "SharedTests", dependencies: ["Shared", "CSystem", "TestSupport"], swiftSettings: strict),
+            name: "SharedTests", dependencies: ["Shared", "BackendSettings", "CSystem", "TestSupport"],
+            swiftSettings: strict),
         .testTarget(
             name: "SupervisorTests",
             dependencies: ["Supervisor", "Shared", "JSON", "CSystem", "TestSupport"],
@@ -91,14 +96,16 @@ let package = Package(
             path: "Tests/LoopProbe", swiftSettings: strict),
         .testTarget(
             name: "TranslationTests",
-            dependencies: ["Translation", "JSON", "TestSupport", "TranslationTesting"],
+            dependencies: [
+                "Translation", "BackendSettings", "JSON", "TestSupport", "TranslationTesting",
+            ],
             exclude: ["Golden"], swiftSettings: strict),
         .testTarget(name: "RoutingTests", dependencies: ["Routing", "Shared"], swiftSettings: strict),
         .testTarget(
             name: "WorkerTests",
             dependencies: [
-                "Worker", "Shared", "JSON", "EventLoop", "HTTP", "Upstream", "Translation", "Routing",
-                "LoopTesting",
+                "Worker", "Shared", "BackendSettings", "JSON", "EventLoop", "HTTP", "Upstream",
+                "Translation", "Routing", "LoopTesting",
             ],
             swiftSettings: strict),
         // Randomness with a seed, and the measure of work.
@@ -126,7 +133,10 @@ if Context.environment["DRAGOMAN_FUZZ"] != nil {
     package.targets.append(
         .executableTarget(
             name: "dragoman-fuzz",
-            dependencies: ["JSON", "Shared", "HTTP", "Translation", "TestSupport", "TranslationTesting"],
+            dependencies: [
+                "JSON", "Shared", "BackendSettings", "HTTP", "Translation", "TestSupport",
+                "TranslationTesting",
+            ],
             path: "Tests/Fuzz", exclude: ["run"],
             swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
 }

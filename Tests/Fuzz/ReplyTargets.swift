@@ -2,6 +2,7 @@
 // the event grammar and end exactly once; arguments of tools come out as one object; errors are always
 // sayable.
 
+import BackendSettings
 import JSON
 import TestSupport
 import TranslationTesting

@@ -1,5 +1,6 @@
 // What a good file means, and that the effective configuration reads back to the same value.
 
+import BackendSettings
 import Testing
 
 @testable import Shared
@@ -100,21 +101,21 @@ import Testing
         first.maxConcurrent = 8
         first.key = .credential("gpu1-key")
         first.dialect = .openai
-        first.thinkTags = .implicit
-        first.textCalls = .off
-        first.history = .heal
-        first.toolCalls = .sequential
+        first.conversion.thinkTags = .implicit
+        first.conversion.textCalls = .off
+        first.conversion.history = .heal
+        first.conversion.toolCalls = .sequential
         first.holdStatus = .seconds(3)
         var second = Configuration.Backend(name: "far.2", url: "https://openrouter.ai/api")
         second.type = .openrouter
         second.key = .environment("ROUTER_KEY")
         var third = Configuration.Backend(name: "6", url: "http://[::1]:8080")
         third.contextWindow = .tokens(65_536)
-        third.keepAlive = .seconds(-1)
+        third.conversion.keepAlive = .seconds(-1)
         var fourth = Configuration.Backend(name: "o", url: "http://h")
         fourth.type = .openaiCompatible
         fourth.dialect = .ollama
-        fourth.keepAlive = .time("1h30m")
+        fourth.conversion.keepAlive = .time("1h30m")
         made.backends = [first, second, third, fourth]
         made.models = [
             .init(match: "claude-*haiku*", use: "gpu1/qwen3:4b"),

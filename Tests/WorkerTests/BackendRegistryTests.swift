@@ -1,6 +1,7 @@
 // What the registry makes of its backends' answers over time. Every test waits for events; nothing waits for a
 // clock but the bounded waits under test.
 
+import BackendSettings
 import EventLoop
 import JSON
 import LoopTesting
@@ -97,11 +98,12 @@ import Upstream
         #expect(bed.registry.canServe)
         let access = try #require(bed.registry.access(try await bed.registry.routes(for: "a")[0]))
         #expect(access.headers == [.init("authorization", "Bearer sk-1")])
-        #expect(access.holdStatus == .seconds(3) && access.maxConcurrent == 2 && access.index == 0)
+        #expect(access.settings.holdStatus == .seconds(3) && access.settings.maxConcurrent == 2)
+        #expect(access.index == 0)
         #expect(access.target.contextWindow == 8192 && access.target.profile.name == "vllm")
-        #expect(access.target.healsHistory && access.target.sequentialCalls)
+        #expect(access.target.settings.history == .heal && access.target.settings.toolCalls == .sequential)
         let other = try #require(bed.registry.access(try await bed.registry.routes(for: "m")[0]))
-        #expect(!other.target.healsHistory && !other.target.sequentialCalls)
+        #expect(other.target.settings == ConversionSettings())
         let report = try bed.report()
         #expect(report.map { $0["name"]?.string } == ["one", "two"])
         #expect(report.map { $0["state"]?.string } == ["up", "up"])

@@ -192,10 +192,9 @@ struct ExchangeRecordTests {
 struct DestinationTests {
     private func access(key: String?) -> BackendAccess {
         BackendAccess(
-            index: 0, name: "b", url: "http://b/x",
+            index: 0, settings: .init(name: "b", url: "http://b/x"),
             target: UpstreamTarget(model: "m", profile: .openaiCompatible),
-            headers: key.map { [.init("authorization", "Bearer \($0)")] } ?? [], holdStatus: nil,
-            maxConcurrent: nil)
+            headers: key.map { [.init("authorization", "Bearer \($0)")] } ?? [])
     }
 
     @Test("what was left out is told once each, and not endlessly")

@@ -1,6 +1,7 @@
 // Which context window a model of Ollama is asked for, what of its facts reaches the request, and what becomes
 // of a backend that cut a prompt.
 
+import BackendSettings
 import EventLoop
 import LoopTesting
 import Routing
@@ -63,7 +64,7 @@ import Translation
         backend.type = type
         backend.dialect = dialect
         backend.contextWindow = window
-        backend.keepAlive = .time("10m")
+        backend.conversion.keepAlive = .time("10m")
         return BackendEntry(backend, key: nil)
     }
 
@@ -153,7 +154,7 @@ import Translation
         model.seesImages = false
         entry.list([model])
         let target = Self.target(entry)
-        #expect(target.lacking == [.thinking, .images] && target.keepAlive == .time("10m"))
+        #expect(target.lacking == [.thinking, .images] && target.settings.keepAlive == .time("10m"))
         #expect(target.contextWindow == 50_000)
         // A model that it does not list.
         #expect(Self.target(entry, "other").contextWindow == 50_000)

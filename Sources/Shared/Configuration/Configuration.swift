@@ -1,5 +1,7 @@
 // The settings, every default in sight. Immutable within a generation. Read from YAML by
-// ConfigurationFile; cross-field rules in ConfigurationMistakes.
+// ConfigurationFile; the keys of a backend stand in BackendKeys, cross-field rules in ConfigurationMistakes.
+
+public import BackendSettings
 
 /// The whole configuration of one generation. Times are in nanoseconds (`Duration`), sizes in bytes.
 public struct Configuration: Sendable, Equatable {
@@ -102,30 +104,6 @@ public struct Configuration: Sendable, Equatable {
         case auto, openai, ollama, anthropic
     }
 
-    public enum ThinkTags: String, Sendable, CaseIterable {
-        case auto, implicit, off
-    }
-
-    /// Whether tool calls that come as text are recovered.
-    public enum TextCalls: String, Sendable, CaseIterable {
-        /// By type: not where servers read calls themselves.
-        case auto
-        case on, off
-    }
-
-    public enum History: String, Sendable, CaseIterable {
-        /// The conversation as the client sends it.
-        case keep
-        /// Without rounds that failed for malformed inputs, and with mended inputs.
-        case heal
-    }
-
-    public enum ToolCalls: String, Sendable, CaseIterable {
-        case parallel
-        /// Several calls of one answer are told one after the other.
-        case sequential
-    }
-
     public struct Backend: Sendable, Equatable {
         public var name: String
         /// `http://host[:port][/path]` or https, without a trailing slash and without `/v1`.
@@ -137,16 +115,12 @@ public struct Configuration: Sendable, Equatable {
         public var maxConcurrent: Int?
         public var key: Secret?
         public var dialect: DialectSetting = .auto
-        public var thinkTags: ThinkTags = .auto
-        public var textCalls: TextCalls = .auto
-        public var history: History = .keep
-        public var toolCalls: ToolCalls = .parallel
+        /// What the translation obeys.
+        public var conversion = ConversionSettings()
         /// Overrides `timeouts.hold_status` for this backend.
         public var holdStatus: Duration?
         /// The context window that Ollama is asked for.
         public var contextWindow: ContextWindow = .auto
-        /// How long Ollama keeps a model in memory after an answer; nil = as it is set there.
-        public var keepAlive: KeepAlive?
 
         public init(name: String, url: String) {
             self.name = name
@@ -159,14 +133,6 @@ public struct Configuration: Sendable, Equatable {
         /// By what is known of the model.
         case auto
         case tokens(Int)
-    }
-
-    /// `keep_alive`, as Ollama's API takes it.
-    public enum KeepAlive: Sendable, Equatable {
-        /// -1 = for ever.
-        case seconds(Int)
-        /// Such as `10m`.
-        case time(String)
     }
 
     /// `match` is a glob (`*` any run, `?` any one character, case-insensitive); `use` is a model name,

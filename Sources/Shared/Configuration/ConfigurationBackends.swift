@@ -1,4 +1,6 @@
-// The `backends:` and `models:` lists of the configuration file.
+// The `backends:` and `models:` lists of the configuration file, and the rules about several keys of a backend.
+
+internal import BackendSettings
 
 extension ConfigurationReader {
     mutating func backends(_ top: Section) -> [Configuration.Backend] {
@@ -8,54 +10,25 @@ extension ConfigurationReader {
     }
 
     private mutating func backend(_ node: YAMLNode, at path: String) -> Configuration.Backend? {
-        let keys = [
-            "name", "url", "type", "priority", "weight", "max_concurrent", "key", "dialect", "think_tags",
-            "text_calls", "history", "tool_calls", "hold_status", "num_ctx", "keep_alive",
-        ]
-        guard let section = section(node, path, keys: keys, what: "a mapping with name and url") else {
-            return nil
-        }
-        let name = required("name", in: section, node) { reader, value, path in
-            reader.text(value, at: path, expected: Self.nameExpected, accept: Self.backendName)
-        }
-        let url = required("url", in: section, node) { reader, value, path in
-            reader.url(value, at: path, read: URLWord.base)
-        }
-        var backend = Configuration.Backend(name: name ?? "", url: url ?? "")
-        settings(section, &backend)
-        dialect(section, &backend)
-        ollama(section, &backend)
-        history(section, &backend)
+        guard
+            let section = section(
+                node, path, keys: BackendKey.all.map(\.name), what: "a mapping with name and url")
+        else { return nil }
+        var backend = Configuration.Backend(name: "", url: "")
+        for key in BackendKey.all { key.read(&self, section, &backend) }
+        passthroughRules(section, backend)
         gemini(&backend)
         return backend
     }
 
-    private mutating func settings(_ section: Section, _ backend: inout Configuration.Backend) {
-        if let priority = integer("priority", in: section, 0...1_000_000) { backend.priority = priority }
-        if let weight = integer("weight", in: section, 1...1000), weight != 1 {
-            mistake(
-                section.path(of: "weight"), section.values["weight"]?.line,
-                "expected 1 (weights are not supported in this version), found \(weight)")
-        }
-        if let node = section.values["max_concurrent"], !node.isNull {
-            backend.maxConcurrent = integer("max_concurrent", in: section, 1...1_000_000)
-        }
-        if let node = section.values["key"], !node.isNull {
-            backend.key = secret(node, at: section.path(of: "key"), kinds: ["credential", "file", "env"])
-        }
-        if let node = section.values["hold_status"], !node.isNull {
-            backend.holdStatus = time("hold_status", in: section, .zero...Self.longestTime)
-        }
-        if let tags = choice("think_tags", in: section, of: Configuration.ThinkTags.self) {
-            backend.thinkTags = tags
-        }
-        if let calls = choice("text_calls", in: section, of: Configuration.TextCalls.self) {
-            backend.textCalls = calls
-        }
+    mutating func weight(_ section: Section) {
+        guard let weight = integer("weight", in: section, 1...1000), weight != 1 else { return }
+        mistake(
+            section.path(of: "weight"), section.values["weight"]?.line,
+            "expected 1 (weights are not supported in this version), found \(weight)")
     }
 
-    private mutating func dialect(_ section: Section, _ backend: inout Configuration.Backend) {
-        if let type = choice("type", in: section, of: Configuration.BackendType.self) { backend.type = type }
+    mutating func dialect(_ section: Section, _ backend: inout Configuration.Backend) {
         guard let dialect = choice("dialect", in: section, of: Configuration.DialectSetting.self) else {
             return
         }
@@ -71,26 +44,20 @@ extension ConfigurationReader {
         }
     }
 
-    private mutating func history(_ section: Section, _ backend: inout Configuration.Backend) {
-        if let history = choice("history", in: section, of: Configuration.History.self) {
-            backend.history = history
-        }
-        if let calls = choice("tool_calls", in: section, of: Configuration.ToolCalls.self) {
-            backend.toolCalls = calls
-        }
-        // The client's bytes go there as they are.
+    /// The client's bytes go there as they are: nothing can be done about them.
+    private mutating func passthroughRules(_ section: Section, _ backend: Configuration.Backend) {
         guard backend.dialect == .anthropic || backend.type == .anthropic else { return }
-        if backend.history == .heal {
+        if backend.conversion.history == .heal {
             mistake(
                 section.path(of: "history"), section.values["history"]?.line,
                 "expected keep with dialect anthropic, found heal")
         }
-        if backend.textCalls == .on {
+        if backend.conversion.textCalls == .on {
             mistake(
                 section.path(of: "text_calls"), section.values["text_calls"]?.line,
                 "expected auto or off with dialect anthropic, found on")
         }
-        if backend.toolCalls == .sequential {
+        if backend.conversion.toolCalls == .sequential {
             mistake(
                 section.path(of: "tool_calls"), section.values["tool_calls"]?.line,
                 "expected parallel with dialect anthropic, found sequential")
@@ -112,10 +79,10 @@ extension ConfigurationReader {
     private mutating func rule(_ node: YAMLNode, at path: String) -> Configuration.ModelRule? {
         guard let section = section(node, path, keys: ["match", "use"], what: "a mapping with match and use")
         else { return nil }
-        let match = required("match", in: section, node) { reader, value, path in
+        let match = required("match", in: section) { reader, value, path in
             reader.text(value, at: path, expected: Self.modelExpected, accept: Self.modelName)
         }
-        let use = required("use", in: section, node) { reader, value, path in
+        let use = required("use", in: section) { reader, value, path in
             reader.text(value, at: path, expected: Self.modelExpected) { text in
                 text.contains("*") || text.hasPrefix("/") || text.hasSuffix("/") ? nil : Self.modelName(text)
             }
@@ -123,13 +90,13 @@ extension ConfigurationReader {
         return Configuration.ModelRule(match: match ?? "", use: use ?? "")
     }
 
-    private mutating func required<Value>(
-        _ key: String, in section: Section, _ node: YAMLNode,
+    mutating func required<Value>(
+        _ key: String, in section: Section,
         read: (inout ConfigurationReader, YAMLNode, String) -> Value?
     ) -> Value? {
         let path = section.path(of: key)
         guard let value = section.values[key] else {
-            mistake(path, node.line, "expected a value, found none")
+            mistake(path, section.line, "expected a value, found none")
             return nil
         }
         return read(&self, value, path)

@@ -1,5 +1,7 @@
 // The keys of a backend that only Ollama's own dialect can carry.
 
+internal import BackendSettings
+
 extension Configuration.Backend {
     /// Whether it is, or may turn out to be, spoken to in Ollama's own dialect.
     public var mayBeOllama: Bool {
@@ -12,43 +14,45 @@ extension Configuration.Backend {
 }
 
 extension ConfigurationReader {
-    private static let window = 512...16_777_216
-    /// Ten years, in seconds.
-    private static let longestKeepAlive = 315_360_000
-
-    mutating func ollama(_ section: Section, _ backend: inout Configuration.Backend) {
-        if let node = section.values["num_ctx"], belongs("num_ctx", node, section, backend) {
-            let expected = "auto or \(Self.window.lowerBound)…\(Self.window.upperBound)"
-            let read = text(node, at: section.path(of: "num_ctx"), expected: expected, accept: Self.window)
-            backend.contextWindow = read ?? .auto
-        }
-        if let node = section.values["keep_alive"], !node.isNull,
-            belongs("keep_alive", node, section, backend)
-        {
-            backend.keepAlive = text(
-                node, at: section.path(of: "keep_alive"),
-                expected: "a time such as 10m, seconds, -1 (for ever) or null", accept: Self.keepAlive)
-        }
+    mutating func contextWindow(_ node: YAMLNode, at path: String) -> Configuration.ContextWindow? {
+        let expected = "auto or \(OllamaWord.window.lowerBound)…\(OllamaWord.window.upperBound)"
+        return text(node, at: path, expected: expected, accept: OllamaWord.contextWindow)
     }
 
-    private mutating func belongs(
-        _ key: String, _ node: YAMLNode, _ section: Section, _ backend: Configuration.Backend
-    ) -> Bool {
-        guard !backend.mayBeOllama else { return true }
+    mutating func keepAlive(_ node: YAMLNode, at path: String) -> ConversionSettings.KeepAlive? {
+        text(
+            node, at: path, expected: "a time such as 10m, seconds, -1 (for ever) or null",
+            accept: OllamaWord.keepAlive)
+    }
+
+    mutating func belongsToOllama(_ key: String, _ node: YAMLNode, _ section: Section) {
         mistake(
             section.path(of: key), node.line,
             "expected nothing here (only Ollama's own dialect takes \(key)), found \(node.found)")
-        return false
     }
+}
 
-    private static func window(_ text: String) -> Configuration.ContextWindow? {
+/// The words of these keys, both ways.
+enum OllamaWord {
+    static let window = 512...16_777_216
+    /// Ten years, in seconds.
+    private static let longestKeepAlive = 315_360_000
+
+    static func contextWindow(_ text: String) -> Configuration.ContextWindow? {
         if text == "auto" { return .auto }
         guard let count = Digits.parse(text), window.contains(count) else { return nil }
         return .tokens(count)
     }
 
+    static func written(_ window: Configuration.ContextWindow) -> String {
+        switch window {
+        case .auto: "auto"
+        case .tokens(let count): String(count)
+        }
+    }
+
     /// Ollama reads numbers as seconds and texts as Go does: units from hours down to microseconds.
-    private static func keepAlive(_ text: String) -> Configuration.KeepAlive? {
+    static func keepAlive(_ text: String) -> ConversionSettings.KeepAlive? {
         if text == "-1" { return .seconds(-1) }
         if let seconds = Digits.parse(text) {
             return seconds <= longestKeepAlive ? .seconds(seconds) : nil
@@ -57,5 +61,12 @@ extension ConfigurationReader {
             time <= .seconds(longestKeepAlive)
         else { return nil }
         return .time(text)
+    }
+
+    static func written(_ time: ConversionSettings.KeepAlive) -> String {
+        switch time {
+        case .seconds(let count): String(count)
+        case .time(let text): YAMLText.quoted(text)
+        }
     }
 }

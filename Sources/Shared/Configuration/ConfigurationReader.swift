@@ -12,6 +12,8 @@ struct ConfigurationReader {
     /// The keys of one mapping.
     struct Section {
         let path: String
+        /// Of the mapping.
+        let line: Int?
         let values: [String: YAMLNode]
 
         func path(of key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
@@ -49,7 +51,7 @@ struct ConfigurationReader {
             lines[full] = pair.value.line
             values[pair.key] = pair.value
         }
-        return Section(path: path, values: values)
+        return Section(path: path, line: node.line, values: values)
     }
 
     /// A mapping inside a section; nothing written means all defaults.

@@ -5,7 +5,8 @@ extension Configuration {
     /// For `dragoman check`.
     public func effectiveText() -> String {
         var text = ""
-        text += "listen: [\(listen.map { quoted(ListenWord.written($0)) }.joined(separator: ", "))]\n"
+        text +=
+            "listen: [\(listen.map { YAMLText.quoted(ListenWord.written($0)) }.joined(separator: ", "))]\n"
         switch workers {
         case .auto: text += "workers: auto\n"
         case .fixed(let count): text += "workers: \(count)\n"
@@ -14,19 +15,19 @@ extension Configuration {
         switch access {
         case .loopback: text += "access: loopback\n"
         case .open: text += "access: open\n"
-        case .keys(let secret): text += "access: {keys: \(written(secret))}\n"
+        case .keys(let secret): text += "access: {keys: \(YAMLText.secret(secret))}\n"
         }
-        text += "hosts: [\(hosts.map(quoted).joined(separator: ", "))]\n"
+        text += "hosts: [\(hosts.map(YAMLText.quoted).joined(separator: ", "))]\n"
         text += "limits:\n"
         text += "  header: \(SizeWord.written(limits.header))\n"
         text += "  request_body: \(SizeWord.written(limits.requestBody))\n"
         text += timesText()
         text += "log:\n  level: \(log.level.name)\n  format: \(log.format.rawValue)\n"
-        text += "proxy: \(proxy.map(quoted) ?? "null")\n"
+        text += "proxy: \(proxy.map(YAMLText.quoted) ?? "null")\n"
         text += backends.isEmpty ? "backends: []\n" : "backends:\n" + backends.map(backendText).joined()
         text += models.isEmpty ? "models: []\n" : "models:\n"
         for rule in models {
-            text += "  - match: \(quoted(rule.match))\n    use: \(quoted(rule.use))\n"
+            text += "  - match: \(YAMLText.quoted(rule.match))\n    use: \(YAMLText.quoted(rule.use))\n"
         }
         text += "balance: \(balance.rawValue)\n"
         return text
@@ -49,34 +50,17 @@ extension Configuration {
     }
 
     private func backendText(_ backend: Backend) -> String {
-        var lines = [
-            "name: \(quoted(backend.name))", "url: \(quoted(backend.url))", "type: \(backend.type.rawValue)",
-            "priority: \(backend.priority)",
-            "max_concurrent: \(backend.maxConcurrent.map(String.init) ?? "null")",
-            "key: \(backend.key.map(written) ?? "null")", "dialect: \(backend.dialect.rawValue)",
-            // Unquoted, `off` is false to other readers of YAML.
-            "think_tags: \(backend.thinkTags == .off ? quoted("off") : backend.thinkTags.rawValue)",
-            "text_calls: \(backend.textCalls == .auto ? "auto" : quoted(backend.textCalls.rawValue))",
-            "history: \(backend.history.rawValue)",
-            "tool_calls: \(backend.toolCalls.rawValue)",
-        ]
-        lines.append("hold_status: \(backend.holdStatus.map(TimeWord.written) ?? "null")")
-        // Said only where they can be: for others they would be mistakes.
-        if backend.mayBeOllama {
-            switch backend.contextWindow {
-            case .auto: lines.append("num_ctx: auto")
-            case .tokens(let count): lines.append("num_ctx: \(count)")
-            }
-            switch backend.keepAlive {
-            case .seconds(let count): lines.append("keep_alive: \(count)")
-            case .time(let text): lines.append("keep_alive: \(quoted(text))")
-            case nil: lines.append("keep_alive: null")
-            }
-        }
+        let lines = BackendKey.all.compactMap { key in key.written(backend).map { "\(key.name): \($0)" } }
         return "  - " + lines.joined(separator: "\n    ") + "\n"
     }
+}
 
-    private func written(_ secret: Secret) -> String {
+/// Values as YAML that every reader takes for the same.
+enum YAMLText {
+    /// Unquoted, `on` and `off` are true and false to other readers of YAML.
+    static func word(_ word: String) -> String { ["on", "off"].contains(word) ? quoted(word) : word }
+
+    static func secret(_ secret: Configuration.Secret) -> String {
         switch secret {
         case .credential(let name): "{credential: \(quoted(name))}"
         case .file(let path): "{file: \(quoted(path))}"
@@ -84,8 +68,8 @@ extension Configuration {
         }
     }
 
-    /// A double-quoted YAML scalar.
-    private func quoted(_ text: String) -> String {
+    /// A double-quoted scalar.
+    static func quoted(_ text: String) -> String {
         var result = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

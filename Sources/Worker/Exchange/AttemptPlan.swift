@@ -47,7 +47,7 @@ struct AttemptPlan: ~Copyable {
         case .backend(let access):
             source = .backend(
                 access.index, access.request(for: call, timeouts),
-                limit: access.maxConcurrent == nil ? nil : BackendID(access.name))
+                limit: access.settings.maxConcurrent == nil ? nil : BackendID(access.name))
         }
     }
 }

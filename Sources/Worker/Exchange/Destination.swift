@@ -59,7 +59,7 @@ enum Destination: Sendable {
     /// The backend's own, if it has one.
     var holdStatus: Duration? {
         switch self {
-        case .backend(let access): access.holdStatus
+        case .backend(let access): access.settings.holdStatus
         case .demo: nil
         }
     }

@@ -1,6 +1,7 @@
 // Replies in Ollama's dialect, whatever comes: the same steps give the same events as in the OpenAI dialect;
 // random lines keep the grammar; counts tell a prompt that was cut.
 
+import BackendSettings
 import JSON
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 // The next request of a conversation begins with the same bytes as the one before: what a backend has
 // computed for a prompt can be used again. Conversations as Claude Code sends them, turn by turn.
 
+import BackendSettings
 import JSON
 import Testing
 
@@ -33,8 +34,8 @@ import Testing
         _ body: [UInt8], _ profile: Profile, bent: Bool = false
     ) throws -> (messages: [UInt8], tools: [UInt8]) {
         var target = UpstreamTarget(model: "m", profile: profile)
-        target.healsHistory = bent
-        target.sequentialCalls = bent
+        target.settings.history = bent ? .heal : .keep
+        target.settings.toolCalls = bent ? .sequential : .parallel
         let call = try MessagesRequest(parsing: body).converted(for: target)
         let root = try JSONDocument(parsing: call.body).root
         let messages = try #require(root["messages"]), tools = try #require(root["tools"])

@@ -1,6 +1,7 @@
 // Whatever becomes of a valid request on its way, the answer is a request or a client's error, and what
 // goes out is JSON. All golden requests are changed at random, with a seed.
 
+import BackendSettings
 import JSON
 import TestSupport
 import Testing
@@ -91,8 +92,8 @@ import Testing
                 let request = try MessagesRequest(parsing: text)
                 _ = request.localAnswer
                 var target = UpstreamTarget(model: "m", profile: profile, contextWindow: 4096)
-                target.healsHistory = Bool.random(using: &random)
-                target.sequentialCalls = Bool.random(using: &random)
+                target.settings.history = Bool.random(using: &random) ? .heal : .keep
+                target.settings.toolCalls = Bool.random(using: &random) ? .sequential : .parallel
                 let call = try request.converted(for: target)
                 passed += 1
                 #expect(

@@ -2,6 +2,8 @@
 // `circumstances`, one language for all rooms. A line that is not understood, or that its room does not ask for,
 // is a mistake, not a case that shows something else than its author meant.
 
+import BackendSettings
+
 @testable import Translation
 
 struct Circumstances {
@@ -108,16 +110,16 @@ struct Circumstances {
                 "think-tags": .thinkTags, "reasoning-content": .reasoningContent,
             ]
             choose(key, value, known) { $0.target.profile.reasoningEcho = $1 }
-        case .history: choose(key, value, ["heal": true]) { $0.target.healsHistory = $1 }
-        case .calls: choose(key, value, ["sequential": true]) { $0.target.sequentialCalls = $1 }
+        case .history: choose(key, value, ["heal": .heal]) { $0.target.settings.history = $1 }
+        case .calls: choose(key, value, ["sequential": .sequential]) { $0.target.settings.toolCalls = $1 }
         case .alternation:
             choose(key, value, ["strict": true]) { $0.target.profile.strictAlternation = $1 }
-        case .keepAlive: target.keepAlive = Int(value).map { .seconds($0) } ?? .time(value)
+        case .keepAlive: target.settings.keepAlive = Int(value).map { .seconds($0) } ?? .time(value)
         case .textCalls:
-            choose(key, value, ["off": false]) { $0.target.textCalls = $1 }
+            choose(key, value, ["off": .off]) { $0.target.settings.textCalls = $1 }
         case .thinkTags:
-            let known: [String: ThinkTagMode] = ["implicit": .implicit, "off": .off]
-            choose(key, value, known) { $0.target.thinkTags = $1 }
+            let known: [String: ConversionSettings.ThinkTags] = ["implicit": .implicit, "off": .off]
+            choose(key, value, known) { $0.target.settings.thinkTags = $1 }
         case .lacking:
             let words = value.split(separator: " ")
             target.lacking = Set(words.compactMap { Feature(rawValue: String($0)) })

@@ -1,6 +1,7 @@
 // What holds for any upstream: random steps keep the event grammar and fold to the same message; random and
 // mutated bytes end in exactly one outcome and never trap.
 
+import BackendSettings
 import JSON
 import TestSupport
 import Testing

@@ -153,54 +153,38 @@ extension BackendIdentity {
 struct BackendAccess: Sendable {
     /// In the registry; with configured backends, that of the configuration.
     let index: Int
-    let name: String
-    let url: String
+    /// As configured, or as discovered.
+    let settings: Configuration.Backend
     var target: UpstreamTarget
     /// Credentials; nothing else.
     let headers: [UpstreamRequest.Header]
-    /// Overrides `timeouts.hold_status`.
-    let holdStatus: Duration?
-    /// Configured limit of requests in flight over the whole service.
-    let maxConcurrent: Int?
+
+    var name: String { settings.name }
+    /// Without trailing slash and `/v1`.
+    var url: String { settings.url }
 }
 
 extension BackendEntry {
     func access(_ index: Int, _ route: Route, _ observations: ObservationCache, at now: WallTime)
         -> BackendAccess
     {
-        let tags: ThinkTagMode =
-            switch settings.thinkTags {
-            case .auto: .auto
-            case .implicit: .implicit
-            case .off: .off
-            }
         // Put together anew each time it is asked for.
         let profile = profile
         var target = UpstreamTarget(
             model: route.model, profile: profile,
-            contextWindow: route.contextWindow ?? unlistedWindow(profile), thinkTags: tags)
+            contextWindow: route.contextWindow ?? unlistedWindow(profile), settings: settings.conversion)
         let place = ModelKey(backend: BackendID(name), model: route.model)
         let facts = models?.first { $0.id == route.model }
         target.lacking = observations.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
         target.outputLimit = observations.outputLimit(place, at: now)
         if let listed = facts?.outputLimit { target.outputLimit = min(listed, target.outputLimit ?? listed) }
-        target.keepAlive = settings.keepAlive.map(KeepAlive.init)
         target.loadedWindow = facts?.loadedWindow
         target.promptTruncation = promptCuts[route.model]
-        target.textCalls =
-            switch settings.textCalls {
-            case .auto: nil
-            case .on: true
-            case .off: false
-            }
-        target.healsHistory = settings.history == .heal
-        target.sequentialCalls = settings.toolCalls == .sequential
         target.tokenRatio = observations.tokenRatio(place)
         target.backend = identity
         return BackendAccess(
-            index: index, name: name, url: url, target: target,
-            headers: key.map { [.init(key: $0, for: type)] } ?? [],
-            holdStatus: settings.holdStatus, maxConcurrent: settings.maxConcurrent)
+            index: index, settings: settings, target: target,
+            headers: key.map { [.init(key: $0, for: type)] } ?? [])
     }
 }
 
@@ -222,15 +206,6 @@ extension Dialect {
         case .openai: self = .openAI
         case .ollama: self = .ollama
         case .anthropic: self = .anthropic
-        }
-    }
-}
-
-extension KeepAlive {
-    fileprivate init(_ setting: Configuration.KeepAlive) {
-        switch setting {
-        case .seconds(let count): self = .seconds(count)
-        case .time(let text): self = .time(text)
         }
     }
 }

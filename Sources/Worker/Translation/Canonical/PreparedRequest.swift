@@ -1,6 +1,7 @@
 // A request made ready for one target: the history as the operator of its backend wants it, and how long the
 // prompt probably is there. What a conversion needs to know beside what the client asked for.
 
+internal import BackendSettings
 import JSON
 
 struct PreparedRequest: Sendable {
@@ -31,14 +32,14 @@ struct PreparedRequest: Sendable {
         }
         // Backends of the Messages API get the history as it is, whatever API the client speaks.
         guard target.profile.dialect != .anthropic else { return }
-        if target.healsHistory {
+        if target.settings.history == .heal {
             var healing = HistoryHealing(content)
             healing.heal()
             content.messages = healing.messages
             note("history-failed-calls", healing.droppedCalls)
             note("history-arguments", healing.mendedInputs)
         }
-        if target.sequentialCalls {
+        if target.settings.toolCalls == .sequential {
             isSequential = true
             note("history-sequential", content.messages.count { $0.callCount > 1 })
         }

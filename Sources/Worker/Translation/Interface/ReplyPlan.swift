@@ -1,5 +1,7 @@
 // What the reply's translation must know of the request. Made by the converter, read by TranslatedReply.
 
+public import BackendSettings
+
 /// What the answer to one request may contain and how it has to be shown.
 public struct ReplyPlan: Sendable {
     /// What the backend's answer is written in.
@@ -22,7 +24,7 @@ public struct ReplyPlan: Sendable {
     public var showsThinking = true
     /// `thinking.display` is `omitted`: blocks appear, their text does not.
     public var thinkingDisplayOmitted = false
-    public var thinkTags: ThinkTagMode = .auto
+    public var thinkTags: ConversionSettings.ThinkTags = .auto
     /// Calls that stand in the text become calls.
     public var recoversTextCalls = true
     /// So do those in a text of which the backend says that it could not read the calls in it.
@@ -63,9 +65,14 @@ extension ReplyPlan {
     mutating func recoverCalls(for target: UpstreamTarget, forbidsCalls: Bool) {
         // Who speaks the client's own API has read the model's calls.
         let profile = target.profile
-        let isLeft = target.textCalls ?? (profile.textCalls && profile.dialect != .anthropic)
+        let isLeft =
+            switch target.settings.textCalls {
+            case .auto: profile.textCalls && profile.dialect != .anthropic
+            case .on: true
+            case .off: false
+            }
         recoversTextCalls = isLeft && !forbidsCalls
-        recoversRefusedCalls = target.textCalls != false && !forbidsCalls
+        recoversRefusedCalls = target.settings.textCalls != .off && !forbidsCalls
     }
 }
 

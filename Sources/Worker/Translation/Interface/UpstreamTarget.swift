@@ -1,5 +1,7 @@
 // Where a request goes: a value put together once for each attempt, so that converters look nothing up.
 
+public import BackendSettings
+
 /// Where a request goes: what the converter must know of the backend and the model.
 public struct UpstreamTarget: Sendable {
     /// The model's name as the backend knows it.
@@ -7,14 +9,8 @@ public struct UpstreamTarget: Sendable {
     public var profile: Profile
     /// The backend's context window for this model in tokens, when known.
     public var contextWindow: Int?
-    /// Reasoning in `<think>` tags of the text.
-    public var thinkTags: ThinkTagMode
-    /// Tool calls that come as text are recovered; nil = as its type says.
-    public var textCalls: Bool?
-    /// Rounds that failed for a malformed input are left out of the history, and inputs in it mended.
-    public var healsHistory = false
-    /// Several calls of one answer are told one after the other.
-    public var sequentialCalls = false
+    /// As configured.
+    public var settings: ConversionSettings
     /// What this model of this backend was found not to take.
     public var lacking: Set<Feature> = []
     /// Tokens that it gives in one answer at most, when known.
@@ -23,8 +19,6 @@ public struct UpstreamTarget: Sendable {
     public var reasoningRemedy: ReasoningRemedy?
     /// How this model's counts of tokens compare with our estimates.
     public var tokenRatio = TokenRatio.unknown
-    /// How long Ollama keeps the model in memory after the answer; nil = as it is set there.
-    public var keepAlive: KeepAlive?
     /// The window that Ollama has the model loaded with now, when known; it need not be what is asked for.
     public var loadedWindow: Int?
     /// A prompt that this model of this backend was sent and did not read whole.
@@ -36,11 +30,14 @@ public struct UpstreamTarget: Sendable {
     /// No stream is asked for, whatever the client reads: the backend had nothing to say in one.
     public var asksWhole = false
 
-    public init(model: String, profile: Profile, contextWindow: Int? = nil, thinkTags: ThinkTagMode = .auto) {
+    public init(
+        model: String, profile: Profile, contextWindow: Int? = nil,
+        settings: ConversionSettings = ConversionSettings()
+    ) {
         self.model = model
         self.profile = profile
         self.contextWindow = contextWindow
-        self.thinkTags = thinkTags
+        self.settings = settings
     }
 }
 
@@ -57,20 +54,4 @@ extension UpstreamTarget {
     /// Whether the backend is asked for a stream.
     /// - Parameter wanted: the client reads one.
     func streams(_ wanted: Bool) -> Bool { !asksWhole && (wanted || profile.alwaysStreams) }
-}
-
-/// Ollama's `keep_alive`.
-public enum KeepAlive: Sendable, Equatable {
-    /// Whole seconds; negative = for ever.
-    case seconds(Int)
-    /// In the notation of Go, such as `10m`.
-    case time(String)
-}
-
-public enum ThinkTagMode: Sendable {
-    /// A tag at the very start of the answer opens reasoning.
-    case auto
-    /// Answers begin inside the reasoning; everything up to the closing tag is reasoning.
-    case implicit
-    case off
 }

@@ -1,4 +1,7 @@
 // Reasoning that stands in the text, between tags. Only a tag at the very start of an answer opens it, so
+
+internal import BackendSettings
+
 // that an answer about `<think>` keeps its text. Holds: split tags are found however the text was cut; what
 // is held back comes out at the end; once the text is plain, nothing is looked at again.
 
@@ -47,7 +50,7 @@ struct ReasoningTagSplitter: Sendable {
     /// A closer came.
     private var hasClosed = false
 
-    init(_ mode: ThinkTagMode) {
+    init(_ mode: ConversionSettings.ThinkTags) {
         state =
             switch mode {
             case .auto: .opening(.openersAndClosers)

@@ -1,5 +1,6 @@
 // Work on an answer is linear, whatever the model writes: counted in bytes looked at, not in seconds.
 
+import BackendSettings
 import Foundation
 import JSON
 import Testing

@@ -1,6 +1,7 @@
 // The canonical request in the words of the Messages API, for backends that speak it and clients that do not.
 // The API refuses what it does not take, so that what cannot be said is left out by name.
 
+internal import BackendSettings
 import JSON
 
 struct MessagesWriter: DialectRequest {

@@ -3,6 +3,7 @@
 // Holds: `num_ctx` is always there, and the same for a model, since another value loads the model anew; what
 // does not fit is refused, never cut.
 
+internal import BackendSettings
 import JSON
 
 extension UpstreamTarget {
@@ -107,7 +108,7 @@ struct OllamaRequest: ArrangedRequest {
     }
 
     private mutating func writeKeepAlive() {
-        guard let keepAlive = target.keepAlive else { return }
+        guard let keepAlive = target.settings.keepAlive else { return }
         writer.name("keep_alive")
         switch keepAlive {
         case .seconds(let count): writer.value(count)
