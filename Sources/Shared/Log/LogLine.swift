@@ -105,16 +105,22 @@ struct LogEntry {
     /// `message key=value …`
     private func text(_ out: inout [UInt8], _ dim: (before: String, after: String)?) {
         append(event.message, &out)
-        for (name, value) in fields.entries + constants.entries {
-            out.append(space)
-            if let dim { out += dim.before.utf8 }
-            append(name, &out)
-            out.append(UInt8(ascii: "="))
-            if let dim { out += dim.after.utf8 }
-            switch value {
-            case .number(let number): out += String(number).utf8
-            case .text(let text): LogText.append(text, to: &out, limit: Self.maximumValueBytes)
-            }
+        // One after the other: a list of both would be made for every entry.
+        for (name, value) in fields.entries { pair(name, value, &out, dim) }
+        for (name, value) in constants.entries { pair(name, value, &out, dim) }
+    }
+
+    private func pair(
+        _ name: StaticString, _ value: LogValue, _ out: inout [UInt8], _ dim: (before: String, after: String)?
+    ) {
+        out.append(space)
+        if let dim { out += dim.before.utf8 }
+        append(name, &out)
+        out.append(UInt8(ascii: "="))
+        if let dim { out += dim.after.utf8 }
+        switch value {
+        case .number(let number): out += String(number).utf8
+        case .text(let text): LogText.append(text, to: &out, limit: Self.maximumValueBytes)
         }
     }
 
@@ -145,13 +151,17 @@ struct LogEntry {
 /// Values in lines: bare words as they are, everything else quoted and escaped.
 enum LogText {
     static func append(_ text: String, to out: inout [UInt8], limit: Int) {
-        let isBare =
-            !text.isEmpty && text.utf8.count <= limit
-            && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x22 && $0 != 0x3d && $0 != 0x5c }
-        if isBare {
-            out += text.utf8
-            return
+        var text = text
+        let isBare = text.withUTF8 { bytes in
+            guard !bytes.isEmpty, bytes.count <= limit else { return false }
+            for byte in bytes
+            where byte <= 0x20 || byte >= 0x7f || byte == 0x22 || byte == 0x3d || byte == 0x5c {
+                return false
+            }
+            out.append(contentsOf: bytes)
+            return true
         }
+        if isBare { return }
         out.append(UInt8(ascii: "\""))
         var left = limit
         for scalar in text.unicodeScalars {
@@ -219,12 +229,11 @@ extension LogEntry.Clock {
     }
 
     private func digits(_ value: Int64, _ width: Int, _ out: inout [UInt8]) {
-        var rest = value
-        let start = out.count
-        for _ in 0..<width {
-            out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
-            rest /= 10
+        var unit: Int64 = 1
+        for _ in 1..<width { unit *= 10 }
+        while unit > 0 {
+            out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / unit % 10))
+            unit /= 10
         }
-        out[start...].reverse()
     }
 }

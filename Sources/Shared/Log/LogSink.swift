@@ -11,7 +11,9 @@ struct LogSink: Sendable {
         /// An own, non-blocking opening of the pipe or terminal behind stderr; stderr's own flags are
         /// shared with other processes (the user's shell) and stay as they are.
         case reopened(Int32)
-        /// Files do not make us wait; for the rest, what cannot be written now is dropped.
+        /// Files do not make us wait.
+        case file(Int32)
+        /// What cannot be written now is dropped.
         case asked(Int32)
     }
 
@@ -56,6 +58,7 @@ struct LogSink: Sendable {
         case S_IFIFO, S_IFCHR:
             let own = open("/proc/self/fd/\(fd)", O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY)
             return own >= 0 ? .reopened(own) : .asked(fd)
+        case S_IFREG: return .file(fd)
         default: return .asked(fd)
         }
     }
@@ -74,7 +77,7 @@ struct LogSink: Sendable {
             return Journal.send(bytes, from: fd, to: address)
         case .socket(let fd):
             return retried { Glibc.send(fd, bytes, bytes.count, Int32(MSG_DONTWAIT | MSG_NOSIGNAL)) }
-        case .reopened(let fd):
+        case .reopened(let fd), .file(let fd):
             return retried { Glibc.write(fd, bytes, bytes.count) }
         case .asked(let fd):
             var question = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
