@@ -37,8 +37,35 @@ struct TextCallProseTests {
         ]
     }
 
+    private static func goEscaped(_ byte: UInt8) -> [UInt8] {
+        switch byte {
+        case UInt8(ascii: "<"): Array("\\u003c".utf8)
+        case UInt8(ascii: ">"): Array("\\u003E".utf8)
+        case UInt8(ascii: "&"): Array("\\u0026".utf8)
+        default: [byte]
+        }
+    }
+
+    @Test("escapes for the signs of HTML mean what they stand for", arguments: seededCalls)
+    func escapedSigns(call: String, seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        for text in [
+            "I <b>run</b> it & see.\n\(call)", "> \(call)\n\n", "<pre>\n\(call)\n</pre>\n",
+            "a <i>list</i>:\n- <code>\(call)</code>\n\nThen:\n\(call)",
+        ] {
+            let count = text.utf8.count
+            let cuts = (0..<4).map { _ in Int.random(in: 0...count, using: &random) }.sorted()
+            #expect(Self.read(text, cuts: cuts, likeGo: true) == Self.read(text), "\(text) \(cuts)")
+        }
+    }
+
+    private static let seededCalls = calls("ls").enumerated().map { ($1, UInt64($0)) }
+
     /// Text and commands in their order, with the answer cut at `cuts`.
-    private static func read(_ text: String, cuts: [Int] = [], isCut: Bool = false) -> [String] {
+    /// - Parameter likeGo: `<`, `>` and `&` come as escapes, as Go's encoder writes them.
+    private static func read(
+        _ text: String, cuts: [Int] = [], isCut: Bool = false, likeGo: Bool = false
+    ) -> [String] {
         let bytes = Array(text.utf8)
         var recovery = TextCallRecovery(plan)
         var pieces: [TextCallRecovery.Piece] = []
@@ -46,8 +73,9 @@ struct TextCallProseTests {
         for cut in cuts + [bytes.count] {
             let piece = Array(bytes[start..<cut])
             start = cut
-            let escaped = JSONText(utf8: piece[...])
-            pieces += recovery.passes(escaped.bytes) ? [.text(piece)] : recovery.read(piece)
+            var escaped = Array(JSONText(utf8: piece[...]).bytes)
+            if likeGo { escaped = escaped.flatMap(goEscaped) }
+            pieces += recovery.passes(escaped[...]) ? [.text(piece)] : recovery.read(piece)
         }
         pieces += recovery.finish(isCut: isCut)
         var shown: [String] = []

@@ -308,13 +308,25 @@ struct TextCallProse: Sendable {
             at &+= 1
             switch byte {
             case UInt8(ascii: "\\"):
-                guard at < text.count, !isEscapedASCII(text, at) else { return false }
-                advance(Self.unescaped(text[at]))
-                at &+= 1
+                guard at < text.count else { return false }
+                guard let number = Self.escapedASCII(text, at) else {
+                    advance(Self.unescaped(text[at]))
+                    at &+= 1
+                    continue
+                }
+                guard Self.isHTML(number) else { return false }
+                at &+= 5
+                if number == UInt8(ascii: "<"), !isInFence {
+                    if Self.mayFollowAngle(text, at) { return false }
+                    advance(number)
+                    isInTag = false
+                } else {
+                    advance(number)
+                }
                 continue
             case UInt8(ascii: "`"), UInt8(ascii: "~"): if isLineStart { return false }
             case UInt8(ascii: "<") where !isInFence:
-                if mayFollowAngle(text, at) { return false }
+                if Self.mayFollowAngle(text, at) { return false }
                 // None of the tags that matter.
                 advance(byte)
                 isInTag = false
@@ -330,56 +342,5 @@ struct TextCallProse: Sendable {
             }
         }
         return true
-    }
-
-    /// What a backslash and this stand for; of a number only that it is a letter.
-    private static func unescaped(_ byte: UInt8) -> UInt8 {
-        switch byte {
-        case UInt8(ascii: "n"): Ascii.lineFeed
-        case UInt8(ascii: "r"): Ascii.carriageReturn
-        case UInt8(ascii: "t"): 0x09
-        case UInt8(ascii: "b"), UInt8(ascii: "f"): 0x0C
-        default: byte
-        }
-    }
-
-    /// Whether `u00` and a digit below 8 stand at `at`: an escape for one of the bytes that marks are made
-    /// of.
-    private func isEscapedASCII(_ text: Span<UInt8>, _ at: Int) -> Bool {
-        guard text[at] == UInt8(ascii: "u"), at &+ 3 < text.count else { return false }
-        return text[at &+ 1] == UInt8(ascii: "0") && text[at &+ 2] == UInt8(ascii: "0")
-            && text[at &+ 3] < UInt8(ascii: "8")
-    }
-
-    /// Whether a mark, `<pre>` or `<code>` may begin with the angle bracket before `at`. Three letters tell
-    /// it from most of HTML.
-    private func mayFollowAngle(_ text: Span<UInt8>, _ at: Int) -> Bool {
-        guard at < text.count else { return true }
-        let rest: (UInt8, UInt8)
-        switch text[at] {
-        case UInt8(ascii: "|"), UInt8(ascii: "\\"), 0xEF: return true
-        case UInt8(ascii: "t"): rest = (UInt8(ascii: "o"), UInt8(ascii: "o"))
-        case UInt8(ascii: "f"): rest = (UInt8(ascii: "u"), UInt8(ascii: "n"))
-        case UInt8(ascii: "m"): rest = (UInt8(ascii: "i"), UInt8(ascii: "n"))
-        case UInt8(ascii: "i"): rest = (UInt8(ascii: "n"), UInt8(ascii: "v"))
-        case UInt8(ascii: "l"): rest = (UInt8(ascii: "o"), UInt8(ascii: "n"))
-        case UInt8(ascii: "T"): rest = (UInt8(ascii: "O"), UInt8(ascii: "O"))
-        case UInt8(ascii: "p"), UInt8(ascii: "P"): rest = (UInt8(ascii: "r"), UInt8(ascii: "e"))
-        case UInt8(ascii: "c"), UInt8(ascii: "C"): rest = (UInt8(ascii: "o"), UInt8(ascii: "d"))
-        case UInt8(ascii: "/"):
-            guard at &+ 1 < text.count else { return true }
-            rest =
-                text[at &+ 1] | 0x20 == UInt8(ascii: "p")
-                ? (UInt8(ascii: "p"), UInt8(ascii: "r")) : (UInt8(ascii: "c"), UInt8(ascii: "o"))
-        case UInt8(ascii: "s"):
-            guard at &+ 1 < text.count else { return true }
-            rest =
-                text[at &+ 1] == UInt8(ascii: "t")
-                ? (UInt8(ascii: "t"), UInt8(ascii: "a")) : (UInt8(ascii: "e"), UInt8(ascii: "e"))
-        default: return false
-        }
-        // Names of tags have no case.
-        if at &+ 1 < text.count, text[at &+ 1] | 0x20 != rest.0 | 0x20 { return false }
-        return at &+ 2 >= text.count || text[at &+ 2] | 0x20 == rest.1 | 0x20
     }
 }
