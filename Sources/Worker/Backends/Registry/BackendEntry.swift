@@ -15,9 +15,11 @@ struct BackendEntry {
     let isDiscovered: Bool
 
     /// What it turned out to be.
-    var foundType: Configuration.BackendType?
+    var foundType: Configuration.BackendType? { didSet { profile = chosenProfile } }
     /// What it turned out to speak, when that is not what its type says.
-    var foundDialect: Dialect?
+    var foundDialect: Dialect? { didSet { profile = chosenProfile } }
+    /// How to speak to it: follows from what was configured and from what it turned out to be.
+    @Boxed private(set) var profile: Profile
     private(set) var models: [ModelFacts]?
     /// What `num_ctx` was decided on, by the model's name.
     private var windows: [String: Int] = [:]
@@ -41,6 +43,8 @@ struct BackendEntry {
         self.key = key
         self.isDiscovered = isDiscovered
         identity = BackendIdentity(name: settings.name, url: settings.url, key: key)
+        profile = .openaiCompatible
+        profile = chosenProfile
     }
 
     var name: String { settings.name }
@@ -56,8 +60,7 @@ struct BackendEntry {
         if case .down = health.probe { true } else { false }
     }
 
-    /// How to speak to it.
-    var profile: Profile {
+    private var chosenProfile: Profile {
         let dialect = Dialect(settings.dialect) ?? foundDialect ?? (type == .ollama ? .ollama : nil)
         if dialect == .ollama { return .ollamaNative }
         var profile = Profile.named(type.rawValue) ?? .openaiCompatible
@@ -168,10 +171,8 @@ extension BackendEntry {
     func access(_ index: Int, _ route: Route, _ observations: ObservationCache, at now: WallTime)
         -> BackendAccess
     {
-        // Put together anew each time it is asked for.
-        let profile = profile
         var target = UpstreamTarget(
-            model: route.model, profile: profile,
+            model: route.model, profile: $profile,
             contextWindow: route.contextWindow ?? unlistedWindow(profile), settings: settings.conversion)
         let place = ModelKey(backend: BackendID(name), model: route.model)
         let facts = models?.first { $0.id == route.model }

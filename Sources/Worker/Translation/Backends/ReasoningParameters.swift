@@ -5,7 +5,7 @@ import JSON
 
 struct ReasoningParameters {
     private let request: CanonicalRequest
-    private let profile: Profile
+    @Boxed private var profile: Profile
     private let model: String
     private let thinking: Thinking
     private let maxTokens: Int
@@ -14,10 +14,11 @@ struct ReasoningParameters {
     init(_ request: CanonicalRequest, _ target: UpstreamTarget, _ length: OutputBudget, hasPrefill: Bool) {
         maxTokens = length.maxTokens
         self.request = request
-        profile = target.usableProfile
+        let usable = target.usableProfile
+        _profile = usable
         model = target.model
         var thinking = request.thinking
-        if hasPrefill, thinking.isOn, case .passedWithoutThinking = profile.prefill {
+        if hasPrefill, thinking.isOn, case .passedWithoutThinking = usable.wrappedValue.prefill {
             thinking = .disabled
             losses.append(Loss(.thinking, "not possible when an answer is continued"))
         }

@@ -4,12 +4,12 @@
 import JSON
 
 struct BlockConversion {
-    let profile: Profile
+    @Boxed var profile: Profile
     private let pdfs: [AttachedPDF]
     private(set) var losses: [Loss] = []
 
-    init(_ request: CanonicalRequest, profile: Profile) {
-        self.profile = profile
+    init(_ request: CanonicalRequest, profile: Boxed<Profile>) {
+        _profile = profile
         pdfs = request.pdfs
     }
 

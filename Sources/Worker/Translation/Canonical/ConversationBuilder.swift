@@ -6,7 +6,7 @@
 import JSON
 
 struct ConversationBuilder {
-    let profile: Profile
+    @Boxed var profile: Profile
     var conversion: BlockConversion
     private(set) var messages: [UpstreamMessage] = []
     /// The assistant message of this turn; its calls have distinct ids.
@@ -24,8 +24,8 @@ struct ConversationBuilder {
     private let edits: AppliedEdits
     private let isSequential: Bool
 
-    init(_ request: PreparedRequest, _ profile: Profile) {
-        self.profile = profile
+    init(_ request: PreparedRequest, _ profile: Boxed<Profile>) {
+        _profile = profile
         conversion = BlockConversion(request.content, profile: profile)
         edits = AppliedEdits(request.content, inputTokens: request.inputTokens)
         isSequential = request.isSequential

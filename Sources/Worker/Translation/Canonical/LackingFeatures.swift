@@ -5,12 +5,15 @@ import JSON
 
 extension UpstreamTarget {
     /// The backend type's profile, without what this model was found not to take.
-    public var usableProfile: Profile {
-        var usable = lacking.isEmpty ? profile : profile.without(lacking)
+    var usableProfile: Boxed<Profile> {
+        var usable = $profile
+        if !lacking.isEmpty { usable.wrappedValue = profile.without(lacking) }
         guard reasoningRemedy == .filled, !lacking.contains(.thinking) else { return usable }
-        if usable.reasoningEcho == .none { usable.reasoningEcho = .reasoningContent }
+        if usable.wrappedValue.reasoningEcho == .none {
+            usable.wrappedValue.reasoningEcho = .reasoningContent
+        }
         // Not empty: some take that for missing.
-        usable.reasoningFiller = " "
+        usable.wrappedValue.reasoningFiller = " "
         return usable
     }
 }

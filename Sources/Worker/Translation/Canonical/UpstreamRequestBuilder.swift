@@ -8,7 +8,6 @@ import JSON
 struct UpstreamRequestBuilder {
     let prepared: PreparedRequest
     let target: UpstreamTarget
-    let profile: Profile
     let length: OutputBudget
     let tools: OfferedTools
     var names: UpstreamToolNames
@@ -19,18 +18,18 @@ struct UpstreamRequestBuilder {
     private var losses: [Loss]
 
     var request: CanonicalRequest { prepared.content }
+    var profile: Profile { _read { yield target.profile } }
 
     /// - Throws: 400 for tools that must be used and are not there, and when the prompt is surely too long.
     init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(ClientError) {
         self.prepared = prepared
         let request = prepared.content
         var target = asked
-        target.profile = asked.usableProfile
+        target.$profile = asked.usableProfile
         self.target = target
-        profile = target.profile
-        tools = try OfferedTools(request, profile)
-        names = UpstreamToolNames(profile.toolNames)
-        ids = UpstreamCallIDs(profile.toolIDs)
+        tools = try OfferedTools(request, target.profile)
+        names = UpstreamToolNames(target.profile.toolNames)
+        ids = UpstreamCallIDs(target.profile.toolIDs)
         length = OutputBudget(request, target, input: try prepared.estimate.fitting(target))
         losses = prepared.losses + request.losses(lacking: target.lacking) + length.losses + tools.losses
         writer = JSONWriter(capacity: prepared.receivedBytes &+ 4096)
@@ -42,7 +41,7 @@ struct UpstreamRequestBuilder {
 
     /// The system prompt, the turns, and how they end.
     mutating func arranged() throws(ClientError) -> ArrangedConversation {
-        let arranged = try ArrangedConversation(prepared, profile, tools)
+        let arranged = try ArrangedConversation(prepared, target.$profile, tools)
         losses += arranged.losses
         return arranged
     }
@@ -63,7 +62,7 @@ protocol ArrangedRequest: DialectRequest {
 extension ArrangedRequest {
     var request: CanonicalRequest { builder.request }
     var target: UpstreamTarget { builder.target }
-    var profile: Profile { builder.profile }
+    var profile: Profile { _read { yield builder.target.profile } }
     var tools: OfferedTools { builder.tools }
 
     var writer: JSONWriter {
@@ -95,13 +94,13 @@ struct ArrangedConversation {
     let ending: PrefillSplit
     let losses: [Loss]
 
-    init(_ prepared: PreparedRequest, _ profile: Profile, _ tools: OfferedTools) throws(ClientError) {
+    init(_ prepared: PreparedRequest, _ profile: Boxed<Profile>, _ tools: OfferedTools) throws(ClientError) {
         let request = prepared.content
         var builder = ConversationBuilder(prepared, profile)
         var system = try builder.build(request)
         if let nudge = tools.nudge { system.add(nudge, boundary: "\n\n") }
-        if let words = request.schemaWords(for: profile) { system.add(words, boundary: "\n\n") }
-        let ending = try PrefillSplit(builder.messages, profile)
+        if let words = request.schemaWords(for: profile.wrappedValue) { system.add(words, boundary: "\n\n") }
+        let ending = try PrefillSplit(builder.messages, profile.wrappedValue)
         guard !ending.messages.isEmpty || ending.prefill != nil else {
             // Blocks that turned out to hold nothing: no backend answers an empty conversation.
             throw request.vocabulary.emptyConversation

@@ -6,7 +6,7 @@ public import BackendSettings
 public struct UpstreamTarget: Sendable {
     /// The model's name as the backend knows it.
     public var model: String
-    public var profile: Profile
+    @Boxed public var profile: Profile
     /// The backend's context window for this model in tokens, when known.
     public var contextWindow: Int?
     /// As configured.
@@ -34,8 +34,16 @@ public struct UpstreamTarget: Sendable {
         model: String, profile: Profile, contextWindow: Int? = nil,
         settings: ConversionSettings = ConversionSettings()
     ) {
+        self.init(
+            model: model, profile: Boxed(wrappedValue: profile), contextWindow: contextWindow,
+            settings: settings)
+    }
+
+    public init(
+        model: String, profile: Boxed<Profile>, contextWindow: Int?, settings: ConversionSettings
+    ) {
         self.model = model
-        self.profile = profile
+        _profile = profile
         self.contextWindow = contextWindow
         self.settings = settings
     }

@@ -167,9 +167,8 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
 
     /// Whether the body is a JSON text with others, or junk, on lines behind it.
     private static func isLines(_ document: [UInt8]) -> Bool {
-        guard let end = document.firstIndex(of: Ascii.lineFeed), end > 1,
-            !document[end...].allSatisfy(Ascii.isSpace)
-        else { return false }
+        let end = document.position(of: Ascii.lineFeed, from: 0, to: document.count)
+        guard end > 1, end < document.count, !document[end...].allSatisfy(Ascii.isSpace) else { return false }
         return (try? JSONDocument(parsing: Array(document[..<end])))?.root.isObject == true
     }
 

@@ -25,7 +25,7 @@ struct MessagesWriter: DialectRequest {
         self.target = target
         length = OutputBudget(request, target, input: prepared.estimate.tokens)
         losses = prepared.losses + length.losses
-        conversion = BlockConversion(request, profile: target.profile)
+        conversion = BlockConversion(request, profile: target.$profile)
         writer = JSONWriter(capacity: prepared.receivedBytes &+ 1024)
         let offered = ToolAvailability(events: request.toolEvents, of: request.tools).offered(request.tools)
         // The API takes no calls of tools that it does not know: those of earlier turns are declared,
