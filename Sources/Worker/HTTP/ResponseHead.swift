@@ -36,8 +36,14 @@ public struct ResponseHead: Sendable {
     /// The interim answer to `Expect: 100-continue`.
     public static let continueBytes = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
+    /// Enough for the status line and the fields that are ours, in bytes.
+    private static let fixedSize = 128
+
     /// Appends the status line, the fields and the empty line.
     public func append(to output: inout [UInt8]) {
+        var size = Self.fixedSize
+        for field in fields { size &+= field.name.utf8.count &+ field.value.utf8.count &+ 4 }
+        output.reserveCapacity(output.count &+ size)
         output.append("HTTP/1.1 ")
         output.append(decimal: status)
         output.append(0x20)
@@ -109,9 +115,10 @@ extension [UInt8] {
 
     /// Whatever is not printable ASCII becomes a question mark.
     fileprivate mutating func append(cleaned text: String) {
-        let start = count
-        append(contentsOf: text.utf8)
-        for at in start..<count where self[at] &- 0x20 >= 0x5f { self[at] = 0x3f }
+        var text = text
+        text.withUTF8 { bytes in
+            for byte in bytes { append(byte &- 0x20 < 0x5f ? byte : 0x3f) }
+        }
     }
 
     fileprivate mutating func append(decimal number: Int) {

@@ -59,7 +59,7 @@ public struct ModelMap: Sendable {
     /// `backend/model`. The backend is asked for that model even if it does not list it, unless a model is
     /// called so that somebody lists.
     private func explicit(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
-        guard let slash = name.firstIndex(of: "/") else { return nil }
+        guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
         let prefix = name[..<slash].lowercased()
         let rest = String(name[name.index(after: slash)...])
         if picture.isDemo { return prefix == Self.demoName ? [Self.demoRoute] : nil }

@@ -18,21 +18,25 @@ enum RequestIdentity {
     static func reply(_ api: ClientAPI) -> String { name(api.replyIDPrefix) }
 
     private static func name(_ prefix: String) -> String {
-        var bytes = Array(prefix.utf8)
-        let whole = bytes.count + length
-        bytes.reserveCapacity(whole)
-        while bytes.count < whole {
-            if used >= pool.count { refill() }
-            let (random, letters) = (pool, alphabet)
-            var at = used
-            while at < random.count, bytes.count < whole {
+        let (prefix, letters) = (prefix.utf8, alphabet)
+        let whole = prefix.count + length
+        return String(unsafeUninitializedCapacity: whole) { bytes in
+            var at = bytes.initialize(fromContentsOf: prefix)
+            while at < whole {
+                let random = nextRandom()
                 // Of these numbers every remainder is equally likely.
-                if random[at] < 248 { bytes.append(letters[Int(random[at] % 62)]) }
+                guard random < 248 else { continue }
+                bytes.initializeElement(at: at, to: letters[Int(random % 62)])
                 at += 1
             }
-            used = at
+            return whole
         }
-        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func nextRandom() -> UInt8 {
+        if used >= pool.count { refill() }
+        defer { used += 1 }
+        return pool[used]
     }
 
     private static func refill() {
