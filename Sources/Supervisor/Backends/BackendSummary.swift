@@ -2,6 +2,7 @@
 // lines on a terminal. Whatever the report says, reading it decides nothing.
 
 import JSON
+import Shared
 
 /// What people want to know of one backend.
 struct BackendSummary: Equatable {
@@ -16,8 +17,8 @@ struct BackendSummary: Equatable {
     let name: String
     let url: String
     let type: String
-    /// `up`, `down`, `demo`, or `unknown` before it was first asked.
-    let state: String
+    /// Nil when the report has no such word, or one that is not ours.
+    let state: BackendState?
     let error: String?
     let models: [Model]
     /// What exchanges have found out, one line for each model.
@@ -30,7 +31,7 @@ struct BackendSummary: Equatable {
         name = node["name"]?.string ?? "?"
         url = node["url"]?.string ?? ""
         type = node["type"]?.string ?? "?"
-        state = node["state"]?.string ?? "?"
+        state = node["state"]?.string.flatMap(BackendState.init(rawValue:))
         error = node["error"]?.string
         let models = node["models"].items.compactMap { model in
             model["id"]?.string.map { Model(id: $0, context: model["context"]?.int) }
@@ -54,16 +55,18 @@ struct BackendSummary: Equatable {
     /// All of them in a few words, such as `gpu1 up, laptop down`; a demo is named as such.
     static func line(of all: [BackendSummary]) -> String {
         let named = all.prefix(namedBackends).map {
-            $0.isDemo ? "no backend, using the demo" : "\($0.name) \($0.state)"
+            $0.isDemo ? "no backend, using the demo" : "\($0.name) \($0.stateText)"
         }
         let more = all.count > named.count ? ["\(all.count - named.count) more"] : []
         return Wording.shown((named + more).joined(separator: ", "))
     }
 
-    var isDemo: Bool { type == "demo" }
-    var isUnknown: Bool { state == "unknown" }
+    private var stateText: String { state?.rawValue ?? "?" }
+
+    var isDemo: Bool { state == .demo }
+    var isUnknown: Bool { state == .unknown }
     /// It can answer now.
-    var isUsable: Bool { state == "up" && defaultModel != nil }
+    var isUsable: Bool { state == .up && defaultModel != nil }
 
     private static func learnt(_ node: JSONNode) -> String? {
         guard let model = node["model"]?.string else { return nil }
@@ -79,7 +82,7 @@ struct BackendSummary: Equatable {
 
     var line: String {
         guard !isDemo else { return "\(name) (built in; answers in a model's place and says so)" }
-        guard state != "down" else {
+        guard state != .down else {
             return "\(name) \(url) (\(type)) is down: \(error ?? "no reason known")"
         }
         let shown = models.prefix(Self.shownModels).map { model in
@@ -87,7 +90,7 @@ struct BackendSummary: Equatable {
         }
         let more = models.count > shown.count ? ", and \(models.count - shown.count) more" : ""
         let list = shown.isEmpty ? "no models" : shown.joined(separator: ", ") + more
-        return "\(name) \(url) (\(type)) is \(state): \(list)"
+        return "\(name) \(url) (\(type)) is \(stateText): \(list)"
     }
 }
 

@@ -1,6 +1,7 @@
 // A backend in one line, out of the workers' report.
 
 import JSON
+import Shared
 import Testing
 
 @testable import Supervisor
@@ -26,6 +27,18 @@ import Testing
         (#"{"name":"g","url":"u","type":"vllm","state":"up"}"#, "g u (vllm) is up: no models", nil),
         ("[1]", "?  (?) is ?: no models", nil),
     ]
+
+    @Test(
+        "every state that a worker reports is read, and other words are none",
+        arguments: BackendState.allCases)
+    func states(state: BackendState) throws {
+        func read(_ word: String) throws -> BackendState? {
+            let json = #"{"name":"g","state":"\#(word)"}"#
+            return BackendSummary(try JSONDocument(parsing: Array(json.utf8)).root).state
+        }
+        #expect(try read(state.rawValue) == state)
+        #expect(try read(state.rawValue + "ish") == nil)
+    }
 
     @Test("a backend in one line, and the window of the model that answers", arguments: summaries)
     func summary(json: String, line: String, context: Int?) throws {

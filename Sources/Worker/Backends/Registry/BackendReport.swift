@@ -64,12 +64,7 @@ enum BackendReport {
         text("name", entry.name, &writer)
         text("url", entry.url, &writer)
         text("type", entry.type.rawValue, &writer)
-        writer.name("state")
-        switch entry.health.probe {
-        case .never: writer.value("unknown")
-        case .up: writer.value("up")
-        case .down: writer.value("down")
-        }
+        text("state", BackendState(entry.health.probe).rawValue, &writer)
         writer.name("models")
         writer.beginArray()
         for model in (facts.models ?? []).prefix(limit) {
@@ -129,7 +124,8 @@ enum BackendReport {
     private static func demo(_ writer: inout JSONWriter) {
         writer.beginObject()
         for (name, value) in [
-            ("name", "demo"), ("type", "demo"), ("state", "demo"), ("default_model", "demo"),
+            ("name", "demo"), ("type", "demo"), ("state", BackendState.demo.rawValue),
+            ("default_model", "demo"),
         ] {
             writer.name(name)
             writer.value(value)
@@ -146,5 +142,15 @@ enum BackendReport {
     private static func text(_ name: StaticString, _ value: String, _ writer: inout JSONWriter) {
         writer.name(name)
         writer.value(value)
+    }
+}
+
+extension BackendState {
+    fileprivate init(_ probe: BackendHealth.Probe) {
+        switch probe {
+        case .never: self = .unknown
+        case .up: self = .up
+        case .down: self = .down
+        }
     }
 }
