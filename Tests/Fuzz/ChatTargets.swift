@@ -12,7 +12,7 @@ private let profiles = Profile.all.values.sorted { $0.name < $1.name }
 /// Chat requests, converted for some backend types and all dialects.
 func fuzzChat(_ bytes: [UInt8], _ random: inout SeededRandom) {
     let request: ChatRequest
-    do throws(ClientError) { request = try ChatRequest(parsing: bytes) } catch {
+    do throws(Failure) { request = try ChatRequest(parsing: bytes) } catch {
         return check(error, limit: 600)
     }
     expect(request.estimatedInputTokens >= 0, "tokens are counted")
@@ -22,7 +22,7 @@ func fuzzChat(_ bytes: [UInt8], _ random: inout SeededRandom) {
         target.profile.dialect = dialect
         target.contextWindow = [nil, 100, 8192, .max].randomElement(using: &random) ?? nil
         if Bool.random(using: &random) { target.lacking = [.thinking, .structuredOutput] }
-        do throws(ClientError) {
+        do throws(Failure) {
             let call = try request.converted(for: target)
             let text = String(decoding: call.body, as: UTF8.self)
             let root = (try? JSONDocument(parsing: call.body))?.root
@@ -41,8 +41,8 @@ func fuzzChat(_ bytes: [UInt8], _ random: inout SeededRandom) {
 
 /// What the real API takes: users and assistants by turns, a user first; each call answered in the next turn.
 private func checkTurns(_ root: JSONNode?, _ body: [UInt8], _ text: String) {
-    do throws(ClientError) { _ = try MessagesRequest(parsing: body) } catch {
-        expect(false, "our own reader takes it: \(error.message): \(text)")
+    do throws(Failure) { _ = try MessagesRequest(parsing: body) } catch {
+        expect(false, "our own reader takes it: \(error): \(text)")
     }
     var isUser = true
     var called: [String] = []
@@ -69,10 +69,11 @@ private func checkTurns(_ root: JSONNode?, _ body: [UInt8], _ text: String) {
 }
 
 /// - Parameter limit: bytes of our own words; a backend may say more.
-private func check(_ error: ClientError, limit: Int = .max) {
-    expectSayable(error)
+private func check(_ failure: Failure, limit: Int = .max) {
+    expectSayable(failure)
+    let error = failure.error(for: .chat)
     expect(error.message.utf8.count < limit, "refused in few words: \(error.message)")
-    let root = (try? JSONDocument(parsing: error.body(requestID: "req_1", api: .chat)))?.root
+    let root = (try? JSONDocument(parsing: error.body(requestID: "req_1")))?.root
     expect(root?["error"]?["message"]?.isString == true, "an error has a message")
 }
 
@@ -108,7 +109,7 @@ func fuzzEvents(_ bytes: [UInt8], _ random: inout SeededRandom) {
 
 private func run(
     _ bytes: [UInt8], _ plan: ReplyPlan, _ status: Int, to client: ClientRequest, cuts: [Int]
-) -> (output: [UInt8], failure: ClientError?) {
+) -> (output: [UInt8], failure: Failure?) {
     var reply = DrivenReply(to: client, plan: plan)
     let head = UpstreamHead(status: status, contentType: "")
     let output = reply.play(head, bytes, cuts: cuts, early: false, .complete)

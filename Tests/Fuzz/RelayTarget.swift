@@ -40,7 +40,7 @@ private struct RelayScript {
 private struct ShownRelay: Equatable {
     var output: [UInt8] = []
     var phase: ReplyPhase
-    var failure: ClientError?
+    var failure: Failure?
     var repairs: [String]
     var usage: Usage
 

@@ -89,7 +89,7 @@ private func fuzzReply(_ bytes: [UInt8], _ random: inout SeededRandom, _ dialect
 private struct ShownReply: Equatable {
     var output: [UInt8] = []
     var phase: ReplyPhase
-    var failure: ClientError?
+    var failure: Failure?
     var repairs: [String]
     var usage: Usage
 
@@ -144,7 +144,8 @@ extension JSONNode {
 }
 
 /// An error that a client can be told.
-func expectSayable(_ error: ClientError) {
+func expectSayable(_ failure: Failure) {
+    let error = failure.error(for: .messages)
     expect((400...599).contains(error.status), "\(error.status) is an error's status")
     expect(!error.message.isEmpty, "an error has words")
     expect(error.message.utf8.count < 16 << 10, "\(error.message.utf8.count) bytes of words")
@@ -228,14 +229,14 @@ func fuzzFailure(_ bytes: [UInt8], _ random: inout SeededRandom) {
     head.receivedAt = Bool.random(using: &random) ? 1_790_000_000 : 0
     for status in [head.status, 429, 503, 400] {
         head.status = status
-        expectSayable(UpstreamFailure.answer(head: head, body: body, model: "claude-x"))
+        expectSayable(.upstream(.answer(head: head, body: body, model: "claude-x")))
         var plan = ReplyPlan()
         plan.contextWindow = 4096
         plan.promptEstimate = 9000
-        expectSayable(OllamaFailure.answer(head: head, body: body, model: "claude-x", plan))
+        expectSayable(.upstream(OllamaFaults.answer(head: head, body: body, model: "claude-x", plan)))
     }
-    expectSayable(UpstreamFailure.named(data: body[...]))
-    if let root = (try? JSONDocument(parsing: body))?.root, let error = UpstreamFailure.inside(root) {
-        expectSayable(error)
+    expectSayable(.upstream(.named(data: body[...])))
+    if let root = (try? JSONDocument(parsing: body))?.root, let fault = UpstreamFault.inside(root) {
+        expectSayable(.upstream(fault))
     }
 }

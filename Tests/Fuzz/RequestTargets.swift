@@ -11,15 +11,16 @@ private let profiles = Profile.all.values.sorted { $0.name < $1.name }
 
 /// Requests, converted for some backend types.
 func fuzzRequest(_ bytes: [UInt8], _ random: inout SeededRandom) {
-    do throws(ClientError) {
+    do throws(Failure) {
         let counted = try MessagesRequest(parsingCount: bytes)
         expect(counted.estimatedInputTokens >= 0, "tokens are counted")
     } catch {
         expectSayable(error)
-        expect(error.message.utf8.count < 600, "refused in few words: \(error.message)")
+        let words = error.error(for: .messages).message
+        expect(words.utf8.count < 600, "refused in few words: \(words)")
     }
     let request: MessagesRequest
-    do throws(ClientError) { request = try MessagesRequest(parsing: bytes) } catch {
+    do throws(Failure) { request = try MessagesRequest(parsing: bytes) } catch {
         return expectSayable(error)
     }
     if let answer = request.localAnswer { check(answer, request) }
@@ -35,7 +36,7 @@ func fuzzRequest(_ bytes: [UInt8], _ random: inout SeededRandom) {
 }
 
 private func convert(_ request: MessagesRequest, _ target: UpstreamTarget) {
-    do throws(ClientError) {
+    do throws(Failure) {
         let call = try request.converted(for: target)
         let root = (try? JSONDocument(parsing: call.body))?.root
         let text = String(decoding: call.body, as: UTF8.self)
@@ -53,7 +54,8 @@ private func convert(_ request: MessagesRequest, _ target: UpstreamTarget) {
         if let root { expectPairs(root, text) }
     } catch {
         expectSayable(error)
-        expect(error.message.utf8.count < 600, "refused in few words: \(error.message)")
+        let words = error.error(for: .messages).message
+        expect(words.utf8.count < 600, "refused in few words: \(words)")
     }
 }
 

@@ -55,7 +55,7 @@ public struct DrivenReply {
     }
 
     public var phase: ClientReply.Phase { held.reply.phase }
-    public var failure: ClientError? { held.reply.failure }
+    public var failure: Failure? { held.reply.failure }
     public var refused: Refusal? { held.reply.refused }
     public var wantsMore: Bool { held.reply.wantsMore }
     public var usage: Usage { held.reply.usage }

@@ -16,7 +16,7 @@ struct AccessTests {
     private func status(_ admission: Admission) -> Int {
         switch admission {
         case .endpoint: 200
-        case .refused(let error, _): error.status
+        case .refused(let failure, _): failure.error(for: .messages).status
         }
     }
 
@@ -104,13 +104,14 @@ struct AccessTests {
         #expect(
             status(open.admit(try head("Host: a\r\nContent-Encoding: identity\r\n"), scope: .network)) == 200)
         guard
-            case .refused(let error, let fields) = open.admit(
+            case .refused(let failure, let fields) = open.admit(
                 try head("Host: a\r\n", line: "GET /v1/messages HTTP/1.1"), scope: .network)
         else {
             Issue.record("GET is not refused")
             return
         }
-        #expect(error.status == 405 && fields == [.init("allow", "POST")])
+        #expect(failure == .request(.wrongMethod(path: "/v1/messages", allowed: "POST")))
+        #expect(fields == [.init("allow", "POST")])
     }
 }
 

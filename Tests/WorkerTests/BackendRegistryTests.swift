@@ -67,7 +67,7 @@ import Upstream
                     registry.access(route).map { "\($0.name)>\($0.target.model)" } ?? "demo"
                 }.joined(separator: " ")
             } catch {
-                return "\(error.clientError.status)"
+                return "\(Failure(error).error(for: .messages).status)"
             }
         }
 

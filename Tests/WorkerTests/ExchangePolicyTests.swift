@@ -5,9 +5,9 @@ import HTTP
 import Routing
 import Shared
 import Testing
-import Translation
 import Upstream
 
+@testable import Translation
 @testable import Worker
 
 struct ExchangeTimingTests {
@@ -36,62 +36,12 @@ struct ExchangeTimingTests {
     }
 }
 
-struct FailoverTests {
-    @Test(
-        "only the backend's state is a reason, and only before the first byte",
-        arguments: [
-            (529, true), (502, true), (500, true), (503, true), (504, false), (400, false), (404, false),
-            (429, false),
-            (402, false), (413, false),
-        ])
-    func statuses(status: Int, expected: Bool) {
-        let failure = ClientError(status: status, kind: .api, message: "")
-        #expect(Failover.mayTryNext(failure, anythingSent: false) == expected)
-        #expect(!Failover.mayTryNext(failure, anythingSent: true))
-    }
-}
-
-struct FailoverKindTests {
-    @Test(
-        "a backend that is busy or lacks the model is passed over; what the client did wrong is final",
-        arguments: [
-            (429, ClientError.Kind.rateLimit, true), (404, .notFound, true), (402, .billing, false),
-            (400, .invalidRequest, false), (413, .requestTooLarge, false), (409, .conflict, false),
-            (504, .timeout, false),
-        ])
-    func kinds(status: Int, kind: ClientError.Kind, expected: Bool) {
-        let failure = ClientError(status: status, kind: kind, message: "")
-        #expect(Failover.mayTryNext(failure, anythingSent: false) == expected)
-        #expect(!Failover.mayTryNext(failure, anythingSent: true))
-    }
-
-    @Test(
-        "a missing model says less than any other failure",
-        arguments: [
-            ([404, 429], 1), ([429, 404], 0), ([404, 0], 1), ([0, 404], 0), ([404, 404], 0), ([0, 429], 1),
-            ([404, 0, 500], 2),
-        ])
-    func worthTelling(statuses: [Int], expected: Int) {
-        // 0 = away.
-        let attempts = statuses.enumerated().map { index, status in
-            let kind: ClientError.Kind = status == 404 ? .notFound : status == 429 ? .rateLimit : .api
-            let failure = ClientError(status: status, kind: kind, message: "\(index)")
-            var record = ExchangeRecord(requestID: "r", begun: Instant(nanoseconds: 0))
-            record.cause = status == 0 ? "refused" : nil
-            return FailedAttempt(
-                failure, .upstreamFailed(failure), isPersistent: false, fields: [], record)
-        }
-        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.moreInformative($0, $1) }
-        #expect(told.failure.message == "\(expected)")
-    }
-}
-
 struct FeatureRetryTests {
     @Test("a feature is left out once, four in an exchange, and anew for the next backend")
     func limits() {
         var retry = FeatureRetry()
         func takes(_ features: Feature...) -> [Bool] {
-            features.map { retry.takes(.feature($0, isPlain: $0 == .tools), of: 3) }
+            features.map { retry.shouldRetry(without: .feature($0, isPlain: $0 == .tools), of: 3) }
         }
         #expect(takes(.tools, .thinking, .tools) == [true, true, false])
         #expect(retry.verdicts.withheld == [.tools, .thinking] && retry.verdicts.plain == [.tools])
@@ -107,7 +57,7 @@ struct FeatureRetryTests {
         var retry = FeatureRetry()
         var target = UpstreamTarget(model: "m", profile: .deepseek)
         target.outputLimit = 20_000
-        func takes(_ refusal: Refusal) -> Bool { retry.takes(refusal, of: 1) }
+        func takes(_ refusal: Refusal) -> Bool { retry.shouldRetry(without: refusal, of: 1) }
         #expect(takes(.reasoningMissing(.filled)) && !takes(.reasoningMissing(.filled)))
         #expect(takes(.reasoningMissing(.thinkingOff)) && retry.verdicts.isEmpty && retry.isAmended)
         #expect(takes(.outputLimit(8192)) && !takes(.outputLimit(4096)))
@@ -135,38 +85,9 @@ struct FeatureRetryTests {
     }
 }
 
-struct ToldTests {
-    @Test(
-        "of several failed backends the first that answered is told, else the first",
-        arguments: [
-            ([false, false, false], 0), ([false, true, false], 1), ([true, true], 0),
-            ([false, false, true], 2),
-        ])
-    func worthTelling(answered: [Bool], expected: Int) {
-        let attempts = answered.enumerated().map { index, answered in
-            let failure = ClientError(status: 500 + index, kind: .api, message: "")
-            var record = ExchangeRecord(requestID: "r", begun: Instant(nanoseconds: 0))
-            record.cause = answered ? nil : "refused"
-            return FailedAttempt(
-                failure, .upstreamFailed(failure), isPersistent: false, fields: [], record)
-        }
-        let told = attempts.dropFirst().reduce(attempts[0]) { Failover.moreInformative($0, $1) }
-        #expect(told.failure.status == 500 + expected)
-    }
-
-    @Test("a backend that stays away becomes a fault; other failures keep their words")
-    func persistent() {
-        let away = ClientError(status: 529, kind: .overloaded, message: "away", retryAfter: 5)
-        #expect(Failover.told(away, isPersistent: false) == away)
-        let told = Failover.told(away, isPersistent: true)
-        #expect(told.status == 502 && told.kind == .api && told.message == "away")
-        let other = ClientError(status: 400, kind: .invalidRequest, message: "no")
-        #expect(Failover.told(other, isPersistent: true) == other)
-    }
-}
-
 struct ExchangeRecordTests {
-    private static let failure = ClientError(status: 529, kind: .overloaded, message: "secret words")
+    private static let failure = Failure.upstream(
+        UpstreamFault(.overloaded(retryAfter: 5), status: 503, said: "secret words"))
 
     @Test(
         "levels: info for what is as it should be, warning when the backend failed",
@@ -177,11 +98,8 @@ struct ExchangeRecordTests {
             (.ended(.upstreamFailed(failure)), "upstream_failed", .warning, true),
             (.ended(.timedOut(failure)), "timed_out", .warning, true),
             (.refused(failure), "refused", .warning, true),
-            (
-                .refused(ClientError(status: 404, kind: .notFound, message: "secret words")), "refused",
-                .info,
-                true
-            ),
+            (.refused(.routing(.unknownModel("secret", .nearest("words")))), "refused", .info, true),
+            (.refused(.gateway(.notReady)), "refused", .warning, true),
         ])
     func endings(ending: ExchangeRecord.Ending, name: String, level: LogLevel, failed: Bool) {
         #expect(ending.name == name && ending.level == level && ending.isFailure == failed)

@@ -4,8 +4,8 @@ import EventLoop
 import HTTP
 import Shared
 import Testing
-import Translation
 
+@testable import Translation
 @testable import Worker
 
 @Suite struct RequestJournalTests {
@@ -50,11 +50,11 @@ import Translation
         func shown(_ ending: ExchangeRecord.Ending) -> String {
             "\(record.fields(ending, status: 400, firstByteAt: nil, now: Instant(nanoseconds: 1)))"
         }
-        let refused = shown(
-            .refused(ClientError(400, .invalidRequest, "tool \(Excerpt.shown("secret")) is not known.")))
+        let refused = shown(.refused(.invalid("tool \(Excerpt.shown("secret")) is not known.")))
         #expect(refused.contains("10.0.0.1:5") && refused.contains("key-01234567"))
         #expect(refused.contains("tool … is not known.") && !refused.contains("secret"))
-        let said = ClientError(status: 400, kind: .invalidRequest, message: "secret")
+        let said = Failure.upstream(UpstreamFault(.requestRejected, status: 400, said: "secret"))
+        #expect(said.error(for: .messages).message == "secret")
         #expect(!shown(.ended(.upstreamFailed(said))).contains("secret"))
         #expect(!shown(.ended(.completed)).contains("reason"))
     }

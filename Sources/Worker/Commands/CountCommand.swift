@@ -18,11 +18,12 @@ enum CountCommand {
         static let badData: Int32 = 65
 
         mutating func add(_ body: [UInt8], named name: String) {
-            do throws(ClientError) {
+            do throws(Failure) {
                 output += "\(try MessagesRequest(parsingCount: body).estimatedInputTokens)\n"
             } catch {
                 status = Self.badData
-                notes.append("\(name): \(error.status) \(error.kind.rawValue): \(error.message)")
+                let error = error.error(for: .messages)
+                notes.append("\(name): \(error.status) \(error.type): \(error.message)")
             }
         }
     }

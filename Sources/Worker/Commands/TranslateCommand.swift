@@ -85,13 +85,14 @@ struct TranslateOutcome: Equatable {
     static let badData: Int32 = 65
 
     init(_ body: [UInt8], _ arguments: TranslateArguments) {
-        do throws(ClientError) { try convert(body, arguments) } catch {
+        do throws(Failure) { try convert(body, arguments) } catch {
             status = Self.badData
-            notes.append("\(error.status) \(error.kind.rawValue): \(error.message)")
+            let error = error.error(for: .messages)
+            notes.append("\(error.status) \(error.type): \(error.message)")
         }
     }
 
-    private mutating func convert(_ body: [UInt8], _ arguments: TranslateArguments) throws(ClientError) {
+    private mutating func convert(_ body: [UInt8], _ arguments: TranslateArguments) throws(Failure) {
         let request = try MessagesRequest(parsing: body)
         if request.localAnswer != nil {
             notes.append(

@@ -61,9 +61,12 @@ final class Attempt {
     /// How the transport failed, for the journal; nil when it did not.
     private(set) var cause: String?
     /// The backend could not be reached, and not for the first time.
-    private(set) var isPersistent = false
+    private var isPersistent = false
     /// Not nil when it ended before anything was sent: another backend may be tried, or this is the answer.
-    var undecidedFailure: ClientError? { answer.isOpen ? reply.failure : nil }
+    var undecidedFailure: Failure? {
+        guard answer.isOpen, let failure = reply.failure else { return nil }
+        return isPersistent ? failure.persisting : failure
+    }
 
     /// Not nil once it has run.
     private(set) var outcome: Outcome?
@@ -188,7 +191,7 @@ final class Attempt {
     /// so that its connection can be used again; then it is cut.
     private func detach(_ transfer: Transfer, _ backend: Int, _ outcome: Outcome) {
         switch transfer.end {
-        case nil where outcome == .completed:
+        case nil where outcome.isCompleted:
             Timer { transfer.cancel() }.arm(at: Loop.now.advanced(by: ServingLimits.upstreamFarewell))
         case nil: transfer.cancel()
         case .unreachable, .misconfigured, .timedOut(.connect):

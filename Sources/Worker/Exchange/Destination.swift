@@ -33,7 +33,7 @@ enum Destination: Sendable {
     }
 
     /// The request in the words of this destination.
-    func call(_ message: ClientRequest, _ target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    func call(_ message: ClientRequest, _ target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         switch self {
         case .backend: return try message.converted(for: target)
         case .demo(let request):

@@ -69,12 +69,11 @@ final class Exchange {
             case .count: await countPrompt()
             case .attempt(let attempt):
                 await attempt.run()
-                judge(attempt)
+                conclude(attempt)
             }
         }
     }
 
-    /// Does not compare: that would be all of an error.
     private var isOver: Bool { if case .some = ending { true } else { false } }
 
     // MARK: Steps
@@ -92,7 +91,7 @@ final class Exchange {
 
     /// JSON to a typed request.
     private func read(_ body: RequestBody) {
-        do throws(ClientError) {
+        do throws(Failure) {
             let message = try ClientRequest(
                 reading: body, at: answer.api, head: MessagesHead(request.head))
             record.requestedModel = message.model
@@ -108,11 +107,11 @@ final class Exchange {
     @inline(never)
     private func findRoutes() {
         guard !isOver else { return }
-        guard let message else { return refuse(Self.notReady) }
+        guard let message else { return refuse(.gateway(.notReady)) }
         do throws(RoutingFailure) {
             routes = try context.registry.settledRoutes(for: message.model)[...]
         } catch {
-            guard let local = message.localAnswer else { return refuse(error.clientError) }
+            guard let local = message.localAnswer else { return refuse(Failure(error)) }
             return answer(local, message)
         }
         guard let local = message.localAnswer else { return }
@@ -163,8 +162,8 @@ final class Exchange {
             ending = .ended(.cancelled)
             return .end
         }
-        guard !context.isCut else { return end(.stopping) }
-        guard let message else { return end(Self.notReady) }
+        guard !context.isCut else { return end(.gateway(.stopping)) }
+        guard let message else { return end(.gateway(.notReady)) }
         while let route = nextRoute() {
             guard let destination = destination(of: route) else { continue }
             if case .backend(let access) = destination,
@@ -172,7 +171,7 @@ final class Exchange {
             {
                 return .count
             }
-            do throws(ClientError) {
+            do throws(Failure) {
                 return .attempt(try attempt(destination, message))
             } catch {
                 // It said what it lacks, and nothing can be asked without.
@@ -182,11 +181,11 @@ final class Exchange {
                 guard !lacking.isEmpty, !routes.isEmpty else { return end(error) }
             }
         }
-        return end(Self.notReady)
+        return end(.gateway(.notReady))
     }
 
-    private func end(_ error: ClientError) -> Step {
-        refuse(error)
+    private func end(_ failure: Failure) -> Step {
+        refuse(failure)
         return .end
     }
 
@@ -213,7 +212,7 @@ final class Exchange {
     }
 
     @inline(never)
-    private func attempt(_ destination: Destination, _ message: ClientRequest) throws(ClientError)
+    private func attempt(_ destination: Destination, _ message: ClientRequest) throws(Failure)
         -> Attempt
     {
         record.backend = destination.name
@@ -282,13 +281,13 @@ final class Exchange {
 
     /// What an ended attempt means: the end, or that the next backend is to be tried.
     @inline(never)
-    private func judge(_ attempt: Attempt) {
+    private func conclude(_ attempt: Attempt) {
         guard let outcome = attempt.outcome else { return }
         record.usage = attempt.usage
         record.repairs = attempt.repairs
         record.cause = attempt.cause
         record.upstreamID = attempt.upstreamID.map(secret.hidden)
-        if outcome == .completed {
+        if outcome.isCompleted {
             learn(from: attempt)
             rememberVerdicts()
         }
@@ -296,7 +295,8 @@ final class Exchange {
             ending = .ended(outcome)
             return
         }
-        if let refused = attempt.refused, retry.takes(refused, of: message?.conversation ?? 0) {
+        if let refused = attempt.refused, retry.shouldRetry(without: refused, of: message?.conversation ?? 0)
+        {
             record.retriedWithout = retry.all
             asksAgain = true
             return
@@ -307,42 +307,37 @@ final class Exchange {
             asksAgain = true
             return
         }
-        let this = FailedAttempt(
-            failure, outcome, isPersistent: attempt.isPersistent, fields: answer.fields, record)
+        let this = FailedAttempt(failure, outcome, fields: answer.fields, record)
         guard !context.isCut, Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else {
-            return tell(this)
+            return finish(with: this)
         }
-        let worthTelling = failed.map { Failover.moreInformative($0, this) } ?? this
+        let moreInformative = failed.map { Failover.moreInformative($0, this) } ?? this
         guard routes.isEmpty else {
-            failed = worthTelling
+            failed = moreInformative
             return
         }
-        tell(worthTelling)
+        finish(with: moreInformative)
     }
 
-    private func tell(_ attempt: FailedAttempt) {
+    private func finish(with attempt: FailedAttempt) {
         let (attempts, retriedWithout) = (record.attempts, record.retriedWithout)
         record = attempt.record
         record.attempts = attempts
         record.retriedWithout = retriedWithout
         answer.fields = attempt.fields
-        let told = Failover.told(attempt.failure, isPersistent: attempt.isPersistent)
-        answer.send(told)
-        ending = .ended(told == attempt.failure ? attempt.outcome : .upstreamFailed(told))
+        answer.send(attempt.failure)
+        ending = .ended(attempt.outcome)
     }
 
     // MARK: Answers of our own
-
-    private static let notReady = ClientError(
-        529, .overloaded, "No backend is available yet.", retryAfter: 1)
 
     /// What answered when no backend did.
     private static let ownName = "dragoman"
 
     @inline(never)
-    private func refuse(_ error: ClientError) {
-        answer.send(error)
-        ending = .refused(error)
+    private func refuse(_ failure: Failure) {
+        answer.send(failure)
+        ending = .refused(failure)
     }
 
     private func answer(_ local: LocalAnswer, _ message: ClientRequest) {

@@ -8,7 +8,7 @@ internal import Translation
 struct ExchangeRecord {
     enum Ending: Equatable {
         /// Answered with an error before any backend was asked.
-        case refused(ClientError)
+        case refused(Failure)
         case ended(Outcome)
 
         var name: String {
@@ -26,7 +26,7 @@ struct ExchangeRecord {
         /// none, and we said so.
         var level: LogLevel {
             switch self {
-            case .refused(let error) where error.status >= 500: .warning
+            case .refused(let failure) where !failure.isClientsMatter: .warning
             case .refused, .ended(.completed), .ended(.cancelled): .info
             case .ended(.truncated), .ended(.upstreamFailed), .ended(.timedOut): .warning
             }
@@ -41,8 +41,9 @@ struct ExchangeRecord {
 
         var problem: String? {
             switch self {
-            case .refused(let error), .ended(.upstreamFailed(let error)), .ended(.timedOut(let error)):
-                "\(error.status) \(error.kind.rawValue)"
+            case .refused(let failure), .ended(.upstreamFailed(let failure)),
+                .ended(.timedOut(let failure)):
+                failure.entry.error
             case .ended(.truncated): "truncated"
             case .ended: nil
             }
@@ -51,8 +52,9 @@ struct ExchangeRecord {
         /// In our own words, why it failed: nothing of a client's or backend's text.
         var reason: String? {
             switch self {
-            case .refused(let error), .ended(.upstreamFailed(let error)), .ended(.timedOut(let error)):
-                error.noted
+            case .refused(let failure), .ended(.upstreamFailed(let failure)),
+                .ended(.timedOut(let failure)):
+                failure.entry.reason
             case .ended: nil
             }
         }

@@ -7,37 +7,36 @@ internal import Translation
 
 /// A backend that failed before the client had seen anything, with what would be told and remembered of it.
 struct FailedAttempt {
-    let failure: ClientError
+    let failure: Failure
     let outcome: Outcome
-    let isPersistent: Bool
     let fields: [ResponseHead.Field]
     let record: ExchangeRecord
 
     init(
-        _ failure: ClientError, _ outcome: Outcome, isPersistent: Bool, fields: [ResponseHead.Field],
-        _ record: ExchangeRecord
+        _ failure: Failure, _ outcome: Outcome, fields: [ResponseHead.Field], _ record: ExchangeRecord
     ) {
         self.failure = failure
-        self.outcome = outcome
-        self.isPersistent = isPersistent
+        self.outcome = outcome.with(failure)
         self.fields = fields
         self.record = record
     }
-
-    /// It said something, if only that it cannot.
-    var hasAnswered: Bool { record.cause == nil }
 }
 
 enum Failover {
-    static func mayTryNext(_ failure: ClientError, anythingSent: Bool) -> Bool {
-        guard !anythingSent else { return false }
-        switch failure.kind {
+    static func mayTryNext(_ failure: Failure, anythingSent: Bool) -> Bool {
+        guard !anythingSent, case .upstream(let fault) = failure else { return false }
+        switch fault.cause {
+        case .unreachable, .misconfigured, .brokenConnection, .closedEarly: return true
+        case .redirects, .notAnAPI, .unusable, .unloaded, .generationFailed, .unparsedOutput: return true
+        case .refusedCredentials, .notSignedIn, .endpointMissing, .refusedForm, .outOfMemory, .failed:
+            return true
         // Busy, or without this model: another backend may not be.
-        case .rateLimit, .notFound: return true
-        default: break
+        case .rateLimited, .overloaded, .modelMissing: return true
+        // The whole first-byte limit is used up already; a second wait of that length helps nobody.
+        case .timedOut, .deadlineExceeded: return false
+        case .billing, .promptTooLong, .imagesUnsupported, .requestRejected, .requestTooLarge, .conflict:
+            return false
         }
-        // 504 has used up the whole first-byte limit already; a second wait of that length helps nobody.
-        return failure.status >= 500 && failure.status != 504
     }
 
     /// Which of two failures tells the client more: the backend that answered, else the one preferred to the
@@ -48,15 +47,12 @@ enum Failover {
     }
 
     private static func weight(_ attempt: FailedAttempt) -> Int {
-        attempt.failure.kind == .notFound ? 0 : attempt.hasAnswered ? 2 : 1
-    }
-
-    /// What the client is told in the end: a backend that is away once may be restarting, one that has been
-    /// away for long is a fault, for which nobody should wait.
-    static func told(_ failure: ClientError, isPersistent: Bool) -> ClientError {
-        guard isPersistent, failure.status == 529 else { return failure }
-        var told = ClientError(status: 502, kind: .api, message: failure.message, shouldRetry: false)
-        told.noted = failure.noted
-        return told
+        guard case .upstream(let fault) = attempt.failure else { return 1 }
+        switch fault.cause {
+        case .modelMissing: return 0
+        case .unreachable, .misconfigured, .brokenConnection, .timedOut: return 1
+        // It said something, if only that it cannot.
+        default: return 2
+        }
     }
 }

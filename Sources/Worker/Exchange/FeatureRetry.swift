@@ -29,7 +29,7 @@ struct FeatureRetry {
     private(set) var conversation = 0
 
     /// Whether to ask again, without what was refused.
-    mutating func takes(_ refusal: Refusal, of conversation: Int) -> Bool {
+    mutating func shouldRetry(without refusal: Refusal, of conversation: Int) -> Bool {
         guard all.count < Self.limit else { return false }
         self.conversation = conversation
         switch refusal {

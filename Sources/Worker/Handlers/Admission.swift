@@ -8,47 +8,39 @@ internal import Translation
 
 enum Admission {
     case endpoint(Endpoint)
-    /// The error, and fields that belong to it (`allow`).
-    case refused(ClientError, [ResponseHead.Field])
+    /// Why, and fields that belong to the answer (`allow`).
+    case refused(Failure, [ResponseHead.Field])
 }
 
 extension AccessRules {
     /// The one place where a head becomes an endpoint.
     /// - Parameter port: of the listener; asked for only where a page of this host claims to call.
     func admit(_ head: RequestHead, scope: ListenerScope, port: () -> Int? = { nil }) -> Admission {
-        if let error = refusesHost(head, scope: scope) { return .refused(error, []) }
+        if let failure = refusesHost(head, scope: scope) { return .refused(failure, []) }
         // A browser's preflight: pages of other origins have no business here.
-        if head.method == .options { return .refused(.fromWebPage, []) }
-        if let error = refusesPage(head, scope: scope, port: port) { return .refused(error, []) }
+        if head.method == .options { return .refused(.request(.fromWebPage), []) }
+        if let failure = refusesPage(head, scope: scope, port: port) { return .refused(failure, []) }
         let path = head.path
         switch Routes.decide(head.method, path: path, anthropicVersion: head.hasField("anthropic-version")) {
         case .endpoint(let endpoint):
-            if endpoint.needsKey, let error = refusesKey(head) { return .refused(error, []) }
-            if endpoint.hasBody, let error = Self.refusesEncoding(head) { return .refused(error, []) }
+            if endpoint.needsKey, let failure = refusesKey(head) { return .refused(failure, []) }
+            if endpoint.hasBody, let failure = Self.refusesEncoding(head) { return .refused(failure, []) }
             return .endpoint(endpoint)
         case .wrongMethod(let allow):
-            let error = ClientError(
-                405, .invalidRequest, "Method not allowed: \(ExchangeRecord.short(path)) takes \(allow).")
-            return .refused(error, [.init("allow", allow)])
-        case .notInThisVersion(let what):
-            var error = ClientError(404, .notFound, "\(what) is not supported in this version.")
-            error.chatCode = "unknown_url"
-            return .refused(error, [])
-        case .notFound:
-            var error = ClientError(404, .notFound, "Not found: \(ExchangeRecord.short(path)).")
-            error.chatCode = "unknown_url"
-            return .refused(error, [])
+            return .refused(
+                .request(.wrongMethod(path: ExchangeRecord.short(path), allowed: allow)),
+                [.init("allow", allow)])
+        case .notInThisVersion(let what): return .refused(.request(.futureEndpoint(what)), [])
+        case .notFound: return .refused(.request(.unknownPath(ExchangeRecord.short(path))), [])
         }
     }
 
     /// Compressed bodies are not decoded; the client is told instead of being misread.
-    private static func refusesEncoding(_ head: RequestHead) -> ClientError? {
+    private static func refusesEncoding(_ head: RequestHead) -> Failure? {
         guard let encoding = head.fieldText("content-encoding"), encoding.lowercased() != "identity",
             !encoding.isEmpty
         else { return nil }
-        var error = ClientError(400, .invalidRequest, "Send the body without Content-Encoding.")
-        error.code = "request_body_encoding_unsupported"
-        return error
+        return .request(.bodyEncoded)
     }
 }
 

@@ -28,7 +28,7 @@ extension Server {
         if request.isLarge { await Loop.yield() }
         let body = RequestBody(request.body)
         if request.isLarge { await Loop.yield() }
-        do throws(ClientError) {
+        do throws(Failure) {
             var message = try MessagesRequest(readingCount: body)
             message.head = MessagesHead(request.head)
             entry.requestedModel = message.model
@@ -37,7 +37,7 @@ extension Server {
             entry.inputTokens = count
             answer.send(200, body: CountTokensReply.body(inputTokens: count))
         } catch {
-            entry.error = error
+            entry.failure = error
             answer.send(error)
         }
         remember(entry, request, answer, connection)
@@ -91,7 +91,7 @@ extension ExchangeContext {
     }
 
     private static func question(_ message: MessagesRequest, _ target: UpstreamTarget) -> CountQuestion? {
-        do throws(ClientError) {
+        do throws(Failure) {
             return try CountQuestion(message, target)
         } catch {
             return nil

@@ -30,8 +30,8 @@ extension Server {
             await models(shape, request.head, answer)
             remember(RequestEntry(), request, answer, connection)
         case .model(let id, let shape):
-            let error = await model(id, shape, answer)
-            remember(RequestEntry(requestedModel: id, error: error), request, answer, connection)
+            let failure = await model(id, shape, answer)
+            remember(RequestEntry(requestedModel: id, failure: failure), request, answer, connection)
         case .hello, .telemetry, .greeting:
             let isGreeting = endpoint == .greeting
             answer.send(200, type: "text/plain", body: isGreeting ? Self.greeting : [])
@@ -65,9 +65,10 @@ extension Server {
         let requestID = RequestIdentity.request()
         var status: Int
         var body: [UInt8]
-        if let error = access.refusesHost(head, scope: scope)
+        if let failure = access.refusesHost(head, scope: scope)
             ?? access.refusesPage(head, scope: scope, port: port)
         {
+            let error = failure.error(for: .messages)
             (status, body) = (error.status, error.body(requestID: requestID))
         } else {
             (status, body) = probe(endpoint)

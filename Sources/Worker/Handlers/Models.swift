@@ -90,13 +90,13 @@ extension Server {
         }
     }
 
-    /// - Returns: the error that the client was told.
-    func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async -> ClientError? {
+    /// - Returns: why there was none to show.
+    func model(_ id: String, _ shape: ModelsShape, _ answer: Answer) async -> Failure? {
         await registry.waitForFirstRound()
         guard let entry = ModelOffer.entry(named: id, of: registry.picture) else {
-            let error = ClientError(404, .notFound, "model: \(ExchangeRecord.short(id))")
-            answer.send(error)
-            return error
+            let failure = Failure.request(.unlistedModel(ExchangeRecord.short(id)))
+            answer.send(failure)
+            return failure
         }
         answer.send(200, body: shape == .anthropic ? ModelsReply.anthropic(entry) : ModelsReply.openAI(entry))
         return nil

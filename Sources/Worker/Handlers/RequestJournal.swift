@@ -13,7 +13,7 @@ struct RequestEntry {
     var model: String?
     var inputTokens: Int?
     /// Why it was refused.
-    var error: ClientError?
+    var failure: Failure?
 }
 
 /// Entries of one kind that stand out in the journal: so many in a time, the rest at a lower level.
@@ -43,8 +43,8 @@ extension Server {
     /// Remembers a request that was answered.
     func remember(_ entry: RequestEntry, _ request: Request, _ answer: Answer, _ connection: Connection) {
         let head = request.head
-        if let error = entry.error {
-            return refused(head, error, answer, connection, since: request.receivedAt, entry)
+        if let failure = entry.failure {
+            return refused(head, failure, answer, connection, since: request.receivedAt, entry)
         }
         log.info(.request, fields(entry, head, answer, connection, since: request.receivedAt))
     }
@@ -58,16 +58,17 @@ extension Server {
     /// Remembers a request that was refused.
     /// - Parameter head: nil when it could not be read.
     func refused(
-        _ head: RequestHead?, _ error: ClientError, _ answer: Answer, _ connection: Connection,
+        _ head: RequestHead?, _ failure: Failure, _ answer: Answer, _ connection: Connection,
         since begun: Instant, _ entry: RequestEntry = RequestEntry()
     ) {
         // Guessing keys should be seen, and must not fill the journal's upper levels.
-        let standsOut = error.kind == .authentication && refusedKeys.takes(at: Loop.now)
+        let standsOut = failure.isAboutKey && refusedKeys.takes(at: Loop.now)
         guard log.takes(standsOut ? .notice : .info) else { return }
         var fields = fields(
-            entry, head, answer, connection, since: begun, status: error.status(for: answer.api))
-        fields.append("error", "\(error.status) \(error.kind.rawValue)")
-        if let reason = error.noted {
+            entry, head, answer, connection, since: begun, status: failure.error(for: answer.api).status)
+        let (error, reason) = failure.entry
+        fields.append("error", error)
+        if let reason {
             fields.append("reason", ExchangeRecord.short(reason, limit: ExchangeRecord.longestReason))
         }
         if standsOut { log.notice(.requestRefused, fields) } else { log.info(.requestRefused, fields) }
@@ -100,6 +101,10 @@ extension Server {
         if let count = entry.inputTokens { fields.append("input_tokens", count) }
         return fields
     }
+}
+
+extension Failure {
+    fileprivate var isAboutKey: Bool { if case .request(.invalidKey) = self { true } else { false } }
 }
 
 extension LogEvent {

@@ -21,8 +21,8 @@ public enum RoutingFailure: Error, Sendable, Equatable {
 
     /// Names that are compared with an unknown one.
     private static let comparedNames = 512
-    /// Names that are told instead, of models as of backends.
-    public static let listedNames = 5
+    /// Names that are told instead.
+    private static let listedNames = 5
 
     static func unknownModel(_ name: String, known: [String]) -> RoutingFailure {
         if let nearest = nearest(to: name, among: known.prefix(comparedNames)) {

@@ -25,26 +25,24 @@ struct AccessRules: Sendable {
     }
 
     /// Why this request may not even name a path here, or nil.
-    func refusesHost(_ head: RequestHead, scope: ListenerScope) -> ClientError? {
+    func refusesHost(_ head: RequestHead, scope: ListenerScope) -> Failure? {
         guard scope == .loopback, let authority = head.authority else { return nil }
         guard !hosts.contains(Self.hostName(authority)) else { return nil }
-        return ClientError(
-            403, .permission,
-            "This host name is not accepted here; add it to `hosts` in the configuration.")
+        return .request(.foreignHost)
     }
 
     /// Why this request of a web page is not taken, or nil: it works without the user's knowledge, with all
     /// that a program on this machine may do. Programs send neither of these fields.
     /// - Parameter port: of the listener that it came by.
-    func refusesPage(_ head: RequestHead, scope: ListenerScope, port: () -> Int?) -> ClientError? {
+    func refusesPage(_ head: RequestHead, scope: ListenerScope, port: () -> Int?) -> Failure? {
         guard scope == .loopback else { return nil }
         let origins = head.fieldTexts("origin")
         guard origins.isEmpty else {
-            return origins.allSatisfy { accepts(origin: $0, port: port) } ? nil : .fromWebPage
+            return origins.allSatisfy { accepts(origin: $0, port: port) } ? nil : .request(.fromWebPage)
         }
         // Simple requests may come without an origin, such as those for images.
         let sites = head.fieldTexts("sec-fetch-site").map { $0.lowercased() }
-        return sites.contains { $0 == "cross-site" || $0 == "same-site" } ? .fromWebPage : nil
+        return sites.contains { $0 == "cross-site" || $0 == "same-site" } ? .request(.fromWebPage) : nil
     }
 
     /// A page of a host that the configuration names, or of this listener itself.
@@ -55,12 +53,12 @@ struct AccessRules: Sendable {
     }
 
     /// Why this request lacks a valid key, or nil. Either header will do, and one good one is enough.
-    func refusesKey(_ head: RequestHead) -> ClientError? {
+    func refusesKey(_ head: RequestHead) -> Failure? {
         guard let keys else { return nil }
         var good = false
         if let key = head.field("x-api-key"), keys.contain(key) { good = true }
         if let key = Self.bearer(head.field("authorization")), keys.contain(key) { good = true }
-        return good ? nil : .invalidKey
+        return good ? nil : .request(.invalidKey)
     }
 
     /// The name of the key that the client has shown; nil without one that is ours.
@@ -125,9 +123,4 @@ struct WebOrigin: Equatable {
         guard let number = UInt16(tail[tail.index(after: colon)...]) else { return nil }
         port = Int(number)
     }
-}
-
-extension ClientError {
-    static let fromWebPage = ClientError(
-        403, .permission, "Requests from web pages are not accepted; a page's host can be named in `hosts`.")
 }

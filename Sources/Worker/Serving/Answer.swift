@@ -66,11 +66,12 @@ final class Answer {
         flush()
     }
 
-    func send(_ error: ClientError) {
+    func send(_ failure: Failure) {
+        let error = failure.error(for: api)
         if let seconds = error.retryAfter { fields.append(.init("retry-after", String(seconds))) }
         if let retry = error.shouldRetry { fields.append(.init("x-should-retry", retry ? "true" : "false")) }
         // A line of its own, for people who read it in a terminal.
-        send(error.status(for: api), body: error.body(requestID: requestID, api: api) + [0x0a])
+        send(error.status, body: error.body(requestID: requestID) + [0x0a])
     }
 
     // MARK: Streams

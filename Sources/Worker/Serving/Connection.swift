@@ -17,7 +17,7 @@ final class Request {
     /// Of the room for large bodies.
     var share: BodyShare?
     /// Why it is not dealt with, and what the answer's head says besides.
-    var refusal: (error: ClientError, fields: [ResponseHead.Field])?
+    var refusal: (failure: Failure, fields: [ResponseHead.Field])?
     /// When all of it was here: a slow upload takes nothing from the time that an answer has.
     private(set) var receivedAt: Instant
 
@@ -160,8 +160,8 @@ final class Connection {
     @inline(never)
     private func admit(_ request: Request, _ answer: Answer) -> Endpoint? {
         switch server.admit(request.head, scope: scope, port: { socket.localPort }) {
-        case .refused(let error, let fields):
-            request.refusal = (error, fields)
+        case .refused(let failure, let fields):
+            request.refusal = (failure, fields)
             return nil
         case .endpoint(let endpoint):
             if endpoint.isNoted {
@@ -194,10 +194,10 @@ final class Connection {
     @inline(never)
     private func turnAway(_ request: Request, _ answer: Answer) async throws(ReadEnd) -> Bool {
         let wasRead = try await discardBody(of: request, answer)
-        guard let (error, fields) = request.refusal else { return wasRead }
+        guard let (failure, fields) = request.refusal else { return wasRead }
         answer.fields = fields
-        server.refused(request.head, error, answer, self, since: request.begun)
-        answer.send(error)
+        server.refused(request.head, failure, answer, self, since: request.begun)
+        answer.send(failure)
         return wasRead
     }
 
@@ -241,7 +241,7 @@ final class Connection {
     }
 
     /// Answers what could not be read as a request.
-    private func refuse(_ problem: ClientError) async {
+    private func refuse(_ problem: Failure) async {
         let answer = Answer(refusing: RequestIdentity.request(), api: clientAPI, on: socket)
         server.refused(nil, problem, answer, self, since: Loop.now)
         answer.send(problem)

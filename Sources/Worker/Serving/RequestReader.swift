@@ -12,28 +12,12 @@ enum ReadEnd: Error {
     /// The client is gone, or idle too long: close without a word.
     case silent
     /// Answer this, then close.
-    case refuse(ClientError)
+    case refuse(Failure)
 }
 
-extension ClientError {
-    init(_ failure: FramingFailure) {
-        self.init(
-            failure.status, failure == .bodyTooLarge ? .requestTooLarge : .invalidRequest,
-            "\(failure.message)")
-    }
-
-    static func timedOut(_ what: String) -> ClientError {
-        ClientError(408, .timeout, "The request's \(what) did not come in time.")
-    }
-
-    /// Other large bodies took too long to be dealt with.
-    static let noRoom = ClientError(
-        status: 529, kind: .overloaded,
-        message: "Too many large requests are being handled at once; try again soon.",
-        retryAfter: ServingLimits.roomRetry, shouldRetry: true)
-
-    static func bodyTooLarge(limit: Int) -> ClientError {
-        ClientError(413, .requestTooLarge, "The request body exceeds \(limit) bytes.")
+extension Failure {
+    fileprivate init(_ failure: FramingFailure) {
+        self = .request(.framing(status: failure.status, "\(failure.message)"))
     }
 }
 
@@ -85,7 +69,7 @@ final class RequestReader {
                         return head
                     }
                 } catch {
-                    throw .refuse(ClientError(error))
+                    throw .refuse(Failure(error))
                 }
             }
             switch socket.receive(into: &input) {
@@ -95,9 +79,9 @@ final class RequestReader {
             }
             let deadline = begun?.advanced(by: timeouts.header) ?? idleDeadline()
             if await wakeup.wait(until: deadline) {
-                throw begun == nil ? .silent : .refuse(.timedOut("head"))
+                throw begun == nil ? .silent : .refuse(.request(.late(.head)))
             }
-            if isStopped { throw begun == nil ? .silent : .refuse(.stopping) }
+            if isStopped { throw begun == nil ? .silent : .refuse(.gateway(.stopping)) }
         }
     }
 
@@ -123,7 +107,9 @@ final class RequestReader {
         switch request.head.framing {
         case .none: return
         case .length(let count):
-            guard count <= limits.requestBody else { throw .refuse(.bodyTooLarge(limit: limits.requestBody)) }
+            guard count <= limits.requestBody else {
+                throw .refuse(.request(.bodyTooLarge(limit: limits.requestBody)))
+            }
             if count > ServingLimits.smallBody { try await makeRoom(count, for: request) }
             if count > 0 { invite(request.head) }
             request.received(try await body(length: count))
@@ -146,15 +132,17 @@ final class RequestReader {
         let deadline = Loop.now.advanced(by: ServingLimits.roomWait)
         while !share.isGranted {
             if socket.isBroken { throw .silent }
-            if isStopped { throw .refuse(.stopping) }
-            if await wakeup.wait(until: deadline), !share.isGranted { throw .refuse(.noRoom) }
+            if isStopped { throw .refuse(.gateway(.stopping)) }
+            if await wakeup.wait(until: deadline), !share.isGranted {
+                throw .refuse(.gateway(.noRoom(retryAfter: ServingLimits.roomRetry)))
+            }
         }
     }
 
     /// Waits for more of a body.
     private func more(until deadline: Instant) async throws(ReadEnd) {
-        if await wakeup.wait(until: deadline) { throw .refuse(.timedOut("body")) }
-        if isStopped { throw .refuse(.stopping) }
+        if await wakeup.wait(until: deadline) { throw .refuse(.request(.late(.body))) }
+        if isStopped { throw .refuse(.gateway(.stopping)) }
     }
 
     @inline(never)
@@ -210,7 +198,8 @@ final class RequestReader {
         do throws(FramingFailure) {
             take(try decoder.decode(input[start...], into: &body))
         } catch {
-            throw .refuse(error == .bodyTooLarge ? .bodyTooLarge(limit: limit) : ClientError(error))
+            throw .refuse(
+                error == .bodyTooLarge ? .request(.bodyTooLarge(limit: limit)) : Failure(error))
         }
     }
 
@@ -258,7 +247,7 @@ final class RequestReader {
             do throws(FramingFailure) {
                 take(try decoder.decode(input[start...], into: &dropped))
             } catch {
-                guard error == .bodyTooLarge else { throw .refuse(ClientError(error)) }
+                guard error == .bodyTooLarge else { throw .refuse(Failure(error)) }
                 return false
             }
             if decoder.isDone { return true }

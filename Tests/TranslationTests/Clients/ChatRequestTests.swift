@@ -38,8 +38,9 @@ struct ChatRequestTests {
             }
             return files
         } catch {
-            let words = String(decoding: error.body(requestID: "", api: .chat), as: UTF8.self)
-            files["error"] = "\(error.status(for: .chat))\n\(words)\n"
+            let error = error.error(for: .chat)
+            let words = String(decoding: error.body(requestID: ""), as: UTF8.self)
+            files["error"] = "\(error.status)\n\(words)\n"
             return files
         }
     }

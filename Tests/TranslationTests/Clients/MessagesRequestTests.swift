@@ -19,7 +19,7 @@ struct MessagesRequestTests {
     private static func outcome(_ golden: GoldenCase) throws -> [String: String] {
         let file = try golden.read()
         let circumstances = try golden.circumstances(file)
-        do throws(ClientError) {
+        do throws(Failure) {
             var request = try MessagesRequest(parsing: file.request)
             request.head = circumstances.head
             if let pdfReading = circumstances.pdfReading {
@@ -42,8 +42,9 @@ struct MessagesRequestTests {
             if !call.repairs.isEmpty { outcome["repairs"] = call.repairs.map { $0 + "\n" }.joined() }
             return outcome
         } catch {
+            let error = error.error(for: .messages)
             let code = error.code.map { " \($0)" } ?? ""
-            return ["error": "\(error.status) \(error.kind.rawValue)\(code)\n\(error.message)\n"]
+            return ["error": "\(error.status) \(error.type)\(code)\n\(error.message)\n"]
         }
     }
 }

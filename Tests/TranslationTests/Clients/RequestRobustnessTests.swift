@@ -26,7 +26,7 @@ import Testing
         if count <= 4096 {
             _ = try MessagesRequest(parsing: Array(text.utf8))
         } else {
-            #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(text.utf8)) }
+            #expect(throws: Failure.self) { try MessagesRequest(parsing: Array(text.utf8)) }
         }
     }
 
@@ -39,7 +39,7 @@ import Testing
         if count <= 16_384 {
             _ = try MessagesRequest(parsing: Array(text.utf8))
         } else {
-            #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(text.utf8)) }
+            #expect(throws: Failure.self) { try MessagesRequest(parsing: Array(text.utf8)) }
         }
     }
 
@@ -51,7 +51,7 @@ import Testing
         if count <= 100_000 {
             _ = try MessagesRequest(parsing: Array(text.utf8))
         } else {
-            #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(text.utf8)) }
+            #expect(throws: Failure.self) { try MessagesRequest(parsing: Array(text.utf8)) }
         }
     }
 
@@ -88,7 +88,7 @@ import Testing
             for _ in 0..<Int.random(in: 1...3, using: &random) { text = changed(text, &random) }
             let profile = profiles.randomElement(using: &random) ?? .openaiCompatible
             _ = try? MessagesRequest(parsingCount: text).estimatedInputTokens
-            do throws(ClientError) {
+            do throws(Failure) {
                 let request = try MessagesRequest(parsing: text)
                 _ = request.localAnswer
                 var target = UpstreamTarget(model: "m", profile: profile, contextWindow: 4096)
@@ -109,7 +109,7 @@ import Testing
     }
 
     /// Each call is followed by its result before anything else.
-    private func expectAnsweredCalls(_ body: [UInt8]) throws(ClientError) {
+    private func expectAnsweredCalls(_ body: [UInt8]) throws(Failure) {
         guard let messages = (try? JSONDocument(parsing: body))?.root["messages"] else { return }
         var open: [String] = []
         for message in messages.elements {
@@ -169,7 +169,7 @@ import Testing
         }
         let twice = "{\"\(long)\":1,\"\(long)\":2}"
         #expect { try MessagesRequest(parsing: Array(twice.utf8)) } throws: { error in
-            (error as? ClientError)?.message.utf8.count ?? .max < 200
+            (error as? Failure)?.message.utf8.count ?? .max < 200
         }
     }
 
@@ -183,7 +183,7 @@ import Testing
     func nothingLeft(message: String) throws {
         let request = try MessagesRequest(parsing: Array(#"{"model":"m","messages":[\#(message)]}"#.utf8))
         for profile in Profile.converted {
-            #expect(throws: ClientError.self) {
+            #expect(throws: Failure.self) {
                 try request.converted(for: UpstreamTarget(model: "m", profile: profile))
             }
         }
@@ -192,6 +192,6 @@ import Testing
     @Test func tooManyBlocksAreRefused() {
         let blocks = Array(repeating: "\"x\"", count: 200_001).joined(separator: ",")
         let body = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[\(blocks)]}]}"
-        #expect(throws: ClientError.self) { try MessagesRequest(parsing: Array(body.utf8)) }
+        #expect(throws: Failure.self) { try MessagesRequest(parsing: Array(body.utf8)) }
     }
 }

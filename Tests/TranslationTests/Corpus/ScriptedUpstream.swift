@@ -60,10 +60,11 @@ struct ScriptedUpstream: Sendable {
     /// What the client gets: the bytes, or the status and body of an error.
     static func shown(_ result: (DrivenReply, output: [UInt8]), at api: ClientAPI = .messages) -> [UInt8] {
         guard let failure = result.0.failure else { return result.output }
-        var text = "HTTP \(failure.status(for: api))\n"
-        if let seconds = failure.retryAfter { text += "retry-after: \(seconds)\n" }
-        if let retry = failure.shouldRetry { text += "x-should-retry: \(retry)\n" }
-        return Array(text.utf8) + failure.body(requestID: "req_golden", api: api) + [0x0A]
+        let error = failure.error(for: api)
+        var text = "HTTP \(error.status)\n"
+        if let seconds = error.retryAfter { text += "retry-after: \(seconds)\n" }
+        if let retry = error.shouldRetry { text += "x-should-retry: \(retry)\n" }
+        return Array(text.utf8) + error.body(requestID: "req_golden") + [0x0A]
     }
 }
 

@@ -17,7 +17,7 @@ struct FailureWordsTests {
     static func failure(
         _ status: Int, _ body: String, type: String = "application/json", relayed: ClientAPI? = nil,
         streaming: Bool = true, cuts: [Int] = [], end: UpstreamEnd = .complete
-    ) -> (error: ClientError?, output: String, outcome: Outcome?) {
+    ) -> (error: Failure?, output: String, outcome: Outcome?) {
         var plan = ReplyPlan()
         plan.backend = backend
         plan.isPassthrough = relayed != nil
@@ -102,12 +102,12 @@ struct FailureWordsTests {
             (.invalidRequest, true), (.authentication, true), (.billing, true), (.permission, true),
             (.notFound, true), (.requestTooLarge, true), (.conflict, false), (.rateLimit, false),
             (.timeout, false), (.api, false), (.overloaded, false),
-        ] as [(ClientError.Kind, Bool)] {
-            let error = ClientError(status: kind.status, kind: kind, message: "m")
-            #expect(error.shouldRetry == (final ? false : nil), "\(kind)")
+        ] as [(ErrorKind, Bool)] {
+            let terms = FailureTerms(kind.status, kind, "m")
+            #expect(terms.shouldRetry == (final ? false : nil), "\(kind)")
         }
         for (asked, told) in [(0, 1), (-5, 1), (1, 1), (60, 60), (61, 60), (Int.max, 60)] {
-            #expect(ClientError(529, .overloaded, "m", retryAfter: asked).retryAfter == told)
+            #expect(FailureTerms(529, .overloaded, "m", retryAfter: asked).retryAfter == told)
         }
     }
 
@@ -225,11 +225,11 @@ struct FailureWordsTests {
     }
 
     private func expectHidden(
-        _ reply: (error: ClientError?, output: String, outcome: Outcome?), at api: ClientAPI
+        _ reply: (error: Failure?, output: String, outcome: Outcome?), at api: ClientAPI
     ) {
         var texts = [reply.output, "\(String(describing: reply.outcome))"]
         if let error = reply.error {
-            texts.append(String(decoding: error.body(requestID: "req_1", api: api), as: UTF8.self))
+            texts.append(String(decoding: error.error(for: api).body(requestID: "req_1"), as: UTF8.self))
             texts.append("\(error)")
         }
         for text in texts {
@@ -241,11 +241,11 @@ struct FailureWordsTests {
 
     @Test("short words are no keys; a key shows itself nowhere")
     func noKeys() {
-        var error = ClientError(status: 400, kind: .invalidRequest, message: "abc of abcd")
-        BackendSecret(Array("abc".utf8)).hide(in: &error)
-        #expect(error.message == "abc of abcd")
-        BackendSecret(Array("abcd".utf8)).hide(in: &error)
-        #expect(error.message == "abc of ***")
+        var fault = UpstreamFault(.requestRejected, status: 400, said: "abc of abcd")
+        BackendSecret(Array("abc".utf8)).hide(in: &fault)
+        #expect(fault.said == "abc of abcd")
+        BackendSecret(Array("abcd".utf8)).hide(in: &fault)
+        #expect(fault.said == "abc of ***")
         #expect(!"\(BackendSecret(Array("abcd".utf8)))".contains("97"))
     }
 
@@ -254,7 +254,7 @@ struct FailureWordsTests {
     @Test("the journal keeps our words, and nothing that others wrote")
     func noted() {
         func noted(_ body: String) -> String? {
-            do throws(ClientError) {
+            do throws(Failure) {
                 _ = try MessagesRequest(parsing: Array(body.utf8))
                 return nil
             } catch { return error.noted }

@@ -67,19 +67,19 @@ struct UpstreamFailureTests {
 
     @Test("where the official SDKs look for the class of an error: error.details.error_code")
     func bodyWithCode() {
-        var error = ClientError(status: 400, kind: .invalidRequest, message: "m")
-        error.code = "thread_unsupported_request"
+        let failure = Failure.request(
+            .malformed(Complaint("m", code: "thread_unsupported_request")))
         #expect(
-            String(decoding: error.body(requestID: "req_1"), as: UTF8.self)
+            String(decoding: failure.error(for: .messages).body(requestID: "req_1"), as: UTF8.self)
                 == #"{"type":"error","error":{"type":"invalid_request_error","message":"m","details":{"error_code":"thread_unsupported_request"}},"request_id":"req_1"}"#
         )
     }
 
     @Test("the body of an error")
     func body() {
-        let error = ClientError(status: 400, kind: .invalidRequest, message: "a \"quoted\"\nline")
+        let failure = Failure.invalid("a \"quoted\"\nline")
         #expect(
-            String(decoding: error.body(requestID: "req_1"), as: UTF8.self)
+            String(decoding: failure.error(for: .messages).body(requestID: "req_1"), as: UTF8.self)
                 == #"{"type":"error","error":{"type":"invalid_request_error","message":"a \"quoted\"\nline"},"request_id":"req_1"}"#
         )
     }

@@ -117,7 +117,7 @@ import Testing
         doubtful.countedPrompt = window / 2
         #expect(try request.converted(for: doubtful).plan.maxTokens == 9000)
         doubtful.countedPrompt = window + 1
-        let refused = #expect(throws: ClientError.self) { try request.converted(for: doubtful) }
+        let refused = #expect(throws: Failure.self) { try request.converted(for: doubtful) }
         #expect(refused?.message == "prompt is too long: \(window + 1) tokens > \(window) maximum")
         // A ratio learnt from other texts makes no prompt lie far beyond.
         let learnt = Self.target(window: estimate / 2, perThousand: 2500)
@@ -125,7 +125,7 @@ import Testing
         #expect(throws: Never.self) { try request.converted(for: learnt) }
         let beyond = Self.target(window: estimate / 3 - 1)
         #expect(!request.isDoubtful(for: beyond))
-        #expect(throws: ClientError.self) { try request.converted(for: beyond) }
+        #expect(throws: Failure.self) { try request.converted(for: beyond) }
         #expect(throws: Never.self) { try request.converted(for: Self.target(window: estimate / 3 + 1)) }
         #expect(
             try ClientRequest(request).converted(for: Self.target(perThousand: 1500)).estimate.tokens

@@ -55,7 +55,7 @@ public struct CountQuestion: Sendable {
 
     /// - Returns: nil when this backend does not count.
     /// - Throws: 400 when it cannot be asked this at all.
-    public init?(_ request: MessagesRequest, _ target: UpstreamTarget) throws(ClientError) {
+    public init?(_ request: MessagesRequest, _ target: UpstreamTarget) throws(Failure) {
         model = target.model
         switch (target.profile.dialect, target.profile.counting) {
         case (.anthropic, _):

@@ -15,10 +15,10 @@ protocol EventReader: Sendable {
     mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> WholeReading
 
     /// An event that is an error by its name.
-    static func failure(named data: ArraySlice<UInt8>) -> ClientError
+    static func failure(named data: ArraySlice<UInt8>) -> UpstreamFault
     /// An answer with an error status.
     /// - Parameter model: as the client named it.
-    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> ClientError
+    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> UpstreamFault
 
     /// What the last failure says that the backend could not read.
     var unparsedCalls: JSONText? { get }
@@ -45,9 +45,9 @@ struct EventStream<Events: EventReader>: UpstreamReader {
         let data = frame.isJoined ? decoder.joined[frame.range] : decoder.buffer[frame.range]
         switch frame.kind {
         case .data, .unframed: break
-        case .tooLarge: return .failed(.answerTooLarge)
-        case .namedError: return .failed(Events.failure(named: data))
-        case .errorField: return .failed(UpstreamFailure.named(data: data))
+        case .tooLarge: return .failed(.backend(.unusable(.tooLarge)))
+        case .namedError: return .failed(.upstream(Events.failure(named: data)))
+        case .errorField: return .failed(.upstream(.named(data: data)))
         }
         return switch events.read(data, into: &deltas) {
         case .read: data.isEmpty ? .empty : .read
@@ -61,8 +61,8 @@ struct EventStream<Events: EventReader>: UpstreamReader {
         events.read(whole: root, into: &deltas)
     }
 
-    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError {
-        Events.failure(head, body, model: model)
+    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> Failure {
+        .upstream(Events.failure(head, body, model: model))
     }
 
     var unparsedCalls: JSONText? { events.unparsedCalls }

@@ -32,7 +32,7 @@ struct ConversationBuilder {
     }
 
     /// The conversation, and what belongs into the leading system prompt.
-    mutating func build(_ request: CanonicalRequest) throws(ClientError) -> TextRope {
+    mutating func build(_ request: CanonicalRequest) throws(Failure) -> TextRope {
         var system = TextRope()
         for slice in request.systemTexts { system.add(TextRope(slice), boundary: "\n\n") }
         if let last = request.messages.last, last.role == .user, last.isEmpty {

@@ -3,15 +3,14 @@
 /// The canonical request in the words of one dialect.
 protocol DialectRequest {
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(ClientError)
+    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(Failure)
 
-    mutating func convert() throws(ClientError) -> UpstreamCall
+    mutating func convert() throws(Failure) -> UpstreamCall
 }
 
 extension Dialect {
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    func convert(_ prepared: PreparedRequest, for target: UpstreamTarget) throws(ClientError) -> UpstreamCall
-    {
+    func convert(_ prepared: PreparedRequest, for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         switch self {
         case .openAI:
             var request = try OpenAIRequest(prepared, target)

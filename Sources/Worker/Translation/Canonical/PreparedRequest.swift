@@ -50,7 +50,7 @@ struct PreparedRequest: Sendable {
     }
 
     /// In the words of the target's dialect.
-    func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    func converted(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         var call = try target.profile.dialect.convert(self, for: target)
         call.repairs = repairs
         call.estimate = estimate

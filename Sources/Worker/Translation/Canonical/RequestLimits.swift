@@ -40,12 +40,12 @@ extension PromptEstimate {
     /// The prompt's tokens: the backend's own count, else the estimate.
     /// - Throws: 400 when it overflows the target's window by that count, or the estimate lies far beyond it.
     ///   What is in doubt the backend decides, in words of its own.
-    func fitting(_ target: UpstreamTarget) throws(ClientError) -> Int {
+    func fitting(_ target: UpstreamTarget) throws(Failure) -> Int {
         let input = target.countedPrompt ?? tokens
         guard let window = target.contextWindow, window > 0 else { return input }
         let isTooLong = target.countedPrompt.map { $0 > window } ?? isFarBeyond(window)
         guard !isTooLong else {
-            throw .invalid("prompt is too long: \(input) tokens > \(window) maximum")
+            throw .request(.promptTooLong(tokens: input, window: window))
         }
         return input
     }
@@ -63,16 +63,17 @@ struct PrefillSplit {
     var messages: [UpstreamMessage]
     var prefill: AssistantTurn?
 
-    init(_ messages: [UpstreamMessage], _ profile: Profile) throws(ClientError) {
+    init(_ messages: [UpstreamMessage], _ profile: Profile) throws(Failure) {
         self.messages = messages
         guard case .assistant(var turn)? = messages.last, turn.calls.isEmpty else { return }
         self.messages.removeLast()
         turn.text = turn.text.trimmedEnd()
         guard !turn.text.isEmpty else { return }
         if case .unsupported = profile.prefill {
-            throw .invalid(
-                "This model does not support assistant message prefill. The conversation must end with a user message."
-            )
+            throw .request(
+                .unsupported(
+                    "This model does not support assistant message prefill. The conversation must end with a user message."
+                ))
         }
         prefill = turn
     }

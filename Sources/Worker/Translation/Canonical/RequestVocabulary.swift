@@ -31,7 +31,7 @@ protocol RequestVocabulary: Sendable {
     /// Where the client wrote it; nil when it did not ask for it.
     func path(of part: RequestPart) -> String?
     /// No message of the request says anything.
-    var emptyConversation: ClientError { get }
+    var emptyConversation: Failure { get }
 }
 
 extension CanonicalRequest {

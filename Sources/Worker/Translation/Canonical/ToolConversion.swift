@@ -46,24 +46,28 @@ struct OfferedTools {
     var nudge: TextRope?
     private(set) var losses: [Loss] = []
 
-    init(_ request: CanonicalRequest, _ profile: Profile) throws(ClientError) {
+    init(_ request: CanonicalRequest, _ profile: Profile) throws(Failure) {
         guard profile.tools else {
             switch request.toolChoice {
-            case .any, .tool: throw .invalid("tool_choice: the model does not take tools")
+            case .any, .tool: throw .request(.unsupported("tool_choice: the model does not take tools"))
             case .auto, .never, nil: return
             }
         }
         tools = ToolAvailability(events: request.toolEvents, of: request.tools).offered(request.tools)
         choice = request.toolChoice
         if case .tool(let name)? = choice, !tools.contains(where: { $0.name == name }) {
-            throw .invalid("tool_choice: Tool '\(Excerpt.shown(name))' is not available here")
+            throw .request(
+                .unsupported("tool_choice: Tool '\(Excerpt.shown(name))' is not available here"))
         }
         if let limit = profile.maxTools, tools.count > limit {
             losses.append(Loss(.tools, "the backend takes \(limit) of \(tools.count)"))
             tools = limited(limit)
         }
         guard !tools.isEmpty else {
-            if choice == .any { throw .invalid("tool_choice: none of the provided tools is available here") }
+            if choice == .any {
+                throw .request(
+                    .unsupported("tool_choice: none of the provided tools is available here"))
+            }
             choice = nil
             return
         }

@@ -21,7 +21,7 @@ struct UpstreamRequestBuilder {
     var profile: Profile { _read { yield target.profile } }
 
     /// - Throws: 400 for tools that must be used and are not there, and when the prompt is surely too long.
-    init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(ClientError) {
+    init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(Failure) {
         self.prepared = prepared
         let request = prepared.content
         var target = asked
@@ -40,7 +40,7 @@ struct UpstreamRequestBuilder {
     mutating func omit(_ more: [Loss]) { losses += more }
 
     /// The system prompt, the turns, and how they end.
-    mutating func arranged() throws(ClientError) -> ArrangedConversation {
+    mutating func arranged() throws(Failure) -> ArrangedConversation {
         let arranged = try ArrangedConversation(prepared, target.$profile, tools)
         losses += arranged.losses
         return arranged
@@ -94,7 +94,7 @@ struct ArrangedConversation {
     let ending: PrefillSplit
     let losses: [Loss]
 
-    init(_ prepared: PreparedRequest, _ profile: Boxed<Profile>, _ tools: OfferedTools) throws(ClientError) {
+    init(_ prepared: PreparedRequest, _ profile: Boxed<Profile>, _ tools: OfferedTools) throws(Failure) {
         let request = prepared.content
         var builder = ConversationBuilder(prepared, profile)
         var system = try builder.build(request)

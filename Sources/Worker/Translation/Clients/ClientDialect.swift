@@ -13,7 +13,8 @@ protocol ClientDialect {
 
     // Errors for the client.
 
-    static func status(of error: ClientError) -> Int
+    /// What clients of this API are told of it.
+    static func error(of failure: Failure) -> ClientError
     static func body(of error: ClientError, requestID: String) -> [UInt8]
     /// An error in a stream: an event up to its data, which are those of `body`.
     static var errorOpening: StaticString { get }
@@ -24,17 +25,17 @@ protocol ClientDialect {
     /// - Parameters:
     ///   - node: the member `error` of `root`.
     ///   - status: nil = what the error's type stands for.
-    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> ClientError?
+    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> UpstreamFault?
     /// A full context that clients of this API would not take this error for.
-    static func hiddenOverflow(_ error: ClientError, _ node: JSONNode, message: String) -> ContextOverflow?
+    static func hiddenOverflow(_ node: JSONNode, message: String, status: Int) -> ContextOverflow?
     /// Whether clients can be shown the object as the backend wrote it.
     static func isWhole(_ node: JSONNode) -> Bool
 }
 
 extension ClientDialect {
-    static func append(eventOf error: ClientError, requestID: String, to out: inout [UInt8]) {
+    static func append(eventOf failure: Failure, requestID: String, to out: inout [UInt8]) {
         out.append(ascii: errorOpening)
-        out.append(contentsOf: body(of: error, requestID: requestID))
+        out.append(contentsOf: body(of: error(of: failure), requestID: requestID))
         out.append(ascii: "\n\n")
     }
 }
@@ -51,15 +52,4 @@ extension ClientAPI {
     public var passthrough: Dialect { dialect.passthrough }
     /// Of the id of a reply.
     public var replyIDPrefix: String { dialect.replyIDPrefix }
-}
-
-extension ClientError {
-    /// The body of a response with this error: `{"type":"error","error":{…},"request_id":…}`; for OpenAI
-    /// clients `{"error":{…}}`.
-    public func body(requestID: String, api: ClientAPI = .messages) -> [UInt8] {
-        api.dialect.body(of: self, requestID: requestID)
-    }
-
-    /// The status for a client of this API.
-    public func status(for api: ClientAPI) -> Int { api.dialect.status(of: self) }
 }

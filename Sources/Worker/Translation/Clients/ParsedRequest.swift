@@ -7,7 +7,7 @@ import JSON
 protocol ParsedRequest: Sendable {
     /// - Parameter head: what of the request's head belongs to the Messages API.
     /// - Throws: 400 in the words of this API, with the place of what is wrong.
-    init(reading body: RequestBody, head: MessagesHead) throws(ClientError)
+    init(reading body: RequestBody, head: MessagesHead) throws(Failure)
 
     var api: ClientAPI { get }
     /// As requested.
@@ -28,10 +28,10 @@ protocol ParsedRequest: Sendable {
 
     /// The bytes as they came, for a backend of this API.
     /// - Throws: 400 when the prompt is surely too long.
-    func passthroughCall(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall
+    func passthroughCall(for target: UpstreamTarget) throws(Failure) -> UpstreamCall
     /// What it says, for a backend of any other dialect.
     /// - Throws: 400 for what no other API has words for.
-    func prepared(for target: UpstreamTarget) throws(ClientError) -> PreparedRequest
+    func prepared(for target: UpstreamTarget) throws(Failure) -> PreparedRequest
 
     /// The reply to it, in the words of this API.
     /// - Parameter created: when the reply was begun, in seconds since 1970.
@@ -45,7 +45,7 @@ extension ParsedRequest {
 
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    func call(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    func call(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         guard target.profile.dialect != api.passthrough else { return try passthroughCall(for: target) }
         return try prepared(for: target).converted(for: target)
     }

@@ -25,10 +25,10 @@ struct AnswerOpening: Sendable {
     }
 
     /// What to say of it when it was all that came; nil when it is no text.
-    func failure(at place: String) -> ClientError? {
+    func failure(at place: String) -> Failure? {
         guard let words = bytes?.drop(while: Ascii.isSpace), !words.isEmpty,
             !Self.beginnings.contains(where: { words.starts(with: $0) })
         else { return nil }
-        return UpstreamFailure.page(words, at: place)
+        return .upstream(.page(words, at: place))
     }
 }

@@ -16,16 +16,15 @@ public struct BackendSecret: Sendable, CustomStringConvertible, CustomReflectabl
     public var description: String { "hidden" }
     public var customMirror: Mirror { Mirror(self, children: []) }
 
-    /// Replaces the key wherever the error has it.
-    func hide(in error: inout ClientError) {
+    /// Replaces the key wherever others may have written it.
+    func hide(in fault: inout UpstreamFault) {
         guard !bytes.isEmpty else { return }
-        error.message = hidden(in: error.message)
-        error.noted = error.noted.map(hidden)
-        error.code = error.code.map(hidden)
-        guard let verbatim = error.verbatim else { return }
-        let masked = masked(verbatim) ?? verbatim
+        fault.said = hidden(in: fault.said)
+        fault.cause = fault.cause.map(hidden)
+        guard let object = fault.passed?.object else { return }
+        let masked = masked(object) ?? object
         // With escapes the same text has many spellings: then the error is told in our own shape.
-        error.verbatim = says(masked) ? nil : masked
+        fault.passed?.object = says(masked) ? nil : masked
     }
 
     /// The text with the key replaced.
@@ -71,4 +70,42 @@ public struct BackendSecret: Sendable, CustomStringConvertible, CustomReflectabl
     }
 
     private func isIn(_ text: String?) -> Bool { text.map { masked(Array($0.utf8)) != nil } ?? false }
+}
+
+extension UpstreamFault.Cause {
+    /// The same with every text of others changed.
+    fileprivate func map(_ change: (String) -> String) -> Self {
+        switch self {
+        case .unreachable(let detail, let isPersistent):
+            .unreachable(detail: change(detail), isPersistent: isPersistent)
+        case .misconfigured(let detail): .misconfigured(detail: change(detail))
+        case .brokenConnection(let detail): .brokenConnection(detail: change(detail))
+        case .notAnAPI(let answer):
+            .notAnAPI(.init(isPage: answer.isPage, line: change(answer.line), place: answer.place))
+        case .unusable(.compressed(let encoding)): .unusable(.compressed(change(encoding)))
+        case .unusable(.arguments(let tool)): .unusable(.arguments(tool: change(tool)))
+        case .generationFailed(let reason): .generationFailed(reason: change(reason))
+        case .modelMissing(let model): .modelMissing(model.map(change))
+        case .closedEarly, .timedOut, .redirects, .unusable, .unloaded, .unparsedOutput,
+            .refusedCredentials, .notSignedIn, .billing, .rateLimited, .overloaded, .endpointMissing,
+            .refusedForm, .promptTooLong, .imagesUnsupported, .requestRejected, .requestTooLarge,
+            .conflict, .deadlineExceeded, .outOfMemory, .failed:
+            self
+        }
+    }
+}
+
+/// What errors say of a backend, and what they must not.
+public struct BackendIdentity: Sendable {
+    /// As configured or found; "" = unknown.
+    public var name: String
+    /// Host and port of its URL.
+    public var place: String
+    public var secret: BackendSecret
+
+    public init(name: String = "", place: String = "", secret: BackendSecret = BackendSecret([])) {
+        self.name = name
+        self.place = place
+        self.secret = secret
+    }
 }

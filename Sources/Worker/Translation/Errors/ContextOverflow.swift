@@ -1,12 +1,17 @@
-// Recognises, in any backend's words, that a prompt does not fit the context window, and says so in the words
-// on which clients compact their conversation. Pure.
+// Recognises, in any backend's words, that a prompt does not fit the context window. Pure.
 
-struct ContextOverflow: Equatable {
+/// A prompt that does not fit. All in tokens; nil = not known.
+public struct ContextOverflow: Sendable, Equatable {
     var input: Int?
     var output: Int?
     var limit: Int?
     /// Tokens that are too many, where only that is said.
     private var excess: Int?
+
+    init(input: Int, limit: Int) {
+        self.input = input
+        self.limit = limit
+    }
 
     /// - Parameters:
     ///   - text: the backend's message.
@@ -38,29 +43,6 @@ struct ContextOverflow: Equatable {
         } else if estimate > limit {
             input = estimate
         }
-    }
-
-    /// The error for the client. With input and output known and the input fitting, fewer output tokens
-    /// would do, which has its own wording.
-    func error(original: String) -> ClientError {
-        ClientError(400, .invalidRequest, message(Excerpt.whole(original)))
-    }
-
-    private func message(_ original: Excerpt) -> ErrorWords {
-        guard let input, let limit else {
-            return "prompt is too long: capability_rejected: prompt_too_long: \(original)"
-        }
-        if let output, input < limit {
-            return
-                "input length and `max_tokens` exceed context limit: \(input) + \(output) > \(limit), "
-                + "decrease input length or `max_tokens` and try again"
-        }
-        // A prompt that would fit says nothing about what is too long.
-        guard input >= limit else {
-            return "prompt is too long: capability_rejected: prompt_too_long: \(original)"
-        }
-        return
-            "prompt is too long: \(input) tokens > \(limit) maximum (capability_rejected: prompt_too_long)"
     }
 
     private static let codes = [

@@ -13,6 +13,11 @@ public struct ErrorWords: ExpressibleByStringInterpolation, Sendable, Equatable 
         noted = words
     }
 
+    init(told: String, noted: String) {
+        self.told = told
+        self.noted = noted
+    }
+
     public init(stringInterpolation parts: Parts) {
         told = parts.told
         noted = parts.noted
@@ -80,72 +85,5 @@ public struct Excerpt: CustomStringConvertible, Sendable {
         var text = text[...]
         while let last = text.last, last == "." || last.isWhitespace { text.removeLast() }
         return Excerpt(description: String(text))
-    }
-}
-
-extension ClientError {
-    /// In words of our own.
-    public init(
-        _ status: Int, _ kind: Kind, _ words: ErrorWords, retryAfter: Int? = nil, shouldRetry: Bool? = nil
-    ) {
-        self.init(
-            status: status, kind: kind, message: words.told, retryAfter: retryAfter, shouldRetry: shouldRetry)
-        noted = words.noted
-    }
-
-    /// What a backend did: `words` go on behind "The backend NAME".
-    static func backend(
-        _ status: Int, _ kind: Kind, _ words: ErrorWords, retryAfter: Int? = nil, shouldRetry: Bool? = nil
-    ) -> ClientError {
-        var error = ClientError(
-            status, kind, "\(subject) \(words)", retryAfter: retryAfter, shouldRetry: shouldRetry)
-        error.isAboutBackend = true
-        return error
-    }
-
-    private static let subject = "The backend"
-
-    /// What a backend said, in its words alone; the journal is told only that it did.
-    static func said(
-        _ status: Int, _ kind: Kind, _ message: String, by upstream: Int, retryAfter: Int? = nil,
-        shouldRetry: Bool? = nil
-    ) -> ClientError {
-        var error = ClientError(
-            status: status, kind: kind, message: message, retryAfter: retryAfter, shouldRetry: shouldRetry)
-        error.noted = "\(subject) answered with status \(upstream)."
-        error.isAboutBackend = true
-        return error
-    }
-
-    private static func naming(_ backend: BackendIdentity, in text: String) -> String {
-        guard text.hasPrefix(subject + " ") else { return text }
-        return "\(subject) \(backend.name)\(text.dropFirst(subject.count))"
-    }
-
-    /// The same error with what is known of the backend: its name, and nothing of its key.
-    func told(of backend: BackendIdentity) -> ClientError {
-        var error = self
-        if isAboutBackend, !backend.name.isEmpty {
-            error.message = Self.naming(backend, in: message)
-            error.noted = noted.map { Self.naming(backend, in: $0) }
-            error.isAboutBackend = false
-        }
-        backend.secret.hide(in: &error)
-        return error
-    }
-}
-
-/// What errors say of a backend, and what they must not.
-public struct BackendIdentity: Sendable {
-    /// As configured or found; "" = unknown.
-    public var name: String
-    /// Host and port of its URL.
-    public var place: String
-    public var secret: BackendSecret
-
-    public init(name: String = "", place: String = "", secret: BackendSecret = BackendSecret([])) {
-        self.name = name
-        self.place = place
-        self.secret = secret
     }
 }

@@ -142,19 +142,15 @@ struct FailureText: Sendable, Equatable {
         return String((line ?? "").drop { $0.isWhitespace }.prefix(200))
     }
 
+    /// It says that the prompt does not fit, and by how much.
+    var overflow: ContextOverflow? {
+        ContextOverflow(text: message, code: code, type: type, promptTokens: promptTokens, window: window)
+    }
+
     /// It says that its model sees no pictures: the request's matter, whatever the status.
     var refusesPictures: Bool {
         let words = message.lowercased()
         return words.contains("image input is not supported")
             || words.contains("image") && words.contains("mmproj")
-    }
-
-    /// The message without stack traces and with its first line only: what servers say of their own faults
-    /// is for their log.
-    var firstLine: String {
-        let lines = message.split(whereSeparator: \.isNewline)
-        let isTrace = message.contains("Traceback (most recent call last)")
-        let line = (isTrace ? lines.last : lines.first).map(String.init) ?? ""
-        return String(line.prefix(500))
     }
 }

@@ -1,7 +1,7 @@
 // When to try again, out of what servers write: whole seconds for the client, rounded up. Pure.
 
 enum RetryAfter {
-    /// A day; more is a mistake. Clients are told `ClientError.longestRetry` at most.
+    /// A day; more is a mistake. Clients are told `FailureTerms.longestRetry` at most.
     private static let limit = 86_400
 
     /// - Parameter now: seconds since 1970; 0 if unknown, then dates say nothing.

@@ -25,7 +25,7 @@ public struct ClientReply: ~Copyable {
 
     public var phase: Phase { machine.phase }
     /// The error, when the reply ended before anything was said to the client.
-    public var failure: ClientError? { machine.failure }
+    public var failure: Failure? { machine.failure }
     /// What the backend said that its model does not take, when it failed without having answered anything.
     public var refused: Refusal? { machine.refused }
     /// The backend answered with success and without a byte.

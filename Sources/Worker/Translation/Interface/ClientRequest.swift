@@ -9,12 +9,12 @@ public struct ClientRequest: Sendable {
 
     /// - Parameter head: what of the request's head belongs to the Messages API.
     /// - Throws: 400 in the words of the client's API, with the place of what is wrong.
-    public init(parsing body: [UInt8], at api: ClientAPI, head: MessagesHead) throws(ClientError) {
+    public init(parsing body: [UInt8], at api: ClientAPI, head: MessagesHead) throws(Failure) {
         try self.init(reading: RequestBody(body), at: api, head: head)
     }
 
     /// As `parsing`, of what is JSON already.
-    public init(reading body: RequestBody, at api: ClientAPI, head: MessagesHead) throws(ClientError) {
+    public init(reading body: RequestBody, at api: ClientAPI, head: MessagesHead) throws(Failure) {
         switch api {
         case .messages: parsed = try MessagesRequest(reading: body, head: head)
         case .chat: parsed = try ChatRequest(reading: body, head: head)
@@ -56,7 +56,7 @@ public struct ClientRequest: Sendable {
 
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    public func converted(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         var call = try parsed.call(for: target)
         call.plan.backend = target.backend
         return call

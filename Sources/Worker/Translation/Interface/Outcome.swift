@@ -5,15 +5,18 @@ public enum Outcome: Sendable, Equatable {
     case completed
     /// The upstream ended without saying that it was done.
     case truncated
-    case upstreamFailed(ClientError)
+    case upstreamFailed(Failure)
     case cancelled
-    case timedOut(ClientError)
+    case timedOut(Failure)
 
-    /// The same with the error as it was told.
-    func with(_ error: ClientError) -> Outcome {
+    /// Without a comparison of all that it may hold.
+    public var isCompleted: Bool { if case .completed = self { true } else { false } }
+
+    /// The same with what is known of the failure by now.
+    public func with(_ failure: Failure) -> Outcome {
         switch self {
-        case .upstreamFailed: .upstreamFailed(error)
-        case .timedOut: .timedOut(error)
+        case .upstreamFailed: .upstreamFailed(failure)
+        case .timedOut: .timedOut(failure)
         case .completed, .truncated, .cancelled: self
         }
     }

@@ -4,7 +4,7 @@
 /// What an exchange's owner does with a reply: bytes in, bytes out, one end.
 protocol ReplyMachine: AnyObject {
     var phase: ReplyPhase { get }
-    var failure: ClientError? { get }
+    var failure: Failure? { get }
     var refused: Refusal? { get }
     var saidNothing: Bool { get }
     var hasBegun: Bool { get }
@@ -36,7 +36,7 @@ protocol ReplyHolder: ReplyMachine {
 
 extension ReplyHolder {
     var phase: ReplyPhase { reply.body.phase }
-    var failure: ClientError? { reply.body.failure }
+    var failure: Failure? { reply.body.failure }
     var refused: Refusal? { reply.refused }
     var saidNothing: Bool { reply.body.saidNothing }
     var hasBegun: Bool { reply.hasBegun }

@@ -4,7 +4,7 @@
 import JSON
 
 struct PassthroughReader<Events: PassthroughEvents>: Sendable {
-    private typealias Failure = PassthroughFailure<Events.Client>
+    private typealias Errors = PassthroughFaults<Events.Client>
 
     private(set) var events: Events
     private var parser = JSONParser()
@@ -19,21 +19,23 @@ struct PassthroughReader<Events: PassthroughEvents>: Sendable {
         switch frame.kind {
         case .empty: return isWhole ? .idle : .foreign
         case .data: break
-        case .tooLarge: return .failed(.answerTooLarge)
-        case .errorField: return .failed(Failure.named(data: frames.buffer[frame.data]))
+        case .tooLarge: return .failed(.backend(.unusable(.tooLarge)))
+        case .errorField: return .failed(.upstream(Errors.named(data: frames.buffer[frame.data])))
         case .unframed:
             guard let root = try? parser.parse(frames.buffer, range: frame.data) else { return .foreign }
-            return Failure.inside(root).map(PassthroughMeaning.failed) ?? .foreign
+            return Errors.inside(root).map { .failed(.upstream($0)) } ?? .foreign
         }
         let bytes = frame.isJoined ? frames.joined : frames.buffer
         let name = frames.buffer[frame.event]
         if isWhole, Events.isPlainPart(name, bytes[frame.data]) { return .part }
-        if name.elementsEqual("error".utf8) { return .failed(Failure.named(data: bytes[frame.data])) }
+        if name.elementsEqual("error".utf8) {
+            return .failed(.upstream(Errors.named(data: bytes[frame.data])))
+        }
         guard let root = try? parser.parse(bytes, range: frame.data) else {
             if isDone(bytes[frame.data]) { return events.readDone() }
             return isWhole ? odd(bytes[frame.data]) : .foreign
         }
-        if let error = Failure.inside(root) { return .failed(error) }
+        if let fault = Errors.inside(root) { return .failed(.upstream(fault)) }
         return events.read(root, offset: frame.data.lowerBound)
     }
 
@@ -42,7 +44,8 @@ struct PassthroughReader<Events: PassthroughEvents>: Sendable {
     private mutating func odd(_ data: ArraySlice<UInt8>) -> PassthroughMeaning {
         let text = data.drop(while: Ascii.isSpace)
         if events.hasStopped || OpenAIChunkReader.isWord(text) { return .part }
-        return (try? parser.parse(JSONRepair.mended(text)[...])) == nil ? .failed(.eventUnreadable) : .part
+        return (try? parser.parse(JSONRepair.mended(text)[...])) == nil
+            ? .failed(.backend(.unusable(.event))) : .part
     }
 
     private func isDone(_ data: ArraySlice<UInt8>) -> Bool {

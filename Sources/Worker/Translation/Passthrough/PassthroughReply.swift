@@ -4,8 +4,6 @@
 import JSON
 
 struct PassthroughReply<Events: PassthroughEvents>: Reply {
-    private typealias Failure = PassthroughFailure<Events.Client>
-
     /// Bytes of comments and pings that are kept while nothing is decided.
     private static var idleLimit: Int { 16 << 10 }
 
@@ -38,8 +36,8 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
 
     var hasRead: Bool { hasPassed }
     /// A stream that nobody asked for.
-    var incompleteness: ClientError? {
-        !start.streaming && body.opening.isKept ? .answerUnreadable : nil
+    var incompleteness: Failure? {
+        !start.streaming && body.opening.isKept ? .backend(.unusable(.document)) : nil
     }
 
     // What is handed through is not looked into.
@@ -54,7 +52,7 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
 
     mutating func read(stream bytes: Span<UInt8>) {
         // A stream that nobody asked for.
-        guard start.streaming || body.opening.isKept else { return fail(.answerUnreadable) }
+        guard start.streaming || body.opening.isKept else { return fail(.backend(.unusable(.document))) }
         body.opening.keep(bytes, isStream: hasPassed)
         guard start.streaming else { return }
         frames.append(bytes)
@@ -169,9 +167,13 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
 
     mutating func readDocument() {
         let document = body.takeCollected()
-        guard let root = (try? JSONDocument(parsing: document))?.root else { return fail(.answerUnreadable) }
-        if let error = Failure.inside(root) { return fail(error) }
-        guard let meaning = reader.read(whole: root) else { return fail(.answerUnreadable) }
+        guard let root = (try? JSONDocument(parsing: document))?.root else {
+            return fail(.backend(.unusable(.document)))
+        }
+        if let fault = PassthroughFaults<Events.Client>.inside(root) {
+            return fail(.upstream(fault))
+        }
+        guard let meaning = reader.read(whole: root) else { return fail(.backend(.unusable(.document))) }
         if start.streaming {
             // The client reads events: the answer is told as one.
             body.commit()
@@ -189,7 +191,10 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
     }
 
     mutating func readFailure() {
-        fail(Failure.answer(head: body.head, body: body.collected, model: start.model))
+        fail(
+            .upstream(
+                PassthroughFaults<Events.Client>.answer(
+                    head: body.head, body: body.collected, model: start.model)))
     }
 
     // MARK: what goes out
@@ -197,11 +202,11 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
     /// Nothing is invented that the backend's own first event would contradict.
     mutating func commit() { body.commit() }
     mutating func writePing() { output.append(ascii: Events.ping) }
-    mutating func willFail(_ error: ClientError) {}
+    mutating func willFail(_ failure: Failure) {}
 
-    mutating func write(_ error: ClientError) {
+    mutating func write(_ failure: Failure) {
         reader.events.appendClosing(to: &output)
-        Events.Client.append(eventOf: error, requestID: start.requestID, to: &output)
+        Events.Client.append(eventOf: failure, requestID: start.requestID, to: &output)
     }
 
     mutating func discardOutput() { output = [] }

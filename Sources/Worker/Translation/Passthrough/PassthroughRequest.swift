@@ -5,7 +5,7 @@ import JSON
 extension MessagesRequest {
     /// The request as received, for a backend that speaks the Messages API.
     /// - Throws: 400 when the prompt is surely too long; nothing is lowered in bytes that only pass.
-    func passthroughCall(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    func passthroughCall(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         let estimate = estimate(for: target)
         _ = try estimate.fitting(target)
         var call = call(head.path("/v1/messages"), target)

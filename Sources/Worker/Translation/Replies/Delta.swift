@@ -74,7 +74,7 @@ public enum Delta: Sendable, Equatable {
     /// The model stopped; usage may still follow.
     case finished(StopReason)
     /// Rare, and much larger than the others: every delta would be as large.
-    indirect case failed(ClientError)
+    indirect case failed(Failure)
 
     /// Whether it is part of what the model says.
     var isContent: Bool {

@@ -55,16 +55,16 @@ protocol Reply: Sendable {
     /// The body is over. Ends the reply if nothing of the answer can be missing.
     mutating func finishIfStopped()
     /// What is wrong with a body that is complete and was no answer; nil = it ended early.
-    var incompleteness: ClientError? { get }
+    var incompleteness: Failure? { get }
     /// One step of a reply that no upstream makes.
     mutating func receive(_ delta: Delta)
 
     // What it writes.
 
     /// Before `write(_:)` and `discardOutput`.
-    mutating func willFail(_ error: ClientError)
+    mutating func willFail(_ failure: Failure)
     /// An error behind a part of the answer.
-    mutating func write(_ error: ClientError)
+    mutating func write(_ failure: Failure)
     mutating func commit()
     mutating func writePing()
     mutating func discardOutput()
@@ -102,7 +102,7 @@ extension Reply {
         switch body.kind {
         case .document where end == .complete: readDocument()
         case .failure where body.isSuccess:
-            fail(UpstreamFailure.page(body.collected, at: start.backend.place))
+            fail(.upstream(.page(body.collected, at: start.backend.place)))
         case .failure: readFailure()
         case .unknown, .stream, .document: break
         }
@@ -115,8 +115,8 @@ extension Reply {
             }
         }
         let hadBytes = body.hadBytes || hasRead
-        let error = UpstreamFailure.transport(end, hadBytes: hadBytes)
-        fail(error, as: end.outcome(error, hadBytes: hadBytes))
+        let failure = Failure(end, hadBytes: hadBytes)
+        fail(failure, as: end.outcome(failure, hadBytes: hadBytes))
     }
 
     /// The time to hold the status back has passed.
@@ -142,11 +142,11 @@ extension Reply {
 
     // MARK: the end
 
-    mutating func fail(_ error: ClientError, as outcome: Outcome? = nil) {
-        willFail(error)
-        let error = error.told(of: start.backend)
+    mutating func fail(_ failure: Failure, as outcome: Outcome? = nil) {
+        willFail(failure)
+        let failure = failure.identified(as: start.backend)
         let isStreaming = body.isStreaming
-        if isStreaming { write(error) } else { discardOutput() }
-        body.end(outcome?.with(error) ?? .upstreamFailed(error), failure: isStreaming ? nil : error)
+        if isStreaming { write(failure) } else { discardOutput() }
+        body.end(outcome?.with(failure) ?? .upstreamFailed(failure), failure: isStreaming ? nil : failure)
     }
 }

@@ -30,7 +30,7 @@ struct ReplyBody: Sendable {
 
     private(set) var phase = ReplyPhase.undecided
     /// The error, when the reply ended before anything was said to the client.
-    private(set) var failure: ClientError?
+    private(set) var failure: Failure?
     /// The backend answered with success and without a byte.
     var saidNothing = false
 
@@ -52,13 +52,13 @@ struct ReplyBody: Sendable {
     // MARK: the body
 
     /// - Returns: what is wrong with an answer of this head.
-    mutating func receive(head: UpstreamHead) -> ClientError? {
+    mutating func receive(head: UpstreamHead) -> Failure? {
         self.head = head
         guard isSuccess else {
             kind = .failure
             return nil
         }
-        return head.isReadable ? nil : .compressed(head)
+        return head.isReadable ? nil : .backend(.unusable(.compressed(head.contentEncoding)))
     }
 
     /// The place of the first byte that is no white space; it tells what the body is. White space before it
@@ -83,7 +83,7 @@ struct ReplyBody: Sendable {
 
     /// Keeps bytes of a document or of an error's text.
     /// - Returns: what is wrong with an answer that has so many.
-    mutating func collect(_ bytes: Span<UInt8>) -> ClientError? {
+    mutating func collect(_ bytes: Span<UInt8>) -> Failure? {
         if case .failure = kind {
             guard head.isReadable else { return nil }
             // The rest of a long page says nothing more.
@@ -91,7 +91,9 @@ struct ReplyBody: Sendable {
             append(bytes.extracting(first: min(room, bytes.count)))
             return nil
         }
-        guard bytes.count <= Self.documentLimit - collected.count else { return .answerTooLarge }
+        guard bytes.count <= Self.documentLimit - collected.count else {
+            return .backend(.unusable(.tooLarge))
+        }
         append(bytes)
         return nil
     }
@@ -114,7 +116,7 @@ struct ReplyBody: Sendable {
     /// The status goes out.
     mutating func commit() { phase = .streaming }
 
-    mutating func end(_ outcome: Outcome, failure: ClientError? = nil) {
+    mutating func end(_ outcome: Outcome, failure: Failure? = nil) {
         phase = .ended(outcome)
         self.failure = failure
         collected = []

@@ -83,7 +83,7 @@ struct ReplyComposer<Writer: ReplyWriter>: Sendable {
     mutating func ping() { writer.ping() }
 
     /// `failed` is not for here: how a reply ends is decided by its owner.
-    mutating func receive(_ delta: Delta) throws(ClientError) {
+    mutating func receive(_ delta: Delta) throws(Failure) {
         if isCutOff, delta.isContent { return }
         switch delta {
         case .text(let text): receive(text: text)
@@ -124,7 +124,7 @@ struct ReplyComposer<Writer: ReplyWriter>: Sendable {
 
     /// The end of a reply that is complete.
     /// - Throws: when one of its calls cannot be read; none of those that were waiting is shown then.
-    mutating func finish() throws(ClientError) {
+    mutating func finish() throws(Failure) {
         let opening = splitter.unclosed
         endTags()
         show(recovery.finish(isCut: isCut))
@@ -137,13 +137,13 @@ struct ReplyComposer<Writer: ReplyWriter>: Sendable {
         writer.finish(reason(), usage)
     }
 
-    mutating func fail(_ error: ClientError, requestID: String) {
+    mutating func fail(_ failure: Failure, requestID: String) {
         let rest = splitter.flush()
         if !rest.reasoning.isEmpty { emit(rest.reasoning, .reasoning) }
         if !rest.text.isEmpty { show(text: rest.text) }
         show(recovery.release())
         endStopWords()
-        writer.fail(error, requestID: requestID)
+        writer.fail(failure, requestID: requestID)
     }
 
     mutating func note(_ repair: String) {

@@ -31,7 +31,7 @@ protocol ReplyWriter: Sendable {
     /// The end of a complete reply.
     mutating func finish(_ reason: StopReason, _ usage: Usage)
     /// The end of a reply that failed. Of a whole message nothing stays.
-    mutating func fail(_ error: ClientError, requestID: String)
+    mutating func fail(_ failure: Failure, requestID: String)
 
     /// Hands the bytes over and starts anew.
     mutating func takeOutput() -> [UInt8]

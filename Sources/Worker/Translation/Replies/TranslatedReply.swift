@@ -32,7 +32,7 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
     var hasBegun: Bool { !composer.isBlank }
     var hasStopped: Bool { wantsMore && composer.stop != nil }
     var hasRead: Bool { hadChunk }
-    var incompleteness: ClientError? { nil }
+    var incompleteness: Failure? { nil }
 
     // MARK: what came
 
@@ -43,7 +43,9 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
         composer.reserve(bytes.count)
         reader.append(bytes)
         readSteps(atEnd: false)
-        if !start.streaming, composer.writer.pending > ReplyBody.documentLimit { fail(.answerTooLarge) }
+        if !start.streaming, composer.writer.pending > ReplyBody.documentLimit {
+            fail(.backend(.unusable(.tooLarge)))
+        }
     }
 
     mutating func readStreamEnd() { readSteps(atEnd: true) }
@@ -91,7 +93,7 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
     /// be; after the model has stopped it can only be counts.
     private mutating func broken(isWhole: Bool) {
         composer.note("malformed-chunk")
-        if isWhole, composer.stop == nil { fail(.eventUnreadable) }
+        if isWhole, composer.stop == nil { fail(.backend(.unusable(.event))) }
     }
 
     private mutating func applyDeltas() {
@@ -114,7 +116,7 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
     private mutating func done() {
         guard composer.stop == nil else { return finish() }
         guard hadChunk else {
-            return fail(UpstreamFailure.transport(.complete, hadBytes: true), as: .truncated)
+            return fail(.backend(.closedEarly), as: .truncated)
         }
         finishUnsaid()
     }
@@ -122,7 +124,7 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
     /// The end of a reply whose backend did not say that the model had stopped.
     private mutating func finishUnsaid() {
         guard !composer.endsInsideCall else {
-            return fail(UpstreamFailure.transport(.complete, hadBytes: true), as: .truncated)
+            return fail(.backend(.closedEarly), as: .truncated)
         }
         composer.note("no-finish-reason")
         finish()
@@ -131,11 +133,12 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
     mutating func readFailure() {
         let text = body.collected
         let root = (try? JSONDocument(parsing: text))?.root
-        if let calls = root.flatMap(UpstreamFailure.unparsedCalls), recovers(calls) { return }
-        let error = reader.failure(body.head, text)
-        // By all of its words: those for the client may be fewer.
-        refused = Refusal(FailureText(body: text).message, status: body.head.status, of: refusable)
-        fail(error)
+        if let calls = root.flatMap(UpstreamFault.unparsedCalls), recovers(calls) { return }
+        let failure = reader.failure(body.head, text)
+        if case .upstream(let fault) = failure {
+            refused = Refusal(fault.said, status: body.head.status, of: refusable)
+        }
+        fail(failure)
     }
 
     /// Whether calls that the backend could not read can be read here; then they end the reply.
@@ -152,15 +155,15 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
         let parsed =
             (try? JSONDocument(parsing: document))
             ?? (try? JSONDocument(parsing: JSONRepair.mended(document[...])))
-        guard let root = parsed?.root else { return fail(.answerUnreadable) }
+        guard let root = parsed?.root else { return fail(.backend(.unusable(.document))) }
         let reading = reader.read(whole: root, into: &deltas)
-        if case .unreadable = reading { return fail(.answerUnreadable) }
+        if case .unreadable = reading { return fail(.backend(.unusable(.document))) }
         if case .answer = reading { hadChunk = true }
         applyDeltas()
         deltas.removeAll()
         guard wantsMore else { return }
         if case .noAnswer = reading, composer.stop == nil {
-            return fail(.backend(502, .api, "sent an answer without choices."))
+            return fail(.backend(.unusable(.noChoices)))
         }
         composer.stop == nil ? finishUnsaid() : finish()
     }
@@ -188,12 +191,14 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
 
     mutating func writePing() { composer.ping() }
 
-    mutating func willFail(_ error: ClientError) {
-        guard refused == nil, composer.isBlank else { return }
-        refused = Refusal(error.message, status: error.status, of: refusable)
+    mutating func willFail(_ failure: Failure) {
+        guard refused == nil, composer.isBlank, case .upstream(let fault) = failure,
+            let status = fault.refusalStatus
+        else { return }
+        refused = Refusal(fault.said, status: status, of: refusable)
     }
 
-    mutating func write(_ error: ClientError) { composer.fail(error, requestID: start.requestID) }
+    mutating func write(_ failure: Failure) { composer.fail(failure, requestID: start.requestID) }
     mutating func discardOutput() { composer.discardOutput() }
     var hasWritten: Bool { !composer.writer.output.isEmpty }
     mutating func takeWritten() -> [UInt8] { composer.takeOutput() }

@@ -27,7 +27,7 @@ protocol UpstreamReader: Sendable {
     mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> WholeReading
 
     /// What an answer with an error status means.
-    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError
+    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> Failure
 
     /// The backend did not read the whole prompt.
     var promptTruncation: PromptTruncation? { get }
@@ -58,7 +58,7 @@ enum UpstreamStep {
     case done
     /// None is complete.
     case waiting
-    indirect case failed(ClientError)
+    indirect case failed(Failure)
     /// Not a stream after all, but one JSON text over several lines; it begins with these bytes.
     case document([UInt8])
 }

@@ -43,10 +43,10 @@ struct AnthropicEventReader: EventReader {
         event root: JSONNode, _ frame: ArraySlice<UInt8>, into deltas: inout [Delta]
     ) -> FrameReading {
         guard let type = root["type"], type.isString else {
-            guard let failure = PassthroughFailure<MessagesDialect>.inside(root) else {
+            guard let failure = PassthroughFaults<MessagesDialect>.inside(root) else {
                 return root["delta"] == nil && root["content_block"] == nil ? .foreign : .broken
             }
-            deltas.append(.failed(Self.told(failure)))
+            deltas.append(.failed(.upstream(failure)))
             return .read
         }
         // The commonest first.
@@ -62,15 +62,15 @@ struct AnthropicEventReader: EventReader {
         } else if type.stringEquals("message_stop") {
             return .done
         } else if type.stringEquals("error") {
-            deltas.append(.failed(Self.told(PassthroughFailure<MessagesDialect>.named(data: frame))))
+            deltas.append(.failed(.upstream(PassthroughFaults<MessagesDialect>.named(data: frame))))
         }
         return .read
     }
 
     /// Reads a whole message, or an error.
     mutating func read(whole root: JSONNode, into deltas: inout [Delta]) -> WholeReading {
-        if let failure = PassthroughFailure<MessagesDialect>.inside(root) {
-            deltas.append(.failed(Self.told(failure)))
+        if let failure = PassthroughFaults<MessagesDialect>.inside(root) {
+            deltas.append(.failed(.upstream(failure)))
             return .answer
         }
         guard let content = root["content"], content.isArray else { return .unreadable }
@@ -80,19 +80,12 @@ struct AnthropicEventReader: EventReader {
         return .answer
     }
 
-    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> ClientError {
-        told(PassthroughFailure<MessagesDialect>.answer(head: head, body: body, model: model))
+    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> UpstreamFault {
+        PassthroughFaults<MessagesDialect>.answer(head: head, body: body, model: model)
     }
 
-    static func failure(named data: ArraySlice<UInt8>) -> ClientError {
-        told(PassthroughFailure<MessagesDialect>.named(data: data))
-    }
-
-    /// The client reads another API's errors: the backend's own object is none of them.
-    private static func told(_ error: ClientError) -> ClientError {
-        var error = error
-        error.verbatim = nil
-        return error
+    static func failure(named data: ArraySlice<UInt8>) -> UpstreamFault {
+        PassthroughFaults<MessagesDialect>.named(data: data)
     }
 
     // MARK: blocks

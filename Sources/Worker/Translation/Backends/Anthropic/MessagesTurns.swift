@@ -10,7 +10,7 @@ extension MessagesWriter {
     private static let silence = "[empty message]"
 
     /// Users and assistants by turns; instructions go into what the user says, as reminders.
-    mutating func turns() throws(ClientError) -> [Message] {
+    mutating func turns() throws(Failure) -> [Message] {
         var turns: [Message] = []
         for var message in speakingMessages() {
             if message.role == .system {

@@ -54,7 +54,7 @@ struct MessagesWriter: DialectRequest {
     /// What this model of this backend was found not to take.
     private func lacks(_ feature: Feature) -> Bool { target.lacking.contains(feature) }
 
-    mutating func convert() throws(ClientError) -> UpstreamCall {
+    mutating func convert() throws(Failure) -> UpstreamCall {
         let turns = try turns()
         writer.beginObject()
         writer.name("model")

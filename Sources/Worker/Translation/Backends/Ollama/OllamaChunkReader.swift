@@ -36,8 +36,8 @@ struct OllamaChunkReader: Sendable {
     }
 
     /// What an answer with an error status means.
-    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError {
-        OllamaFailure.answer(head: head, body: body, model: model, plan)
+    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> Failure {
+        .upstream(OllamaFaults.answer(head: head, body: body, model: model, plan))
     }
 
     private static func isEventField(_ line: ArraySlice<UInt8>) -> Bool {
@@ -56,8 +56,8 @@ struct OllamaChunkReader: Sendable {
             return isRead
         }
         guard root.isObject, !isDone else { return isDone }
-        if let failure = OllamaFailure.inside(root, model: model, plan) {
-            deltas.append(.failed(failure))
+        if let fault = OllamaFaults.inside(root, model: model, plan) {
+            deltas.append(.failed(.upstream(fault)))
             return true
         }
         let message = root["message"]
@@ -115,9 +115,7 @@ struct OllamaChunkReader: Sendable {
         switch root["done_reason"]?.string {
         case "length": deltas.append(.finished(.maxTokens))
         case "unload":
-            deltas.append(
-                .failed(
-                    .backend(529, .overloaded, "unloaded the model.", retryAfter: 1, shouldRetry: true)))
+            deltas.append(.failed(.backend(.unloaded)))
         // Older ones give no reason.
         case nil where plan.maxTokens > 0 && generated ?? 0 >= plan.maxTokens:
             deltas.append(.finished(.maxTokens))

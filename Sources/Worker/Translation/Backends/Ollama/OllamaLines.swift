@@ -20,7 +20,7 @@ struct OllamaLines: UpstreamReader {
 
     mutating func next(atEnd: Bool, into deltas: inout [Delta]) -> UpstreamStep {
         guard let range = atEnd ? decoder.last() : decoder.next() else {
-            return decoder.hasOverflowed ? .failed(.answerTooLarge) : .waiting
+            return decoder.hasOverflowed ? .failed(.backend(.unusable(.tooLarge))) : .waiting
         }
         if isFirst, range.count == 1 {
             // Nothing but an opening bracket: written for people.
@@ -38,5 +38,5 @@ struct OllamaLines: UpstreamReader {
         reader.read(root, into: &deltas) ? .answer : .unreadable
     }
 
-    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> ClientError { reader.failure(head, body) }
+    func failure(_ head: UpstreamHead, _ body: [UInt8]) -> Failure { reader.failure(head, body) }
 }

@@ -14,14 +14,14 @@ extension UpstreamTarget {
 struct OllamaRequest: ArrangedRequest {
     var builder: UpstreamRequestBuilder
 
-    init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(ClientError) {
+    init(_ prepared: PreparedRequest, _ asked: UpstreamTarget) throws(Failure) {
         var target = asked
         target.contextWindow = target.contextWindow ?? UpstreamTarget.unknownOllamaWindow
         builder = try UpstreamRequestBuilder(prepared, target)
         if let cut = target.promptTruncation { try cut.refuse(prepared.estimate.tokens) }
     }
 
-    mutating func convert() throws(ClientError) -> UpstreamCall {
+    mutating func convert() throws(Failure) -> UpstreamCall {
         let arranged = try builder.arranged()
         let (system, ending) = (arranged.system, arranged.ending)
 

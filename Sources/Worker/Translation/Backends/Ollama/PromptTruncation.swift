@@ -33,8 +33,8 @@ public struct PromptTruncation: Sendable, Equatable {
     private static let least = 256
 
     /// - Throws: 400 for a prompt that would be cut as this one was.
-    func refuse(_ estimate: Int) throws(ClientError) {
+    func refuse(_ estimate: Int) throws(Failure) {
         guard estimate >= estimated else { return }
-        throw .invalid("prompt is too long: \(estimate) tokens > \(evaluated) maximum")
+        throw .request(.promptTooLong(tokens: estimate, window: evaluated))
     }
 }

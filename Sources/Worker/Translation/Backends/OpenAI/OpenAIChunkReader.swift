@@ -43,9 +43,9 @@ struct OpenAIChunkReader: EventReader {
     /// Reads a chunk or a completion; false if it is neither.
     mutating func read(_ root: JSONNode, into deltas: inout [Delta]) -> Bool {
         guard root.isObject || root.isArray else { return false }
-        if let failure = UpstreamFailure.inside(root) {
-            unparsedCalls = UpstreamFailure.unparsedCalls(root)
-            deltas.append(.failed(failure))
+        if let fault = UpstreamFault.inside(root) {
+            unparsedCalls = UpstreamFault.unparsedCalls(root)
+            deltas.append(.failed(.upstream(fault)))
             return true
         }
         guard root.isObject else { return false }
@@ -63,10 +63,10 @@ struct OpenAIChunkReader: EventReader {
         return root["choices"]?.first == nil ? .noAnswer : .answer
     }
 
-    static func failure(named data: ArraySlice<UInt8>) -> ClientError { UpstreamFailure.named(data: data) }
+    static func failure(named data: ArraySlice<UInt8>) -> UpstreamFault { UpstreamFault.named(data: data) }
 
-    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> ClientError {
-        UpstreamFailure.answer(head: head, body: body, model: model)
+    static func failure(_ head: UpstreamHead, _ body: [UInt8], model: String) -> UpstreamFault {
+        UpstreamFault.answer(head: head, body: body, model: model)
     }
 
     private mutating func readOdd(_ frame: ArraySlice<UInt8>, into deltas: inout [Delta]) -> FrameReading {
@@ -129,8 +129,7 @@ struct OpenAIChunkReader: EventReader {
         switch verdict {
         case .stopped(.endTurn) where hasRefused: deltas.append(.finished(.refusal))
         case .stopped(let reason): deltas.append(.finished(reason))
-        case .failed(let message):
-            deltas.append(.failed(.said(502, .api, message, by: 200)))
+        case .failed(let reason): deltas.append(.failed(.backend(.generationFailed(reason: reason))))
         case nil: break
         }
     }

@@ -5,7 +5,7 @@ import JSON
 enum OpenAIFinish {
     enum Verdict: Equatable {
         case stopped(StopReason)
-        /// The backend gave up; the text is what it said.
+        /// The backend gave up, for the reason that it said.
         case failed(String)
     }
 
@@ -28,7 +28,7 @@ enum OpenAIFinish {
         case "content_filter", "refusal", "sensitive": return .stopped(.refusal)
         case "error", "abort", "cancelled", "network_error", "insufficient_system_resource",
             "malformed_function_call", "unexpected_tool_call", "server_error", "timeout":
-            return .failed("the backend stopped with finish_reason \"\(reason)\"")
+            return .failed(reason)
         default:
             let matched = [
                 choice["stop_reason"], choice["matched_stop"], root["stopping_word"],

@@ -9,11 +9,11 @@ struct OpenAIRequest: ArrangedRequest {
     private(set) var reasoningFiller: StaticString?
     private var lengthName: Feature?
 
-    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(ClientError) {
+    init(_ prepared: PreparedRequest, _ target: UpstreamTarget) throws(Failure) {
         builder = try UpstreamRequestBuilder(prepared, target)
     }
 
-    mutating func convert() throws(ClientError) -> UpstreamCall {
+    mutating func convert() throws(Failure) -> UpstreamCall {
         let arranged = try builder.arranged()
         let (system, ending) = (arranged.system, arranged.ending)
         let hasPrefill = ending.prefill != nil

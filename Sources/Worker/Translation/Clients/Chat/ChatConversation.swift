@@ -20,7 +20,7 @@ struct ChatConversation {
     private static let noInput = JSONNode(object: "{}")
 
     /// - Throws: 400 for what cannot be said in the Messages API.
-    init(_ array: JSONNode) throws(ClientError) {
+    init(_ array: JSONNode) throws(Failure) {
         for (index, message) in array.elements.enumerated() {
             guard index < BlockReader.messageLimit else {
                 throw .chat(
@@ -51,7 +51,7 @@ struct ChatConversation {
         return pdfs.count - 1
     }
 
-    mutating func countOne() throws(ClientError) {
+    mutating func countOne() throws(Failure) {
         count += 1
         guard count <= Self.limit else { throw .chat("Too many messages and parts.", "messages") }
     }
@@ -63,7 +63,7 @@ struct ChatConversation {
 
     // MARK: Reading
 
-    private mutating func read(_ message: JSONNode, _ index: Int) throws(ClientError) {
+    private mutating func read(_ message: JSONNode, _ index: Int) throws(Failure) {
         try countOne()
         let path = "messages[\(index)]"
         var fields = try ChatFields(message, path)
@@ -97,7 +97,7 @@ struct ChatConversation {
     }
 
     private mutating func readAssistant(_ fields: inout ChatFields, _ path: String, _ index: Int)
-        throws(ClientError)
+        throws(Failure)
     {
         var blocks: [Block] = []
         let reasoning = fields.take("reasoning_content") ?? fields.take("reasoning")
@@ -129,7 +129,7 @@ struct ChatConversation {
         messages.append(Message(role: .assistant, blocks: blocks, index: index))
     }
 
-    private mutating func call(_ function: JSONNode, _ id: String, _ path: String) throws(ClientError)
+    private mutating func call(_ function: JSONNode, _ id: String, _ path: String) throws(Failure)
         -> ToolUse
     {
         var fields = try ChatFields(function, path)
@@ -156,7 +156,7 @@ struct ChatConversation {
 
     /// Results in a row are one turn of the user.
     private mutating func addResult(_ id: String, _ content: JSONNode?, _ path: String, _ index: Int)
-        throws(ClientError)
+        throws(Failure)
     {
         var blocks: [Block] = []
         if let content { blocks = try parts(content, "\(path).content") }
@@ -183,7 +183,7 @@ enum FunctionName {
         (1...128).contains(name.utf8.count) && name.utf8.allSatisfy(UpstreamToolNames.isAllowed)
     }
 
-    static func invalid(_ path: String) -> ClientError {
+    static func invalid(_ path: String) -> Failure {
         .chat(
             "Invalid '\(path)': string does not match pattern. Expected a string that matches the pattern "
                 + "'^[a-zA-Z0-9_-]+$'.", path, "invalid_value")

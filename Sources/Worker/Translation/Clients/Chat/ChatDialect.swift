@@ -7,16 +7,6 @@ enum ChatDialect: ClientDialect {
     static var passthrough: Dialect { .openAI }
     static var replyIDPrefix: String { "chatcmpl-" }
 
-    /// OpenAI knows neither 529 nor 402.
-    static func status(of error: ClientError) -> Int {
-        guard error.verbatim == nil || error.status == 529 else { return error.status }
-        switch error.status {
-        case 529: return 503
-        case 402: return 429
-        default: return error.status
-        }
-    }
-
     static func body(of error: ClientError, requestID: String) -> [UInt8] {
         var out: [UInt8] = []
         out.append(ascii: "{\"error\":")
@@ -27,13 +17,17 @@ enum ChatDialect: ClientDialect {
 
     static var errorOpening: StaticString { "data: " }
 
-    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> ClientError? {
+    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> UpstreamFault? {
         if let status = status ?? Self.status(node["code"]) {
-            return .said(status, .init(status: status), message, by: status)
+            return UpstreamFault(
+                passed: .chat, status: status, kind: ErrorKind(status: status), said: message)
         }
         // Told as in translation; with its own words, its own object too.
-        guard let told = UpstreamFailure.inside(root), told.message == message else { return nil }
-        return told
+        guard var fault = UpstreamFault.inside(root), fault.ownWords == message else { return nil }
+        let terms = Failure.upstream(fault).terms
+        fault.passed = PassedError(api: .chat, status: terms.status, kind: terms.kind)
+        fault.advice = RetryAdvice(after: terms.retryAfter, again: terms.shouldRetry, prevails: true)
+        return fault
     }
 
     private static func status(_ code: JSONNode?) -> Int? {
@@ -41,7 +35,7 @@ enum ChatDialect: ClientDialect {
     }
 
     /// Clients of this API look at the code: a full context has one, whatever the backend calls it.
-    static func hiddenOverflow(_ error: ClientError, _ node: JSONNode, message: String) -> ContextOverflow? {
+    static func hiddenOverflow(_ node: JSONNode, message: String, status: Int) -> ContextOverflow? {
         guard node["code"]?.stringEquals("context_length_exceeded") != true else { return nil }
         return ContextOverflow(
             text: message, code: node["code"]?.string ?? "", type: node["type"]?.string ?? "")

@@ -2,26 +2,23 @@
 
 import JSON
 
-extension ClientError {
+extension Failure {
     /// 400 `invalid_request_error` with OpenAI's `param` and `code`.
-    static func chat(_ words: ErrorWords, _ parameter: String? = nil, _ code: String? = nil) -> ClientError {
-        var error = ClientError.invalid(words)
-        error.chatParameter = parameter
-        error.chatCode = code
-        return error
+    static func chat(_ words: ErrorWords, _ parameter: String? = nil, _ code: String? = nil) -> Failure {
+        .request(.malformed(Complaint(words, parameter: parameter, code: code)))
     }
 
-    static func chatMissing(_ path: String) -> ClientError {
+    static func chatMissing(_ path: String) -> Failure {
         .chat("Missing required parameter: '\(path)'.", path, "missing_required_parameter")
     }
 
-    static func chatType(_ path: String, expected: String, _ found: JSONNode) -> ClientError {
+    static func chatType(_ path: String, expected: String, _ found: JSONNode) -> Failure {
         .chat(
             "Invalid type for '\(path)': expected \(expected), but got \(found.kindWords) instead.", path,
             "invalid_type")
     }
 
-    static func chatValue(_ path: String, _ found: String, supported: String) -> ClientError {
+    static func chatValue(_ path: String, _ found: String, supported: String) -> Failure {
         .chat(
             "Invalid value: '\(Excerpt.shown(found))'. Supported values are: \(supported).", path,
             "invalid_value")
@@ -49,7 +46,7 @@ struct ChatFields {
     /// More than any request has; each is compared with those before.
     private static let limit = 256
 
-    init(_ node: JSONNode, _ path: String = "") throws(ClientError) {
+    init(_ node: JSONNode, _ path: String = "") throws(Failure) {
         self.path = path
         guard node.isObject else { throw .chatType(path, expected: "an object", node) }
         for member in node.members {
@@ -73,24 +70,24 @@ struct ChatFields {
         return value.isNull ? nil : value
     }
 
-    mutating func string(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func string(_ name: String) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.isString else { throw .chatType(place(name), expected: "a string", value) }
         return value
     }
 
-    mutating func requiredString(_ name: String) throws(ClientError) -> JSONNode {
+    mutating func requiredString(_ name: String) throws(Failure) -> JSONNode {
         guard let value = try string(name) else { throw .chatMissing(place(name)) }
         return value
     }
 
-    mutating func bool(_ name: String) throws(ClientError) -> Bool? {
+    mutating func bool(_ name: String) throws(Failure) -> Bool? {
         guard let value = take(name) else { return nil }
         guard let flag = value.bool else { throw .chatType(place(name), expected: "a boolean", value) }
         return flag
     }
 
-    mutating func int(_ name: String, atLeast least: Int) throws(ClientError) -> Int? {
+    mutating func int(_ name: String, atLeast least: Int) throws(Failure) -> Int? {
         guard let value = take(name) else { return nil }
         guard let number = value.int else { throw .chatType(place(name), expected: "an integer", value) }
         guard number >= least else {
@@ -102,19 +99,19 @@ struct ChatFields {
     }
 
     /// Kept as text: `0.10` stays `0.10`.
-    mutating func number(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func number(_ name: String) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.kind == .number else { throw .chatType(place(name), expected: "a number", value) }
         return value
     }
 
-    mutating func array(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func array(_ name: String) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.isArray else { throw .chatType(place(name), expected: "an array", value) }
         return value
     }
 
-    mutating func object(_ name: String) throws(ClientError) -> JSONNode? {
+    mutating func object(_ name: String) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.isObject else { throw .chatType(place(name), expected: "an object", value) }
         return value

@@ -8,7 +8,7 @@ enum ChatFormat {
     case object
     case schema(JSONNode)
 
-    init(_ fields: inout ChatFields) throws(ClientError) {
+    init(_ fields: inout ChatFields) throws(Failure) {
         guard let node = try fields.object("response_format") else {
             self = .text
             return

@@ -27,7 +27,7 @@ struct DataURL {
 
 extension ChatConversation {
     /// The texts of a string or of a list of parts, but for empty ones; for roles that can say nothing else.
-    mutating func texts(_ content: JSONNode?, _ path: String) throws(ClientError) -> [JSONNode] {
+    mutating func texts(_ content: JSONNode?, _ path: String) throws(Failure) -> [JSONNode] {
         guard let content else { return [] }
         var texts: [JSONNode] = []
         for block in try parts(content, path) {
@@ -40,7 +40,7 @@ extension ChatConversation {
         return texts
     }
 
-    mutating func parts(_ content: JSONNode, _ path: String) throws(ClientError) -> [Block] {
+    mutating func parts(_ content: JSONNode, _ path: String) throws(Failure) -> [Block] {
         if content.isString { return content.stringRange.isEmpty ? [] : [.text(content)] }
         if content.isNull { return [] }
         guard content.isArray else {
@@ -60,7 +60,7 @@ extension ChatConversation {
     }
 
     /// nil for a text without text.
-    private mutating func part(_ part: JSONNode, _ path: String) throws(ClientError) -> Block? {
+    private mutating func part(_ part: JSONNode, _ path: String) throws(Failure) -> Block? {
         var fields = try ChatFields(part, path)
         let type = try fields.requiredString("type").string ?? ""
         switch type {
@@ -80,8 +80,7 @@ extension ChatConversation {
         }
     }
 
-    private mutating func image(_ fields: inout ChatFields, _ path: String) throws(ClientError) -> ImageSource
-    {
+    private mutating func image(_ fields: inout ChatFields, _ path: String) throws(Failure) -> ImageSource {
         guard let value = fields.take("image_url") else { throw .chatMissing("\(path).image_url") }
         var url = value
         if value.isObject {
@@ -109,7 +108,7 @@ extension ChatConversation {
         return .url(url)
     }
 
-    private mutating func file(_ fields: inout ChatFields, _ path: String) throws(ClientError) -> Block {
+    private mutating func file(_ fields: inout ChatFields, _ path: String) throws(Failure) -> Block {
         guard let file = try fields.object("file") else { throw .chatMissing("\(path).file") }
         guard let data = file["file_data"].flatMap(DataURL.init) else {
             throw .chat(

@@ -43,7 +43,7 @@ struct ChatPassthrough: PassthroughEvents {
     /// text may be whole, a call may not.
     func readDone() -> PassthroughMeaning {
         hasFinished || hasBegun && !hasCalls
-            ? .end : .failed(UpstreamFailure.transport(.complete, hadBytes: true))
+            ? .end : .failed(.backend(.closedEarly))
     }
 
     mutating func read(whole root: JSONNode) -> PassthroughMeaning? {

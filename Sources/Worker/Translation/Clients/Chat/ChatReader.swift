@@ -14,7 +14,7 @@ struct ChatReader {
     private static let maxOmissions = 100
 
     /// - Throws: 400 for what no other API has words for.
-    init(_ request: ChatRequest) throws(ClientError) {
+    init(_ request: ChatRequest) throws(Failure) {
         guard request.choices == 1 else {
             throw .chat("Invalid value: 'n' must be 1: this model gives one answer.", "n", "invalid_value")
         }
@@ -23,7 +23,7 @@ struct ChatReader {
         for name in ["model", "stream", "stream_options", "n"] { _ = fields.take(name) }
     }
 
-    mutating func read() throws(ClientError) -> CanonicalRequest {
+    mutating func read() throws(Failure) -> CanonicalRequest {
         var content = RequestContent(ChatVocabulary())
         content.model = request.model
         content.stream = request.stream
@@ -60,14 +60,14 @@ struct ChatReader {
         }
     }
 
-    private mutating func readLength(into content: inout RequestContent) throws(ClientError) {
+    private mutating func readLength(into content: inout RequestContent) throws(Failure) {
         let old = try fields.int("max_tokens", atLeast: 1)
         let asked = try fields.int("max_completion_tokens", atLeast: 1) ?? old
         content.vocabulary = ChatVocabulary(asksLength: asked != nil)
         content.maxTokens = asked ?? ChatRequest.defaultMaxTokens
     }
 
-    private mutating func readSampling(into content: inout RequestContent) throws(ClientError) {
+    private mutating func readSampling(into content: inout RequestContent) throws(Failure) {
         content.temperature = try fields.number("temperature")
         content.topP = try fields.number("top_p")
         let topK = try fields.number("top_k")
@@ -79,7 +79,7 @@ struct ChatReader {
         }
     }
 
-    private func read(stops node: JSONNode, into content: inout RequestContent) throws(ClientError) {
+    private func read(stops node: JSONNode, into content: inout RequestContent) throws(Failure) {
         guard node.isString || node.isArray else {
             throw .chatType("stop", expected: "one of a string or array of strings", node)
         }
@@ -100,7 +100,7 @@ struct ChatReader {
     }
 
     /// Clients of this API say when there is to be no thinking; silence leaves it to the model.
-    private mutating func readEffort(into content: inout RequestContent) throws(ClientError) {
+    private mutating func readEffort(into content: inout RequestContent) throws(Failure) {
         let inner = fields.take("reasoning")?["effort"]
         let outer = try fields.string("reasoning_effort")
         guard let word = (outer ?? inner)?.string else {

@@ -27,14 +27,14 @@ public struct ChatRequest: ParsedRequest {
     private static let unnamedModel = "auto"
 
     /// - Throws: 400 `invalid_request_error` in OpenAI's words.
-    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
+    public init(parsing body: [UInt8]) throws(Failure) { try self.init(reading: RequestBody(body)) }
 
-    public init(reading body: RequestBody) throws(ClientError) {
+    public init(reading body: RequestBody) throws(Failure) {
         try self.init(reading: body, head: MessagesHead())
     }
 
     /// - Parameter head: nothing of it belongs to this API.
-    init(reading body: RequestBody, head: MessagesHead) throws(ClientError) {
+    init(reading body: RequestBody, head: MessagesHead) throws(Failure) {
         do { root = try body.document.get().root } catch {
             throw .chat(
                 "We could not parse the JSON body of your request: \(error.reason.rawValue) at byte "
@@ -61,11 +61,11 @@ public struct ChatRequest: ParsedRequest {
 
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    public func converted(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         try call(for: target)
     }
 
-    func prepared(for target: UpstreamTarget) throws(ClientError) -> PreparedRequest {
+    func prepared(for target: UpstreamTarget) throws(Failure) -> PreparedRequest {
         var reader = try ChatReader(self)
         let content = try reader.read()
         let estimate =

@@ -153,10 +153,10 @@ struct ChatStreamWriter: ReplyWriter {
         }
     }
 
-    mutating func fail(_ error: ClientError, requestID: String) {
+    mutating func fail(_ failure: Failure, requestID: String) {
         phase = .finished
         guard form == .events else { return discardOutput() }
-        ChatDialect.append(eventOf: error, requestID: requestID, to: &output)
+        ChatDialect.append(eventOf: failure, requestID: requestID, to: &output)
     }
 
     // MARK: bytes out

@@ -15,7 +15,7 @@ struct ChatTools {
     private(set) var omissions: [Omission] = []
 
     /// - Parameter inOlderWords: the reply has room for one call.
-    init(_ fields: inout ChatFields, inOlderWords: Bool) throws(ClientError) {
+    init(_ fields: inout ChatFields, inOlderWords: Bool) throws(Failure) {
         if let tools = try fields.array("tools") {
             for (index, tool) in tools.elements.enumerated() {
                 let path = "tools[\(index)]"
@@ -59,10 +59,10 @@ struct ChatTools {
     /// Nothing is to be said of several calls where none may be made.
     var forbidsParallelCalls: Bool { isSequential && !functions.isEmpty && choice != .never }
 
-    private static let tooMany = ClientError.chat(
+    private static let tooMany = Failure.chat(
         "'tools' may hold at most \(ToolReader.limit) entries.", "tools")
 
-    private mutating func add(_ node: JSONNode, _ path: String) throws(ClientError) {
+    private mutating func add(_ node: JSONNode, _ path: String) throws(Failure) {
         var fields = try ChatFields(node, path)
         let name = try fields.requiredString("name").string ?? ""
         guard FunctionName.isValid(name) else { throw FunctionName.invalid("\(path).name") }
@@ -107,7 +107,7 @@ struct ChatTools {
     /// Bytes of a wrong type that are repeated to the client.
     private static let shownType = 60
 
-    private mutating func read(_ node: JSONNode) throws(ClientError) {
+    private mutating func read(_ node: JSONNode) throws(Failure) {
         if let word = node.string { return try read(word: word, "tool_choice") }
         var fields = try ChatFields(node, "tool_choice")
         let type = try fields.requiredString("type").string ?? ""
@@ -130,12 +130,12 @@ struct ChatTools {
         }
     }
 
-    private mutating func readLegacy(_ node: JSONNode) throws(ClientError) {
+    private mutating func readLegacy(_ node: JSONNode) throws(Failure) {
         if let word = node.string { return try read(word: word, "function_call") }
         try demand(node["name"]?.string ?? "", "function_call.name")
     }
 
-    private mutating func read(word: String, _ path: String) throws(ClientError) {
+    private mutating func read(word: String, _ path: String) throws(Failure) {
         switch word {
         case "auto": choice = .auto
         case "none": choice = .never
@@ -148,7 +148,7 @@ struct ChatTools {
         }
     }
 
-    private mutating func demand(_ name: String, _ path: String) throws(ClientError) {
+    private mutating func demand(_ name: String, _ path: String) throws(Failure) {
         guard functions.contains(where: { $0.name == name }) else {
             throw .chat(
                 "Invalid value: '\(path)'. Function '\(Excerpt.shown(name))' is not among the tools.", path,

@@ -25,7 +25,7 @@ struct ChatVocabulary: RequestVocabulary {
         }
     }
 
-    var emptyConversation: ClientError {
+    var emptyConversation: Failure {
         .chat("Invalid 'messages': none of them says anything.", "messages")
     }
 }

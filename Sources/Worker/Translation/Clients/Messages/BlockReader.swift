@@ -20,14 +20,14 @@ struct BlockReader {
     /// more small ones would hold the worker for longer than a large body may.
     static let messageLimit = 100_000
 
-    private mutating func countOne() throws(ClientError) {
+    private mutating func countOne() throws(Failure) {
         count += 1
         guard count <= Self.limit else {
             throw .invalid("messages: at most \(Self.limit) messages and content blocks are allowed")
         }
     }
 
-    mutating func messages(_ array: JSONNode) throws(ClientError) -> [Message] {
+    mutating func messages(_ array: JSONNode) throws(Failure) -> [Message] {
         var messages: [Message] = []
         /// System messages that the next user message takes back.
         var transient: [Int] = []
@@ -72,7 +72,7 @@ struct BlockReader {
 
     private mutating func content(
         _ fields: inout EnvelopeFields, _ role: Message.Role, _ path: @escaping () -> FieldPath
-    ) throws(ClientError) -> [Block] {
+    ) throws(Failure) -> [Block] {
         guard let content = fields.take("content") else {
             // Messages of settings only.
             if role == .system { return [] }
@@ -88,7 +88,7 @@ struct BlockReader {
     /// What a system message sets for its turn.
     private mutating func settings(
         _ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath
-    ) throws(ClientError) {
+    ) throws(Failure) {
         let place = { path() / "output_config" }
         guard let node = try fields.object("output_config") else { return }
         var inner = try EnvelopeFields(node, at: place)
@@ -102,7 +102,7 @@ struct BlockReader {
         for name in inner.rest { omit(place() / name, "unknown field") }
     }
 
-    private mutating func role(_ node: JSONNode, _ index: Int) throws(ClientError) -> Message.Role {
+    private mutating func role(_ node: JSONNode, _ index: Int) throws(Failure) -> Message.Role {
         if node.stringEquals("user") { return .user }
         if node.stringEquals("assistant") { return .assistant }
         if node.stringEquals("system") { return .system }
@@ -112,7 +112,7 @@ struct BlockReader {
         return .user
     }
 
-    private mutating func blocks(_ array: JSONNode, _ path: @escaping () -> FieldPath) throws(ClientError)
+    private mutating func blocks(_ array: JSONNode, _ path: @escaping () -> FieldPath) throws(Failure)
         -> [Block]
     {
         var blocks: [Block] = []
@@ -134,7 +134,7 @@ struct BlockReader {
     /// nil for a text without text.
     private mutating func block(
         _ type: String, _ fields: inout EnvelopeFields, _ node: JSONNode, _ path: @escaping () -> FieldPath
-    ) throws(ClientError) -> Block? {
+    ) throws(Failure) -> Block? {
         switch type {
         case "text":
             let text = try fields.requiredString("text")
@@ -187,7 +187,7 @@ struct BlockReader {
     /// `tool_addition` and `tool_removal`: a name, or a definition that stands in the message itself.
     private mutating func toolChange(
         _ type: String, _ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath
-    ) throws(ClientError) {
+    ) throws(Failure) {
         let place = { path() / "tool" }
         guard let node = try fields.object("tool") else { throw .missing(place()) }
         var tool = try EnvelopeFields(node, at: place)
@@ -207,7 +207,7 @@ struct BlockReader {
     }
 
     private mutating func image(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
-        throws(ClientError)
+        throws(Failure)
         -> ImageSource
     {
         guard let node = try fields.object("source") else { throw .missing(path() / "image" / "source") }
@@ -223,7 +223,7 @@ struct BlockReader {
     }
 
     private mutating func document(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
-        throws(ClientError) -> Block
+        throws(Failure) -> Block
     {
         guard let node = try fields.object("source") else { throw .missing(path() / "document" / "source") }
         let title = try fields.string("title")
@@ -250,7 +250,7 @@ struct BlockReader {
     }
 
     private mutating func toolUse(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
-        throws(ClientError)
+        throws(Failure)
         -> ToolUse
     {
         let id = try fields.requiredString("id").string ?? ""
@@ -263,7 +263,7 @@ struct BlockReader {
     }
 
     private mutating func toolResult(_ fields: inout EnvelopeFields, _ path: @escaping () -> FieldPath)
-        throws(ClientError) -> ToolResult
+        throws(Failure) -> ToolResult
     {
         let id = try fields.requiredString("tool_use_id").string ?? ""
         let isError = try fields.bool("is_error") ?? false

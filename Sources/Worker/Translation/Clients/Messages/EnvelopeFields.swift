@@ -3,11 +3,11 @@
 
 import JSON
 
-extension ClientError {
+extension Failure {
     /// 400 `invalid_request_error`.
-    static func invalid(_ words: ErrorWords) -> ClientError { ClientError(400, .invalidRequest, words) }
+    static func invalid(_ words: ErrorWords) -> Failure { .request(.malformed(Complaint(words))) }
 
-    static func missing(_ path: FieldPath) -> ClientError { invalid("\(path): Field required") }
+    static func missing(_ path: FieldPath) -> Failure { invalid("\(path): Field required") }
 
     init(_ error: JSONError) {
         self = .invalid("Invalid JSON: \(error.reason.rawValue) at byte \(error.offset)")
@@ -39,7 +39,7 @@ struct EnvelopeFields {
     /// More members than any envelope has; each is compared with those before.
     private static let limit = 256
 
-    init(_ node: JSONNode, at path: @escaping () -> FieldPath) throws(ClientError) {
+    init(_ node: JSONNode, at path: @escaping () -> FieldPath) throws(Failure) {
         self.node = node
         self.path = path
         guard node.isObject else { throw .invalid("\(path()): Input should be a valid dictionary") }
@@ -69,23 +69,23 @@ struct EnvelopeFields {
 
     mutating func ignore(_ names: StaticString...) { for name in names { _ = take(name) } }
 
-    mutating func required(_ name: StaticString) throws(ClientError) -> JSONNode {
+    mutating func required(_ name: StaticString) throws(Failure) -> JSONNode {
         guard let value = take(name) else { throw .missing(place(of: name)) }
         return value
     }
 
-    mutating func string(_ name: StaticString) throws(ClientError) -> JSONNode? {
+    mutating func string(_ name: StaticString) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.isString else { throw .invalid("\(place(of: name)): Input should be a valid string") }
         return value
     }
 
-    mutating func requiredString(_ name: StaticString) throws(ClientError) -> JSONNode {
+    mutating func requiredString(_ name: StaticString) throws(Failure) -> JSONNode {
         guard let value = try string(name) else { throw .missing(place(of: name)) }
         return value
     }
 
-    mutating func bool(_ name: StaticString) throws(ClientError) -> Bool? {
+    mutating func bool(_ name: StaticString) throws(Failure) -> Bool? {
         guard let value = take(name) else { return nil }
         guard let flag = value.bool else {
             throw .invalid("\(place(of: name)): Input should be a valid boolean")
@@ -93,7 +93,7 @@ struct EnvelopeFields {
         return flag
     }
 
-    mutating func int(_ name: StaticString, atLeast least: Int) throws(ClientError) -> Int? {
+    mutating func int(_ name: StaticString, atLeast least: Int) throws(Failure) -> Int? {
         guard let value = take(name) else { return nil }
         guard let number = value.int else {
             throw .invalid("\(place(of: name)): Input should be a valid integer")
@@ -105,7 +105,7 @@ struct EnvelopeFields {
     }
 
     /// Kept as text: `0.10` stays `0.10`.
-    mutating func number(_ name: StaticString) throws(ClientError) -> JSONNode? {
+    mutating func number(_ name: StaticString) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.kind == .number else {
             throw .invalid("\(place(of: name)): Input should be a valid number")
@@ -113,13 +113,13 @@ struct EnvelopeFields {
         return value
     }
 
-    mutating func array(_ name: StaticString) throws(ClientError) -> JSONNode? {
+    mutating func array(_ name: StaticString) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.isArray else { throw .invalid("\(place(of: name)): Input should be a valid array") }
         return value
     }
 
-    mutating func object(_ name: StaticString) throws(ClientError) -> JSONNode? {
+    mutating func object(_ name: StaticString) throws(Failure) -> JSONNode? {
         guard let value = take(name) else { return nil }
         guard value.isObject else { throw .invalid("\(place(of: name)): Input should be a valid dictionary") }
         return value

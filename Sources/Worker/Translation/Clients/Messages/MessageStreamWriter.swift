@@ -158,11 +158,11 @@ struct MessageStreamWriter: ReplyWriter {
 
     /// The end of a reply that failed. Text that was shown is kept by clients when its block is closed; a
     /// thinking block without its signature is not worth keeping and stays open.
-    mutating func fail(_ error: ClientError, requestID: String) {
+    mutating func fail(_ failure: Failure, requestID: String) {
         if case .inside(_, .text) = phase { leave() }
         phase = .finished
         guard form == .events else { return output.removeAll() }
-        MessagesDialect.append(eventOf: error, requestID: requestID, to: &output)
+        MessagesDialect.append(eventOf: failure, requestID: requestID, to: &output)
     }
 
     mutating func takeOutput() -> [UInt8] {

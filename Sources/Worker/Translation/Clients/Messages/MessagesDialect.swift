@@ -7,8 +7,6 @@ enum MessagesDialect: ClientDialect {
     static var passthrough: Dialect { .anthropic }
     static var replyIDPrefix: String { "msg_" }
 
-    static func status(of error: ClientError) -> Int { error.status }
-
     static func body(of error: ClientError, requestID: String) -> [UInt8] {
         var out: [UInt8] = []
         out.append(ascii: "{\"type\":\"error\",\"error\":")
@@ -21,16 +19,15 @@ enum MessagesDialect: ClientDialect {
 
     static var errorOpening: StaticString { "event: error\ndata: " }
 
-    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> ClientError? {
+    static func error(_ node: JSONNode, in root: JSONNode, message: String, status: Int?) -> UpstreamFault? {
         guard root["type"]?.stringEquals("error") == true,
-            let kind = (node["type"]?.string).flatMap(ClientError.Kind.init(rawValue:))
+            let kind = (node["type"]?.string).flatMap(ErrorKind.init(rawValue:))
         else { return nil }
-        let status = status ?? kind.status
-        return .said(status, kind, message, by: status)
+        return UpstreamFault(passed: .messages, status: status ?? kind.status, kind: kind, said: message)
     }
 
-    static func hiddenOverflow(_ error: ClientError, _ node: JSONNode, message: String) -> ContextOverflow? {
-        error.status < 500 && !isUnderstood(message) ? ContextOverflow(text: message) : nil
+    static func hiddenOverflow(_ node: JSONNode, message: String, status: Int) -> ContextOverflow? {
+        status < 500 && !isUnderstood(message) ? ContextOverflow(text: message) : nil
     }
 
     /// Words on which clients compact, or ask for less.

@@ -38,7 +38,7 @@ struct MessagesPassthrough: PassthroughEvents {
             usage.update(root["usage"])
             if root["delta"]?["stop_reason"]?.isString == true { hasStopped = true }
         } else if type.stringEquals("message_stop") {
-            return hasStopped ? .end : .failed(UpstreamFailure.transport(.complete, hadBytes: true))
+            return hasStopped ? .end : .failed(.backend(.closedEarly))
         }
         return .part
     }

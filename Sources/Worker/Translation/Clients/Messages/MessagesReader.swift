@@ -8,7 +8,7 @@ struct MessagesReader {
     private var fields: EnvelopeFields
     private let root: JSONNode
 
-    init(_ root: JSONNode) throws(ClientError) {
+    init(_ root: JSONNode) throws(Failure) {
         self.root = root
         fields = try EnvelopeFields(root) { .root }
     }
@@ -27,7 +27,7 @@ struct MessagesReader {
     /// More than anybody reads.
     private static let maxOmissions = 200
 
-    mutating func read(isCount: Bool) throws(ClientError) -> RequestContent {
+    mutating func read(isCount: Bool) throws(Failure) -> RequestContent {
         var request = RequestContent(MessagesVocabulary())
         let model = try fields.requiredString("model").string ?? ""
         guard !model.isEmpty else { throw .missing(FieldPath("model")) }
@@ -62,13 +62,13 @@ struct MessagesReader {
         return request
     }
 
-    private mutating func readLength(into request: inout RequestContent, isCount: Bool) throws(ClientError) {
+    private mutating func readLength(into request: inout RequestContent, isCount: Bool) throws(Failure) {
         request.maxTokens = MessagesRequest.defaultMaxTokens
         guard !isCount else { return fields.ignore("max_tokens") }
         request.maxTokens = try fields.int("max_tokens", atLeast: 0) ?? MessagesRequest.defaultMaxTokens
     }
 
-    private mutating func readSystem(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readSystem(into request: inout RequestContent) throws(Failure) {
         guard let system = fields.take("system") else { return }
         if system.isString {
             request.system = [system]
@@ -85,7 +85,7 @@ struct MessagesReader {
         }
     }
 
-    private mutating func readSampling(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readSampling(into request: inout RequestContent) throws(Failure) {
         request.temperature = try fields.number("temperature")
         request.topP = try fields.number("top_p")
         if let topK = try fields.number("top_k") {
@@ -106,7 +106,7 @@ struct MessagesReader {
     /// searched for in every piece of the answer.
     static let stopSequenceLimit = 4096
 
-    private mutating func readStopSequences(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readStopSequences(into request: inout RequestContent) throws(Failure) {
         guard let stops = try fields.array("stop_sequences") else { return }
         var blank = 0
         var text: [UInt8] = []
@@ -137,7 +137,7 @@ struct MessagesReader {
         return String(decoding: text, as: UTF8.self).allSatisfy(\.isWhitespace)
     }
 
-    private mutating func readThinking(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readThinking(into request: inout RequestContent) throws(Failure) {
         guard let thinking = try fields.object("thinking") else { return }
         var inner = try EnvelopeFields(thinking) { FieldPath("thinking") }
         let type = try inner.requiredString("type").string ?? ""
@@ -153,7 +153,7 @@ struct MessagesReader {
         request.thinkingDisplayOmitted = inner.take("display")?.stringEquals("omitted") == true
     }
 
-    private mutating func readOutput(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readOutput(into request: inout RequestContent) throws(Failure) {
         // The older form wins where both are given.
         let legacy = try fields.object("output_format")
         var format: (node: JSONNode, path: FieldPath)?
@@ -183,11 +183,13 @@ struct MessagesReader {
         request.outputSchema = schema
     }
 
-    private mutating func readContext(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readContext(into request: inout RequestContent) throws(Failure) {
         if let thread = fields.take("thread"), thread["type"]?.stringEquals("continue") == true {
-            var error = ClientError.invalid("thread: the earlier messages are not kept here; send them all")
-            error.code = "thread_unsupported_request"
-            throw error
+            throw .request(
+                .malformed(
+                    Complaint(
+                        "thread: the earlier messages are not kept here; send them all",
+                        code: "thread_unsupported_request")))
         }
         // Never refused: clients do not recover from it.
         guard let edits = fields.take("context_management")?["edits"] else { return }
@@ -210,7 +212,7 @@ struct MessagesReader {
         }
     }
 
-    private mutating func readRest(into request: inout RequestContent) throws(ClientError) {
+    private mutating func readRest(into request: inout RequestContent) throws(Failure) {
         if let servers = fields.take("mcp_servers"), servers.isArray, !servers.isEmpty {
             request.omissions.append(Omission(path: "mcp_servers", reason: "not supported"))
         }

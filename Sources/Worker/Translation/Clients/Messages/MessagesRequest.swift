@@ -22,22 +22,22 @@ public struct MessagesRequest: ParsedRequest {
     var receivedBytes: Int { root.bytes.count }
 
     /// - Throws: 400 `invalid_request_error` in Anthropic's words, with the path of what is wrong.
-    public init(parsing body: [UInt8]) throws(ClientError) { try self.init(reading: RequestBody(body)) }
+    public init(parsing body: [UInt8]) throws(Failure) { try self.init(reading: RequestBody(body)) }
 
-    public init(reading body: RequestBody, head: MessagesHead = MessagesHead()) throws(ClientError) {
+    public init(reading body: RequestBody, head: MessagesHead = MessagesHead()) throws(Failure) {
         try self.init(body, isCount: false)
         self.head = head
     }
 
     /// A `count_tokens` body: as a request, without what only generating needs.
-    public init(parsingCount body: [UInt8]) throws(ClientError) {
+    public init(parsingCount body: [UInt8]) throws(Failure) {
         try self.init(readingCount: RequestBody(body))
     }
 
-    public init(readingCount body: RequestBody) throws(ClientError) { try self.init(body, isCount: true) }
+    public init(readingCount body: RequestBody) throws(Failure) { try self.init(body, isCount: true) }
 
-    private init(_ body: RequestBody, isCount: Bool) throws(ClientError) {
-        do { root = try body.document.get().root } catch { throw ClientError(error) }
+    private init(_ body: RequestBody, isCount: Bool) throws(Failure) {
+        do { root = try body.document.get().root } catch { throw Failure(error) }
         guard root.isObject else { throw .invalid("Invalid JSON: the request must be an object") }
         var reader = try MessagesReader(root)
         let content = CanonicalRequest(try reader.read(isCount: isCount))
@@ -72,7 +72,7 @@ public struct MessagesRequest: ParsedRequest {
 
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.
-    public func converted(for target: UpstreamTarget) throws(ClientError) -> UpstreamCall {
+    public func converted(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
         try call(for: target)
     }
 

@@ -23,7 +23,7 @@ struct MessagesVocabulary: RequestVocabulary {
         }
     }
 
-    var emptyConversation: ClientError {
+    var emptyConversation: Failure {
         .invalid("messages: text content blocks must be non-empty")
     }
 }

@@ -10,7 +10,7 @@ struct ToolReader {
     /// and time in proportion to more than its bytes.
     static let limit = 16_384
 
-    mutating func tools(_ array: JSONNode?) throws(ClientError) -> [Tool] {
+    mutating func tools(_ array: JSONNode?) throws(Failure) -> [Tool] {
         guard let array else { return [] }
         var tools: [Tool] = []
         var names: Set<String> = []
@@ -35,7 +35,7 @@ struct ToolReader {
     /// Reads the tools that messages define into the list, and gives the events by name.
     mutating func events(
         _ events: [ToolEvent], _ inline: [InlineTool], _ tools: inout [Tool]
-    ) throws(ClientError) -> [ToolEvent] {
+    ) throws(Failure) -> [ToolEvent] {
         guard !inline.isEmpty else { return events }
         var named: [ToolEvent] = []
         var places: [String: Int] = [:]
@@ -67,7 +67,7 @@ struct ToolReader {
     /// nil for what is left out.
     private mutating func tool(
         _ node: JSONNode, _ place: FieldPath, shown: String, _ index: Int
-    ) throws(ClientError) -> Tool? {
+    ) throws(Failure) -> Tool? {
         let path = { place }
         var fields = try EnvelopeFields(node, at: path)
         let type = try fields.string("type")?.string
@@ -109,7 +109,7 @@ struct ToolReader {
         return tool.name == "DeferredToolPlaceholder" ? nil : tool
     }
 
-    mutating func choice(_ node: JSONNode?, into request: inout RequestContent) throws(ClientError) {
+    mutating func choice(_ node: JSONNode?, into request: inout RequestContent) throws(Failure) {
         guard let node else { return }
         var fields = try EnvelopeFields(node) { FieldPath("tool_choice") }
         let type = try fields.requiredString("type").string ?? ""
@@ -133,7 +133,7 @@ struct ToolReader {
 }
 
 extension EnvelopeFields {
-    fileprivate mutating func requiredNamed(_ name: StaticString, _ path: FieldPath) throws(ClientError)
+    fileprivate mutating func requiredNamed(_ name: StaticString, _ path: FieldPath) throws(Failure)
         -> String
     {
         guard let value = take(name) else { throw .missing(path / String(describing: name)) }

@@ -47,16 +47,15 @@ struct ReplyCalls: Sendable {
         return notes
     }
 
-    mutating func describe(_ number: Int, id: String?, name: String?) throws(ClientError) {
+    mutating func describe(_ number: Int, id: String?, name: String?) throws(Failure) {
         do { try buffer.describe(number, id: id, name: name) } catch { throw Self.tooLarge }
     }
 
-    mutating func append(_ number: Int, _ text: JSONText) throws(ClientError) {
+    mutating func append(_ number: Int, _ text: JSONText) throws(Failure) {
         do { try buffer.append(number, text) } catch { throw Self.tooLarge }
     }
 
-    private static let tooLarge = ClientError.backend(
-        502, .api, "sent tool calls larger than this gateway holds.", shouldRetry: false)
+    private static let tooLarge = Failure.backend(.unusable(.toolCallsTooLarge))
 
     // MARK: what leaves
 
@@ -74,7 +73,7 @@ struct ReplyCalls: Sendable {
     ///   - isCut: the reply may have ended in the last of them.
     ///   - hasReason: the backend said why it stopped.
     /// - Throws: when one cannot be read: then none of them is shown.
-    mutating func takeAll(isCut: Bool, hasReason: Bool) throws(ClientError) -> [Ready] {
+    mutating func takeAll(isCut: Bool, hasReason: Bool) throws(Failure) -> [Ready] {
         var ready: [Ready] = []
         while let call = buffer.next() {
             // Without a word about the end, a call without arguments may be whole.
@@ -91,7 +90,7 @@ struct ReplyCalls: Sendable {
 
     private mutating func resolved(
         _ call: ToolCallBuffer.Call, isCut: Bool
-    ) throws(ClientError) -> Ready? {
+    ) throws(Failure) -> Ready? {
         isLeftOut() ? nil : try told(resolver.resolve(call, isCut: isCut), id: call.id)
     }
 
@@ -104,7 +103,7 @@ struct ReplyCalls: Sendable {
 
     private mutating func told(
         _ verdict: ToolCallResolver.Verdict, id: String?
-    ) throws(ClientError) -> Ready? {
+    ) throws(Failure) -> Ready? {
         switch verdict {
         case .call(let name, let input, let repairs):
             notes += repairs
@@ -118,7 +117,7 @@ struct ReplyCalls: Sendable {
             return nil
         case .unreadable(let name):
             notes.append("unreadable-arguments")
-            throw .argumentsUnreadable(of: name)
+            throw .backend(.unusable(.arguments(tool: name)))
         }
     }
 }

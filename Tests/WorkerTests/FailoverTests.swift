@@ -1,0 +1,145 @@
+// What follows from each cause: what clients are told, whether another backend may be tried.
+
+import EventLoop
+import HTTP
+import Shared
+import Testing
+
+@testable import Translation
+@testable import Worker
+
+struct CauseTableTests {
+    private typealias Cause = UpstreamFault.Cause
+
+    /// Every cause, with the status that brings it.
+    private static let causes: [(Cause, status: Int?)] = [
+        (.unreachable(detail: "refused", isPersistent: false), nil),
+        (.unreachable(detail: "refused", isPersistent: true), nil), (.misconfigured(detail: "TLS"), nil),
+        (.brokenConnection(detail: "reset"), nil), (.closedEarly, nil), (.timedOut(limit: "idle"), nil),
+        (.redirects, 307), (.notAnAPI(.init(isPage: true, line: "", place: "")), 200),
+        (.unusable(.compressed("br")), 200), (.unusable(.tooLarge), 200),
+        (.unusable(.toolCallsTooLarge), 200), (.unusable(.document), 200), (.unusable(.event), 200),
+        (.unusable(.arguments(tool: "t")), 200), (.unusable(.noChoices), 200), (.unloaded, 200),
+        (.generationFailed(reason: "error"), 200), (.unparsedOutput, 500), (.refusedCredentials, 401),
+        (.notSignedIn, 401), (.billing, 402), (.rateLimited(retryAfter: nil), 429),
+        (.rateLimited(retryAfter: 90), 429), (.overloaded(retryAfter: 7), 503), (.modelMissing("m"), 404),
+        (.modelMissing(nil), 404), (.endpointMissing("/v1/x"), 404), (.refusedForm, 405),
+        (.promptTooLong(ContextOverflow(input: 9, limit: 5)), 400), (.imagesUnsupported, 500),
+        (.requestRejected, 422), (.requestTooLarge, 413), (.conflict, 409), (.deadlineExceeded, 504),
+        (.outOfMemory, 500), (.failed, 500), (.failed, 502),
+    ]
+
+    /// Cause: kind; status for the Messages API and for OpenAI's; `retry-after`; `x-should-retry`; whether
+    /// the next backend may be tried.
+    private static let expected = """
+        unreachable: overloaded_error 529 503 5 - next
+        unreachable for long: api_error 502 502 - false next
+        misconfigured: api_error 502 502 - false next
+        brokenConnection: api_error 502 502 - - next
+        closedEarly: api_error 502 502 - - next
+        timedOut: timeout_error 504 504 - - final
+        redirects 307: api_error 502 502 - false next
+        notAnAPI 200: api_error 502 502 - false next
+        unusable compressed 200: api_error 502 502 - false next
+        unusable tooLarge 200: api_error 502 502 - false next
+        unusable toolCallsTooLarge 200: api_error 502 502 - false next
+        unusable document 200: api_error 502 502 - - next
+        unusable event 200: api_error 502 502 - - next
+        unusable arguments 200: api_error 502 502 - - next
+        unusable noChoices 200: api_error 502 502 - - next
+        unloaded 200: overloaded_error 529 503 1 true next
+        generationFailed 200: api_error 502 502 - - next
+        unparsedOutput 500: api_error 500 500 - true next
+        refusedCredentials 401: api_error 502 502 - false next
+        notSignedIn 401: api_error 502 502 - false next
+        billing 402: billing_error 402 429 - false final
+        rateLimited 429: rate_limit_error 429 429 - - next
+        rateLimited 429: rate_limit_error 429 429 60 - next
+        overloaded 503: overloaded_error 529 503 7 true next
+        modelMissing 404: not_found_error 404 404 - false next
+        modelMissing 404: not_found_error 404 404 - false next
+        endpointMissing 404: api_error 502 502 - false next
+        refusedForm 405: api_error 500 500 - false next
+        promptTooLong 400: invalid_request_error 400 400 - false final
+        imagesUnsupported 500: invalid_request_error 400 400 - false final
+        requestRejected 422: invalid_request_error 400 400 - false final
+        requestTooLarge 413: request_too_large 413 413 - false final
+        conflict 409: conflict_error 409 409 - - final
+        deadlineExceeded 504: timeout_error 504 504 - - final
+        outOfMemory 500: api_error 500 500 - false next
+        failed 500: api_error 500 500 - - next
+        failed 502: api_error 502 502 - - next
+        """
+
+    @Test("from the cause to the statuses, to trying again and to the next backend")
+    func table() {
+        let lines = Self.causes.map { cause, status in
+            let failure = Failure.upstream(UpstreamFault(cause, status: status, said: "words"))
+            let (messages, chat) = (failure.error(for: .messages), failure.error(for: .chat))
+            #expect(messages.retryAfter == chat.retryAfter && messages.shouldRetry == chat.shouldRetry)
+            #expect(!Failover.mayTryNext(failure, anythingSent: true))
+            let next = Failover.mayTryNext(failure, anythingSent: false)
+            return "\(Self.name(cause))\(status.map { " \($0)" } ?? ""): \(messages.type)"
+                + " \(messages.status) \(chat.status)"
+                + " \(messages.retryAfter.map(String.init) ?? "-")"
+                + " \(messages.shouldRetry.map(String.init) ?? "-") \(next ? "next" : "final")"
+        }
+        #expect(lines.joined(separator: "\n") == Self.expected)
+    }
+
+    private static func name(_ cause: Cause) -> String {
+        if case .unreachable(_, isPersistent: true) = cause { return "unreachable for long" }
+        if case .unusable(let flaw) = cause { return "unusable \(word(flaw))" }
+        return word(cause)
+    }
+
+    private static func word(_ value: some Sendable) -> String {
+        String("\(value)".prefix { $0 != "(" })
+    }
+
+    @Test("what is no backend's doing is no reason to try another")
+    func others() {
+        let failures: [Failure] = [
+            .gateway(.stopping), .gateway(.notReady), .routing(.lost(["b"])), .request(.invalidKey),
+        ]
+        for failure in failures { #expect(!Failover.mayTryNext(failure, anythingSent: false)) }
+    }
+}
+
+struct FailedAttemptTests {
+    private static func attempt(_ fault: UpstreamFault) -> FailedAttempt {
+        let failure = Failure.upstream(fault)
+        return FailedAttempt(
+            failure, .upstreamFailed(failure), fields: [],
+            ExchangeRecord(requestID: "r", begun: Instant(nanoseconds: 0)))
+    }
+
+    private static let away = UpstreamFault.Cause.unreachable(detail: "", isPersistent: false)
+    private static let busy = UpstreamFault.Cause.rateLimited(retryAfter: nil)
+
+    @Test(
+        "of several failed backends the first that answered is told, else the first; a missing model says least",
+        arguments: [
+            ([away, away, away], 0), ([away, .failed, away], 1), ([.failed, .failed], 0),
+            ([away, away, .failed], 2), ([.modelMissing(nil), busy], 1), ([busy, .modelMissing(nil)], 0),
+            ([.modelMissing(nil), away], 1), ([away, .modelMissing(nil)], 0),
+            ([.modelMissing(nil), .modelMissing(nil)], 0), ([away, busy], 1),
+            ([.modelMissing(nil), away, .failed], 2), ([away, .closedEarly], 1),
+        ] as [([UpstreamFault.Cause], Int)])
+    func moreInformative(causes: [UpstreamFault.Cause], expected: Int) {
+        let attempts = causes.enumerated().map { index, cause in
+            Self.attempt(UpstreamFault(cause, status: 500, said: "\(index)"))
+        }
+        let chosen = attempts.dropFirst().reduce(attempts[0]) { Failover.moreInformative($0, $1) }
+        #expect(chosen.failure == attempts[expected].failure)
+    }
+
+    @Test("a backend that stays away becomes a fault; other failures stay what they are")
+    func persistent() {
+        let away = Failure.upstream(UpstreamFault(Self.away))
+        let (once, long) = (away.error(for: .messages), away.persisting.error(for: .messages))
+        #expect(once.status == 529 && long.status == 502 && long.message == once.message)
+        let other = Failure.upstream(UpstreamFault(.requestRejected, status: 400, said: "no"))
+        #expect(other.persisting == other)
+    }
+}
