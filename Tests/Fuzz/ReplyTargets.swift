@@ -172,7 +172,7 @@ extension ReplyPlan {
         plan.stopSequences = Bool.random(using: &random) ? ["END", "\n\n"] : []
         plan.showsThinking = Bool.random(using: &random)
         plan.thinkingDisplayOmitted = Bool.random(using: &random)
-        plan.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
+        plan.settings.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
         plan.disableParallelToolUse = Bool.random(using: &random)
         plan.reasoningEcho = Bool.random(using: &random) ? .reasoningContent : .none
         plan.prefill = Bool.random(using: &random) ? "He" : nil

@@ -110,7 +110,7 @@ struct ExchangeRecordTests {
 struct DestinationTests {
     private func access(key: String?) -> BackendAccess {
         BackendAccess(
-            index: 0, settings: .init(name: "b", url: "http://b/x"),
+            index: 0, settings: Boxed(wrappedValue: .init(name: "b", url: "http://b/x")),
             target: UpstreamTarget(model: "m", profile: .openaiCompatible),
             headers: key.map { [.init("authorization", "Bearer \($0)")] } ?? [])
     }

@@ -1,7 +1,7 @@
 // The keys of a backend in the configuration file: a row says how a key is called, how it is read and how
-// `dragoman check` writes it. Holds: what a row writes it reads back to the same value. Rows are read from top
-// to bottom, so that a key may be judged by those above it; what several keys together must not be is said in
-// ConfigurationBackends.
+// `dragoman check` writes it. Holds: what a row writes it reads back to the same value. Rows are read from
+// top to bottom, so that a key may be judged by those above it; what several keys together must not be is
+// said in ConfigurationBackends.
 
 internal import BackendSettings
 

@@ -1,4 +1,5 @@
-// The `backends:` and `models:` lists of the configuration file, and the rules about several keys of a backend.
+// The `backends:` and `models:` lists of the configuration file, and the rules about several keys of a
+// backend.
 
 internal import BackendSettings
 

@@ -1,5 +1,5 @@
-// Who is meant when processes speak of generations, workers and backends. Holds: an identity means the same in every
-// process and in every generation of the configuration; a place in a list does not.
+// Who is meant when processes speak of generations, workers and backends. Holds: an identity means the same
+// in every process and in every generation of the configuration; a place in a list does not.
 
 /// A configuration in force, with its command line and its secrets.
 public struct GenerationID: Hashable, Comparable, Sendable, CustomStringConvertible {

@@ -63,7 +63,7 @@ struct OllamaReplyTests {
     private static func plan(_ random: inout SeededRandom) -> ReplyPlan {
         var plan = ReplyPlan()
         plan.toolNames = ["Read", "Bash"]
-        plan.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
+        plan.settings.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
         plan.disableParallelToolUse = Int.random(in: 0..<5, using: &random) == 0
         plan.showsThinking = Bool.random(using: &random)
         plan.thinkingDisplayOmitted = Int.random(in: 0..<5, using: &random) == 0

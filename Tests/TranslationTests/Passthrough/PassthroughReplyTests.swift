@@ -80,7 +80,8 @@ struct PassthroughReplyTests {
             return #expect(rest == String(decoding: late.output, as: UTF8.self))
         }
         // Comments may stand before the error; nothing else does.
-        let body = String(decoding: failure.error(for: upstream.api).body(requestID: "req_golden"), as: UTF8.self)
+        let body = String(
+            decoding: failure.error(for: upstream.api).body(requestID: "req_golden"), as: UTF8.self)
         #expect(!body.contains("\n"))
         #expect(rest.hasSuffix("data: \(body)\n\n"), "\(rest)")
         #expect(!rest.contains("message_start") && reply.phase == late.0.phase)

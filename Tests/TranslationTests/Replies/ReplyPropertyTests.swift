@@ -47,7 +47,7 @@ struct ReplyPropertyTests {
         var plan = ReplyPlan()
         plan.toolNames = ["Read", "Bash"]
         plan.stopSequences = ["END"]
-        plan.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
+        plan.settings.thinkTags = [.auto, .implicit, .off].randomElement(using: &random) ?? .auto
         plan.disableParallelToolUse = Int.random(in: 0..<5, using: &random) == 0
         plan.thinkingDisplayOmitted = Int.random(in: 0..<5, using: &random) == 0
         plan.reasoningEcho = Bool.random(using: &random) ? .none : .reasoning

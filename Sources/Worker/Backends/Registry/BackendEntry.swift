@@ -8,7 +8,7 @@ internal import Upstream
 
 struct BackendEntry {
     /// As configured; of a discovered backend, its name, its URL and its rank.
-    let settings: Configuration.Backend
+    @Boxed private(set) var settings: Configuration.Backend
     /// For errors.
     let identity: BackendIdentity
     let key: SecretValue?
@@ -157,10 +157,20 @@ struct BackendAccess: Sendable {
     /// In the registry; with configured backends, that of the configuration.
     let index: Int
     /// As configured, or as discovered.
-    let settings: Configuration.Backend
+    @Boxed private(set) var settings: Configuration.Backend
     var target: UpstreamTarget
     /// Credentials; nothing else.
     let headers: [UpstreamRequest.Header]
+
+    init(
+        index: Int, settings: Boxed<Configuration.Backend>, target: UpstreamTarget,
+        headers: [UpstreamRequest.Header]
+    ) {
+        self.index = index
+        _settings = settings
+        self.target = target
+        self.headers = headers
+    }
 
     var name: String { settings.name }
     /// Without trailing slash and `/v1`.
@@ -184,7 +194,7 @@ extension BackendEntry {
         target.tokenRatio = observations.tokenRatio(place)
         target.backend = identity
         return BackendAccess(
-            index: index, settings: settings, target: target,
+            index: index, settings: $settings, target: target,
             headers: key.map { [.init(key: $0, for: type)] } ?? [])
     }
 }

@@ -1,7 +1,6 @@
 // What the requests of all dialects have in common: what is offered and under which names, what fits, how the
 // conversation is arranged, what is left out. A dialect adds the part that differs.
 
-internal import BackendSettings
 import JSON
 
 /// A request for one backend while it is written.
@@ -125,7 +124,7 @@ extension ReplyPlan {
             for case .toolUse(let call) in message.blocks { knownCallIDs.insert(call.id) }
         }
         thinkingDisplayOmitted = request.thinkingDisplayOmitted
-        thinkTags = target.settings.thinkTags
+        settings = target.settings
         recoverCalls(for: target, forbidsCalls: request.toolChoice == .never)
         disableParallelToolUse = request.disableParallelToolUse
         streamRequested = target.streams(request.stream)

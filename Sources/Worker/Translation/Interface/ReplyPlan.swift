@@ -24,7 +24,8 @@ public struct ReplyPlan: Sendable {
     public var showsThinking = true
     /// `thinking.display` is `omitted`: blocks appear, their text does not.
     public var thinkingDisplayOmitted = false
-    public var thinkTags: ConversionSettings.ThinkTags = .auto
+    /// As configured.
+    public var settings = ConversionSettings()
     /// Calls that stand in the text become calls.
     public var recoversTextCalls = true
     /// So do those in a text of which the backend says that it could not read the calls in it.

@@ -2,6 +2,7 @@
 // Holds: text and reasoning go to the writer as they come, tool calls only when whole; no block is opened for
 // white space alone; the writer is asked to finish exactly once.
 
+internal import BackendSettings
 import JSON
 
 /// What of the answer is being shown.
@@ -50,7 +51,7 @@ struct ReplyComposer<Writer: ReplyWriter>: Sendable {
         self.inputEstimate = max(inputEstimate, 1)
         self.writer = writer
         stopWords = StopWords(stopSequences)
-        splitter = ReasoningTagSplitter(plan.thinkTags)
+        splitter = ReasoningTagSplitter(plan.settings.thinkTags)
         echo = PrefillEcho(plan.prefill, plan.prefillEcho)
         recovery = TextCallRecovery(plan)
         calls = ReplyCalls(plan, messageID: messageID, idPrefix: Writer.callIDPrefix)

@@ -90,7 +90,8 @@ struct MessagesWriter: DialectRequest {
         plan.stopSequences = request.stopSequences.compactMap(\.string)
         plan.showsThinking = !isThinkingOff
         plan.thinkingDisplayOmitted = request.thinkingDisplayOmitted
-        plan.thinkTags = .off
+        plan.settings = target.settings
+        plan.settings.thinkTags = .off
         plan.recoverCalls(for: target, forbidsCalls: choice == .never)
         plan.disableParallelToolUse = request.disableParallelToolUse
         plan.streamRequested = target.streams(request.stream)
