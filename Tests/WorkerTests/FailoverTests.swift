@@ -97,6 +97,12 @@ struct CauseTableTests {
         String("\(value)".prefix { $0 != "(" })
     }
 
+    @Test("a failure is one reference, and so is what holds it")
+    func size() {
+        #expect(MemoryLayout<Failure>.size == MemoryLayout<Int>.size)
+        #expect(MemoryLayout<Outcome?>.size == MemoryLayout<Int>.size)
+    }
+
     @Test("what is no backend's doing is no reason to try another")
     func others() {
         let failures: [Failure] = [

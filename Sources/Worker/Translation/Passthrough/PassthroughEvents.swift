@@ -13,7 +13,7 @@ enum PassthroughMeaning {
     case named(Range<Int>)
     /// The client's API does not know it.
     case foreign
-    indirect case failed(Failure)
+    case failed(Failure)
     /// The last frame.
     case end
 

@@ -73,8 +73,7 @@ public enum Delta: Sendable, Equatable {
     case usage(Usage)
     /// The model stopped; usage may still follow.
     case finished(StopReason)
-    /// Rare, and much larger than the others: every delta would be as large.
-    indirect case failed(Failure)
+    case failed(Failure)
 
     /// Whether it is part of what the model says.
     var isContent: Bool {

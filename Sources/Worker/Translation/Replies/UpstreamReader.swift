@@ -58,7 +58,7 @@ enum UpstreamStep {
     case done
     /// None is complete.
     case waiting
-    indirect case failed(Failure)
+    case failed(Failure)
     /// Not a stream after all, but one JSON text over several lines; it begins with these bytes.
     case document([UInt8])
 }
