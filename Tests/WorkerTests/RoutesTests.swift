@@ -15,7 +15,7 @@ struct RoutesTests {
             "//v1/messages", "/v1/messages/",
         ])
     func messages(path: String) {
-        #expect(Routes.decide(.post, path: path, anthropicVersion: false) == .endpoint(.messages))
+        #expect(Routes.decide(.post, path: path, anthropicVersion: false) == .endpoint(.exchange(.messages)))
         #expect(Routes.decide(.get, path: path, anthropicVersion: false) == .wrongMethod(allow: "POST"))
         let counting = (path.hasSuffix("/") ? String(path.dropLast()) : path) + "/count_tokens"
         #expect(Routes.decide(.post, path: counting, anthropicVersion: false) == .endpoint(.countTokens))
@@ -30,7 +30,8 @@ struct RoutesTests {
         ])
     func chat(path: String) {
         for version in [true, false] {
-            #expect(Routes.decide(.post, path: path, anthropicVersion: version) == .endpoint(.chat))
+            #expect(
+                Routes.decide(.post, path: path, anthropicVersion: version) == .endpoint(.exchange(.chat)))
             #expect(Routes.clientAPI(path, anthropicVersion: version) == .chat)
         }
         #expect(Routes.decide(.get, path: path, anthropicVersion: false) == .wrongMethod(allow: "POST"))

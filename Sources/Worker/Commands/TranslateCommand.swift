@@ -15,12 +15,15 @@ struct TranslateArguments: Equatable {
     var isRaw = false
 
     static let usage = """
-        usage: dragoman-worker translate --from anthropic --to openai|ollama [--profile NAME] [--model NAME] [--raw] [FILE|-]
+        usage: dragoman-worker translate --from anthropic --to \(words.joined(separator: "|")) [--profile NAME] [--model NAME] [--raw] [FILE|-]
         profiles: \(profiles.joined(separator: " "))
         """
 
-    /// What a request can be converted for. Anthropic's own dialect is not a conversion.
-    static let profiles = Profile.all.keys.filter { $0 != Profile.anthropic.name }.sorted()
+    /// What a request can be converted to. Its own dialect is no conversion.
+    private static let dialects = Dialect.allCases.filter { $0 != ClientAPI.messages.passthrough }
+    private static let words = dialects.map(\.rawValue)
+
+    static let profiles = Profile.all.values.filter { dialects.contains($0.dialect) }.map(\.name).sorted()
 
     /// - Parameter words: what stands behind `translate`.
     /// - Throws: what is wrong with them, in one line.
@@ -41,8 +44,8 @@ struct TranslateArguments: Equatable {
             }
         }
         guard dialects["--from"] == "anthropic" else { throw TranslateMistake("expected --from anthropic") }
-        guard let to = dialects["--to"].flatMap(Dialect.init), to != .anthropic else {
-            throw TranslateMistake("expected --to openai or --to ollama")
+        guard let to = dialects["--to"].flatMap(Dialect.init), Self.dialects.contains(to) else {
+            throw TranslateMistake("expected " + Self.words.map { "--to \($0)" }.joined(separator: " or "))
         }
         if let named {
             guard Self.profiles.contains(named), let found = Profile.named(named) else {
@@ -52,8 +55,8 @@ struct TranslateArguments: Equatable {
                 throw TranslateMistake("profile \(named) does not speak \(to.rawValue)")
             }
             profile = named
-        } else if to == .ollama {
-            profile = Profile.ollamaNative.name
+        } else if let own = to.profile {
+            profile = own.name
         }
         guard model != "" else { throw TranslateMistake("--model is empty") }
         guard files.count < 2 else { throw TranslateMistake("expected one file, found \(files.count)") }

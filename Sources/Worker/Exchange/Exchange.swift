@@ -345,7 +345,7 @@ final class Exchange {
         record.usage.input = message.estimatedInputTokens
         answer.fields = [.init("x-dragoman-backend", Self.ownName)]
         let body = local.body(
-            messageID: RequestIdentity.reply(.messages), model: message.model, streaming: message.stream,
+            messageID: RequestIdentity.reply(message.api), model: message.model, streaming: message.stream,
             inputTokens: message.estimatedInputTokens)
         if message.stream {
             answer.beginStream()

@@ -48,14 +48,14 @@ extension Endpoint {
     /// Probes of liveness and start-up come without credentials.
     var needsKey: Bool {
         switch self {
-        case .messages, .chat, .countTokens, .models, .model: true
+        case .exchange, .countTokens, .models, .model: true
         case .hello, .greeting, .health, .ready, .telemetry: false
         }
     }
 
     var hasBody: Bool {
         switch self {
-        case .messages, .chat, .countTokens: true
+        case .exchange, .countTokens: true
         case .models, .model, .hello, .greeting, .health, .ready, .telemetry: false
         }
     }

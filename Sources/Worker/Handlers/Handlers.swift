@@ -13,7 +13,7 @@ extension Server {
     /// Answers one admitted request, whole. Its frame lives as long as a stream: nothing large is in it.
     func answer(_ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection) async {
         switch endpoint {
-        case .messages, .chat: await Exchange(request, answer, on: connection, in: context).run()
+        case .exchange: await Exchange(request, answer, on: connection, in: context).run()
         case .countTokens: await countTokens(request, answer, on: connection)
         default: await answerAtOnce(request, endpoint, answer, on: connection)
         }
@@ -25,7 +25,7 @@ extension Server {
         _ request: Request, _ endpoint: Endpoint, _ answer: Answer, on connection: Connection
     ) async {
         switch endpoint {
-        case .messages, .chat, .countTokens: break
+        case .exchange, .countTokens: break
         case .models(let shape):
             await models(shape, request.head, answer)
             remember(RequestEntry(), request, answer, connection)

@@ -6,9 +6,8 @@ internal import Translation
 
 /// What a request asks for.
 enum Endpoint: Sendable, Equatable {
-    case messages
-    /// OpenAI's chat completions.
-    case chat
+    /// A model's answer, in this API.
+    case exchange(ClientAPI)
     case countTokens
     case models(ModelsShape)
     case model(id: String, ModelsShape)
@@ -24,7 +23,7 @@ enum Endpoint: Sendable, Equatable {
     /// Not what monitoring and clients ask all day by themselves.
     var isNoted: Bool {
         switch self {
-        case .messages, .chat, .countTokens, .models, .model: true
+        case .exchange, .countTokens, .models, .model: true
         case .hello, .greeting, .health, .ready, .telemetry: false
         }
     }
@@ -51,14 +50,11 @@ enum Routes {
 
     /// - Parameter anthropicVersion: whether the request carries an `anthropic-version` field.
     static func decide(_ method: Method, path: String, anthropicVersion: Bool) -> RouteDecision {
-        // The one path that matters for speed.
-        if path == "/v1/messages" {
-            return method == .post ? .endpoint(.messages) : .wrongMethod(allow: "POST")
-        }
+        // The paths that matter for speed.
+        if let api = ClientAPI(path: path) { return post(method, .exchange(api)) }
         let (rest, prefixShape) = stripped(path)
         let shape = prefixShape ?? (anthropicVersion ? .anthropic : .openAI)
         switch rest {
-        case "/v1/messages", "/messages": return post(method, .messages)
         case "/v1/messages/count_tokens", "/messages/count_tokens": return post(method, .countTokens)
         case "/v1/models", "/models": return get(method, .models(shape))
         case "/api/hello", "/v1/api/hello": return get(method, .hello)
@@ -69,10 +65,14 @@ enum Routes {
         case "/health": return get(method, .health)
         case "/ready": return get(method, .ready)
         case "/api/event_logging/batch": return post(method, .telemetry)
-        case "/v1/chat/completions", "/chat/completions": return post(method, .chat)
         case "/status": return .notInThisVersion("GET /status")
         case "/metrics": return .notInThisVersion("GET /metrics")
         default:
+            if let api = ClientAPI(path: String(rest))
+                ?? ClientAPI.allCases.first(where: { $0.endpoint == rest })
+            {
+                return post(method, .exchange(api))
+            }
             guard let id = modelID(rest) else { return .notFound }
             return get(method, .model(id: id, shape))
         }
@@ -85,13 +85,18 @@ enum Routes {
 
     /// Whose errors the client of a request reads, whatever comes of it.
     static func clientAPI(_ path: String, anthropicVersion: Bool) -> ClientAPI {
-        if path == "/v1/messages" { return .messages }
+        if let api = ClientAPI(path: path) { return api }
         let (rest, shape) = stripped(path)
-        let word = rest.split(separator: "/", maxSplits: 2).first { $0 != "v1" } ?? ""
-        if word == "messages" { return .messages }
+        let word = firstWord(rest)
+        if let api = ClientAPI.allCases.first(where: { firstWord($0.endpoint) == word }) { return api }
         if openAIPaths.contains(word) { return .chat }
         if let shape { return shape == .openAI ? .chat : .messages }
         return word == "models" && !anthropicVersion ? .chat : .messages
+    }
+
+    /// Behind `/v1`.
+    private static func firstWord(_ path: Substring) -> Substring {
+        path.split(separator: "/", maxSplits: 2).first { $0 != "v1" } ?? ""
     }
 
     /// One leading slash, no final one, known prefixes and a doubled `/v1` taken off.

@@ -114,8 +114,7 @@ final class Answer {
         // HTTP/1.0 closes unless told otherwise.
         if isOld && !closes { head.fields.append(.init("connection", "keep-alive")) }
         head.fields.append(.init("request-id", requestID))
-        // The name under which OpenAI's clients look for it.
-        if api == .chat { head.fields.append(.init("x-request-id", requestID)) }
+        if let name = api.requestIDField { head.fields.append(.init(name, requestID)) }
         head.fields += fields
         socket.queue { head.append(to: &$0) }
     }

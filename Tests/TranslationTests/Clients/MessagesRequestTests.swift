@@ -30,12 +30,11 @@ struct MessagesRequestTests {
             let omissions = call.omissions.map { "\($0.path): \($0.reason)\n" }.joined()
             let body = String(decoding: call.body, as: UTF8.self) + "\n"
             var outcome: [String: String]
-            switch circumstances.target.profile.dialect {
-            case .openAI: outcome = ["openai": body]
-            case .ollama: outcome = ["ollama": body]
-            case .anthropic:
+            if call.plan.isPassthrough {
                 let fields = call.headers.map { "\($0.name): \($0.value)\n" }.joined()
                 outcome = ["passthrough": "POST \(call.path)\n\(fields)\n\(body)"]
+            } else {
+                outcome = [circumstances.target.profile.dialect.rawValue: body]
             }
             outcome["plan"] = call.plan.text
             if !omissions.isEmpty { outcome["omissions"] = omissions }

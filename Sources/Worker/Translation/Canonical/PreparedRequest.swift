@@ -30,8 +30,7 @@ struct PreparedRequest: Sendable {
             content.thinking = .disabled
             losses.append(Loss(.thinking, "earlier turns have no reasoning to give back"))
         }
-        // Backends of the Messages API get the history as it is, whatever API the client speaks.
-        guard target.profile.dialect != .anthropic else { return }
+        guard !target.profile.dialect.backend.keepsConversation else { return }
         if target.settings.history == .heal {
             var healing = HistoryHealing(content)
             healing.heal()
@@ -51,7 +50,7 @@ struct PreparedRequest: Sendable {
 
     /// In the words of the target's dialect.
     func converted(for target: UpstreamTarget) throws(Failure) -> UpstreamCall {
-        var call = try target.profile.dialect.convert(self, for: target)
+        var call = try target.profile.dialect.backend.convert(self, for: target)
         call.repairs = repairs
         call.estimate = estimate
         return call

@@ -1,15 +1,23 @@
-// What differs between the APIs that clients speak, beside their requests: errors, and the names of things.
-// One conformer per API, in its folder.
+// What differs between the APIs that clients speak: how a request is read, errors, and the names of things.
+// One conformer per API, in its folder. The one place that chooses between them.
 
-import JSON
+public import JSON
 
 protocol ClientDialect {
-    /// Where a backend that speaks this API takes requests.
+    /// Where requests go, here and at a backend that speaks this API. It begins with `/v1/`.
     static var path: StaticString { get }
-    /// The dialect of backends whose bytes may pass to clients of this API.
-    static var passthrough: Dialect { get }
+    /// The dialect of backends whose bytes may pass to clients of this API; nil = there is none.
+    static var passthrough: Dialect? { get }
     /// Of the id of a reply.
     static var replyIDPrefix: String { get }
+    /// The field of a response's head in which clients look for the request's id, beside `request-id`.
+    static var requestIDField: String? { get }
+
+    /// - Parameter head: what of the request's head belongs to the Messages API.
+    /// - Throws: 400 in the words of this API, with the place of what is wrong.
+    static func parse(_ body: RequestBody, head: MessagesHead) throws(Failure) -> any ParsedRequest
+    /// What a request comes down to, for answers that no model gives.
+    static func outline(of root: JSONNode) -> RequestOutline
 
     // Errors for the client.
 
@@ -33,6 +41,8 @@ protocol ClientDialect {
 }
 
 extension ClientDialect {
+    static var requestIDField: String? { nil }
+
     static func append(eventOf failure: Failure, requestID: String, to out: inout [UInt8]) {
         out.append(ascii: errorOpening)
         out.append(contentsOf: body(of: error(of: failure), requestID: requestID))
@@ -48,8 +58,24 @@ extension ClientAPI {
         }
     }
 
-    /// The dialect of backends whose bytes may pass to clients of this API.
-    public var passthrough: Dialect { dialect.passthrough }
+    /// Strings, and not generic: each request's path is compared with them.
+    private static let paths = allCases.map { (path: $0.dialect.path.description, api: $0) }
+
+    /// The API whose requests go to this path.
+    public init?(path: String) {
+        guard let found = Self.paths.first(where: { $0.path == path }) else { return nil }
+        self = found.api
+    }
+
+    /// Where requests go, below `/v1`.
+    public var endpoint: Substring { dialect.path.description.dropFirst("/v1".count) }
+    /// The dialect of backends whose bytes may pass to clients of this API; nil = there is none.
+    public var passthrough: Dialect? { dialect.passthrough }
     /// Of the id of a reply.
     public var replyIDPrefix: String { dialect.replyIDPrefix }
+    /// The field of a response's head in which clients look for the request's id, beside `request-id`.
+    public var requestIDField: String? { dialect.requestIDField }
+
+    /// What a request comes down to, for answers that no model gives.
+    public func outline(of root: JSONNode) -> RequestOutline { dialect.outline(of: root) }
 }

@@ -1,20 +1,17 @@
-// What each client API says of a request of its own. A third API is a reader that makes one of these, a
-// vocabulary, and a line in `ClientRequest`.
+// What each client API says of a request of its own.
 
 import JSON
 
 /// A request read as far as routing, accounting and backends of the same API need it.
 protocol ParsedRequest: Sendable {
-    /// - Parameter head: what of the request's head belongs to the Messages API.
-    /// - Throws: 400 in the words of this API, with the place of what is wrong.
-    init(reading body: RequestBody, head: MessagesHead) throws(Failure)
-
     var api: ClientAPI { get }
     /// As requested.
     var model: String { get }
     var stream: Bool { get }
     /// The JSON as received.
     var root: JSONNode { get }
+    /// What a user says first: system prompts come before it, and it tells one conversation from another.
+    var firstOfUser: JSONNode? { get }
     /// Rather too many than too few, whoever gets the request.
     var estimatedInputTokens: Int { get }
     /// nil = a backend has to answer.
@@ -35,10 +32,13 @@ protocol ParsedRequest: Sendable {
 
     /// The reply to it, in the words of this API.
     /// - Parameter created: when the reply was begun, in seconds since 1970.
-    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> ReplyMachine
 }
 
 extension ParsedRequest {
+    var firstOfUser: JSONNode? {
+        root["messages"]?.elements.first { $0["role"]?.stringEquals("user") == true }
+    }
     var localAnswer: LocalAnswer? { nil }
     var pdfs: [PDFSource] { [] }
     mutating func read(_ pdf: PDFSource, as reading: PDFReading) {}

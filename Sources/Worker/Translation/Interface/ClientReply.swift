@@ -4,9 +4,9 @@
 /// What an exchange's owner does with a reply: bytes in, bytes out, one end. Not to be copied: there is one
 /// reply behind it.
 public struct ClientReply: ~Copyable {
-    private let machine: any ReplyMachine
+    private let machine: ReplyMachine
 
-    init(_ machine: any ReplyMachine) { self.machine = machine }
+    init(_ machine: ReplyMachine) { self.machine = machine }
 
     /// - Parameters:
     ///   - messageID: the id that the client sees where the reply is translated.
@@ -23,33 +23,33 @@ public struct ClientReply: ~Copyable {
 
     public typealias Phase = ReplyPhase
 
-    public var phase: Phase { machine.phase }
+    public var phase: Phase { machine.phase() }
     /// The error, when the reply ended before anything was said to the client.
-    public var failure: Failure? { machine.failure }
+    public var failure: Failure? { machine.failure() }
     /// What the backend said that its model does not take, when it failed without having answered anything.
-    public var refused: Refusal? { machine.refused }
+    public var refused: Refusal? { machine.refused() }
     /// The backend answered with success and without a byte.
-    public var saidNothing: Bool { machine.saidNothing }
+    public var saidNothing: Bool { machine.saidNothing() }
     /// Something of an answer has come; what is handed through is not looked into.
-    public var hasBegun: Bool { machine.hasBegun }
+    public var hasBegun: Bool { machine.hasBegun() }
     /// The model has stopped; only counts and the end of the framing can still come.
-    public var hasStopped: Bool { machine.hasStopped }
+    public var hasStopped: Bool { machine.hasStopped() }
     /// False once the reply has ended: the transfer may be ended too.
-    public var wantsMore: Bool { machine.wantsMore }
-    public var usage: Usage { machine.usage }
+    public var wantsMore: Bool { machine.wantsMore() }
+    public var usage: Usage { machine.usage() }
     /// Tokens of the prompt as the backend itself counted them; nil where it did not.
-    public var reportedInput: Int? { machine.reportedInput }
+    public var reportedInput: Int? { machine.reportedInput() }
     /// The backend did not read the whole prompt.
-    public var promptTruncation: PromptTruncation? { machine.promptTruncation }
+    public var promptTruncation: PromptTruncation? { machine.promptTruncation() }
     /// What was put right in this reply, by name.
-    public var repairs: [String] { machine.repairs }
+    public var repairs: [String] { machine.repairs() }
 
-    public mutating func receive(head: UpstreamHead) { machine.receive(head: head) }
+    public mutating func receive(head: UpstreamHead) { machine.receiveHead(head) }
     /// Bytes of the upstream's body, cut anywhere.
-    public mutating func receive(_ bytes: [UInt8]) { machine.receive(bytes.span) }
-    public mutating func receive(_ bytes: ArraySlice<UInt8>) { machine.receive(bytes.span) }
+    public mutating func receive(_ bytes: [UInt8]) { machine.receiveBytes(bytes.span) }
+    public mutating func receive(_ bytes: ArraySlice<UInt8>) { machine.receiveBytes(bytes.span) }
     /// One step of a reply that no upstream makes.
-    public mutating func receive(_ delta: Delta) { machine.receive(delta) }
+    public mutating func receive(_ delta: Delta) { machine.receiveDelta(delta) }
     public mutating func end(_ end: UpstreamEnd) { machine.end(end) }
     /// The time to hold the status back has passed.
     public mutating func commitEarly() { machine.commitEarly() }

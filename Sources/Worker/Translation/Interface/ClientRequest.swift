@@ -15,10 +15,7 @@ public struct ClientRequest: Sendable {
 
     /// As `parsing`, of what is JSON already.
     public init(reading body: RequestBody, at api: ClientAPI, head: MessagesHead) throws(Failure) {
-        switch api {
-        case .messages: parsed = try MessagesRequest(reading: body, head: head)
-        case .chat: parsed = try ChatRequest(reading: body, head: head)
-        }
+        parsed = try api.dialect.parse(body, head: head)
     }
 
     init(_ parsed: any ParsedRequest) { self.parsed = parsed }
@@ -34,9 +31,7 @@ public struct ClientRequest: Sendable {
     /// Tells conversations apart: two turns of one have the same, as have all that begin with the same words.
     public var conversation: Int {
         var hasher = Hasher()
-        // System prompts come before it; what a user says first is what tells one conversation from another.
-        let said = parsed.root["messages"]?.elements.first { $0["role"]?.stringEquals("user") == true }
-        said?.raw.withUnsafeBytes { hasher.combine(bytes: $0) }
+        parsed.firstOfUser?.raw.withUnsafeBytes { hasher.combine(bytes: $0) }
         return hasher.finalize()
     }
 
@@ -64,7 +59,7 @@ public struct ClientRequest: Sendable {
 
     /// The reply to it.
     /// - Parameter created: when the reply was begun, in seconds since 1970.
-    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine {
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> ReplyMachine {
         parsed.reply(start, plan, created: created)
     }
 }

@@ -2,7 +2,7 @@
 // speaks, and the features that a backend's model was found not to take.
 
 /// The API that the client speaks; its answer and its errors have that API's shape.
-public enum ClientAPI: Sendable, Equatable {
+public enum ClientAPI: Sendable, Equatable, CaseIterable {
     /// Anthropic's Messages API.
     case messages
     /// OpenAI's chat completions.

@@ -1,58 +1,61 @@
-// A reply behind one name, whatever it is made of: asked a few times for each read of the backend's answer,
+// A reply behind one type, whatever it is made of: asked a few times for each read of the backend's answer,
 // never for an event.
 
-/// What an exchange's owner does with a reply: bytes in, bytes out, one end.
-protocol ReplyMachine: AnyObject {
-    var phase: ReplyPhase { get }
-    var failure: Failure? { get }
-    var refused: Refusal? { get }
-    var saidNothing: Bool { get }
-    var hasBegun: Bool { get }
-    var hasStopped: Bool { get }
-    var wantsMore: Bool { get }
-    var usage: Usage { get }
-    var reportedInput: Int? { get }
-    var promptTruncation: PromptTruncation? { get }
-    var repairs: [String] { get }
+/// What an exchange's owner does with a reply: bytes in, bytes out, one end. Its members are functions that
+/// are made where the types of reader and writer are known: the compiler specialises each of them, and all
+/// that it calls for an event. The witnesses of a generic class are not specialised, and a class for each
+/// pair of dialect and API would have to be written.
+final class ReplyMachine {
+    let phase: () -> ReplyPhase
+    let failure: () -> Failure?
+    let refused: () -> Refusal?
+    let saidNothing: () -> Bool
+    let hasBegun: () -> Bool
+    let hasStopped: () -> Bool
+    let wantsMore: () -> Bool
+    let usage: () -> Usage
+    let reportedInput: () -> Int?
+    let promptTruncation: () -> PromptTruncation?
+    let repairs: () -> [String]
 
-    func receive(head: UpstreamHead)
-    func receive(_ bytes: Span<UInt8>)
-    func receive(_ delta: Delta)
-    func end(_ end: UpstreamEnd)
-    func commitEarly()
-    func ping()
-    func cancel()
-    func takeOutput() -> [UInt8]
+    let receiveHead: (UpstreamHead) -> Void
+    let receiveBytes: (Span<UInt8>) -> Void
+    let receiveDelta: (Delta) -> Void
+    let end: (UpstreamEnd) -> Void
+    let commitEarly: () -> Void
+    let ping: () -> Void
+    let cancel: () -> Void
+    let takeOutput: () -> [UInt8]
+
+    init(_ reply: some Reply) {
+        let place = ReplyPlace(reply)
+        phase = { place.reply.body.phase }
+        failure = { place.reply.body.failure }
+        refused = { place.reply.refused }
+        saidNothing = { place.reply.body.saidNothing }
+        hasBegun = { place.reply.hasBegun }
+        hasStopped = { place.reply.hasStopped }
+        wantsMore = { place.reply.wantsMore }
+        usage = { place.reply.usage }
+        reportedInput = { place.reply.reportedInput }
+        promptTruncation = { place.reply.promptTruncation }
+        repairs = { place.reply.repairs }
+
+        receiveHead = { place.reply.receive(head: $0) }
+        receiveBytes = { place.reply.receive($0) }
+        receiveDelta = { place.reply.receive($0) }
+        end = { place.reply.end($0) }
+        commitEarly = { place.reply.commitEarly() }
+        ping = { place.reply.ping() }
+        cancel = { place.reply.cancel() }
+        takeOutput = { place.reply.takeOutput() }
+    }
 }
 
-/// Keeps a reply in its place: nothing of it is moved to be looked at. Each kind of reply has a class of its
-/// own that is not generic: only for such ones the compiler specialises what a protocol asks for, and with it
-/// all that is called for an event.
-protocol ReplyHolder: ReplyMachine {
-    associatedtype Held: Reply
+/// Keeps a reply in its place: nothing of it is moved to be looked at.
+private final class ReplyPlace<Held: Reply> {
+    // Reached through the one `ClientReply` that owns it: there is no access to check at run time.
+    @exclusivity(unchecked) var reply: Held
 
-    var reply: Held { get set }
-}
-
-extension ReplyHolder {
-    var phase: ReplyPhase { reply.body.phase }
-    var failure: Failure? { reply.body.failure }
-    var refused: Refusal? { reply.refused }
-    var saidNothing: Bool { reply.body.saidNothing }
-    var hasBegun: Bool { reply.hasBegun }
-    var hasStopped: Bool { reply.hasStopped }
-    var wantsMore: Bool { reply.wantsMore }
-    var usage: Usage { reply.usage }
-    var reportedInput: Int? { reply.reportedInput }
-    var promptTruncation: PromptTruncation? { reply.promptTruncation }
-    var repairs: [String] { reply.repairs }
-
-    func receive(head: UpstreamHead) { reply.receive(head: head) }
-    func receive(_ bytes: Span<UInt8>) { reply.receive(bytes) }
-    func receive(_ delta: Delta) { reply.receive(delta) }
-    func end(_ end: UpstreamEnd) { reply.end(end) }
-    func commitEarly() { reply.commitEarly() }
-    func ping() { reply.ping() }
-    func cancel() { reply.cancel() }
-    func takeOutput() -> [UInt8] { reply.takeOutput() }
+    init(_ reply: Held) { self.reply = reply }
 }

@@ -64,11 +64,10 @@ public struct ReplyPlan: Sendable {
 extension ReplyPlan {
     /// - Parameter forbidsCalls: the client wants none.
     mutating func recoverCalls(for target: UpstreamTarget, forbidsCalls: Bool) {
-        // Who speaks the client's own API has read the model's calls.
         let profile = target.profile
         let isLeft =
             switch target.settings.textCalls {
-            case .auto: profile.textCalls && profile.dialect != .anthropic
+            case .auto: profile.textCalls && !profile.dialect.backend.keepsConversation
             case .on: true
             case .off: false
             }

@@ -4,8 +4,19 @@ import JSON
 
 enum ChatDialect: ClientDialect {
     static var path: StaticString { "/v1/chat/completions" }
-    static var passthrough: Dialect { .openAI }
+    static var passthrough: Dialect? { .openAI }
     static var replyIDPrefix: String { "chatcmpl-" }
+    static var requestIDField: String? { "x-request-id" }
+
+    static func parse(_ body: RequestBody, head: MessagesHead) throws(Failure) -> any ParsedRequest {
+        try ChatRequest(reading: body)
+    }
+
+    static func reply(_ start: ReplyStart, _ plan: ReplyPlan, head: ChatStreamWriter.Head) -> ReplyMachine {
+        guard !plan.isPassthrough else { return ReplyMachine(PassthroughReply<ChatPassthrough>(start)) }
+        let writer = ChatStreamWriter(form: start.streaming ? .events : .message, head: head)
+        return plan.dialect.reply(start, plan, in: writer)
+    }
 
     static func body(of error: ClientError, requestID: String) -> [UInt8] {
         var out: [UInt8] = []

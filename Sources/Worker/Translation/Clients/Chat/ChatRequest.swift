@@ -30,11 +30,6 @@ public struct ChatRequest: ParsedRequest {
     public init(parsing body: [UInt8]) throws(Failure) { try self.init(reading: RequestBody(body)) }
 
     public init(reading body: RequestBody) throws(Failure) {
-        try self.init(reading: body, head: MessagesHead())
-    }
-
-    /// - Parameter head: nothing of it belongs to this API.
-    init(reading body: RequestBody, head: MessagesHead) throws(Failure) {
         do { root = try body.document.get().root } catch {
             throw .chat(
                 "We could not parse the JSON body of your request: \(error.reason.rawValue) at byte "
@@ -69,15 +64,15 @@ public struct ChatRequest: ParsedRequest {
         var reader = try ChatReader(self)
         let content = try reader.read()
         let estimate =
-            target.profile.dialect == .anthropic
+            target.profile.dialect.backend.keepsConversation
             ? estimate(for: target) : PromptTally(content).estimate(for: target, isEdited: false)
         return PreparedRequest(
             content, estimate, inputTokens: estimatedInputTokens, receivedBytes: root.bytes.count, for: target
         )
     }
 
-    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine {
-        ReplyPair.toChat(start, plan: plan, head: .init(start, self, created: created))
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> ReplyMachine {
+        ChatDialect.reply(start, plan, head: .init(start, self, created: created))
     }
 
     /// Rather too many than too few, whoever gets the request.

@@ -4,8 +4,19 @@ import JSON
 
 enum MessagesDialect: ClientDialect {
     static var path: StaticString { "/v1/messages" }
-    static var passthrough: Dialect { .anthropic }
+    static var passthrough: Dialect? { .anthropic }
     static var replyIDPrefix: String { "msg_" }
+
+    static func parse(_ body: RequestBody, head: MessagesHead) throws(Failure) -> any ParsedRequest {
+        try MessagesRequest(reading: body, head: head)
+    }
+
+    static func reply(_ start: ReplyStart, _ plan: ReplyPlan) -> ReplyMachine {
+        guard !plan.isPassthrough else { return ReplyMachine(PassthroughReply<MessagesPassthrough>(start)) }
+        let writer = MessageStreamWriter(
+            form: start.streaming ? .events : .message, head: .init(start, plan: plan))
+        return plan.dialect.reply(start, plan, in: writer)
+    }
 
     static func body(of error: ClientError, requestID: String) -> [UInt8] {
         var out: [UInt8] = []

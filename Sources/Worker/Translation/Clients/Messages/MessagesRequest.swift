@@ -82,7 +82,7 @@ public struct MessagesRequest: ParsedRequest {
             for: target)
     }
 
-    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> any ReplyMachine {
-        ReplyPair.toMessages(start, plan: plan)
+    func reply(_ start: ReplyStart, _ plan: ReplyPlan, created: Int) -> ReplyMachine {
+        MessagesDialect.reply(start, plan)
     }
 }
