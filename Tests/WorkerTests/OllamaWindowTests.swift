@@ -91,8 +91,10 @@ import Translation
     @Test func oneThatIsFoundIsSpokenToInItsOwnDialect() {
         var entry = Self.entry(.auto)
         entry.foundType = .ollama
-        #expect(entry.profile.dialect == .ollama && !entry.cutsPrompts)
-        #expect(Self.entry(.ollama, .openai).cutsPrompts && Self.entry(.ollama, .anthropic).cutsPrompts)
+        #expect(entry.profile.dialect == .ollama && !entry.profile.cutsPrompts)
+        #expect(
+            Self.entry(.ollama, .openai).profile.cutsPrompts
+                && Self.entry(.ollama, .anthropic).profile.cutsPrompts)
     }
 
     @Test("the window stays while what is loaded comes and goes")

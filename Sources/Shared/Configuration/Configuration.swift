@@ -98,8 +98,25 @@ public struct Configuration: Sendable, Equatable {
         case fireworks, mistral, gemini, anthropic
         case openaiCompatible = "openai-compatible"
         case auto
+
+        /// Hosted services are farther away, and slower to change.
+        public var isHosted: Bool { traits.isHosted }
+        /// What servers of this type are known to speak.
+        var dialects: [DialectSetting] { traits.dialects }
+
+        private var traits: (isHosted: Bool, dialects: [DialectSetting]) {
+            switch self {
+            case .ollama: (false, [.auto, .openai, .ollama, .anthropic])
+            case .vllm, .llamacpp, .lmstudio, .sglang: (false, [.auto, .openai, .anthropic])
+            case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini:
+                (true, [.auto, .openai])
+            case .anthropic: (true, [.auto, .anthropic])
+            case .openaiCompatible, .auto: (false, DialectSetting.allCases)
+            }
+        }
     }
 
+    /// The words of the dialects, and `auto`.
     public enum DialectSetting: String, Sendable, CaseIterable {
         case auto, openai, ollama, anthropic
     }

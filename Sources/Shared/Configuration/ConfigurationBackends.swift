@@ -146,16 +146,3 @@ extension ConfigurationReader {
         (1...256).contains(text.utf8.count) && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f } ? text : nil
     }
 }
-
-extension Configuration.BackendType {
-    /// What servers of this type are known to speak.
-    fileprivate var dialects: [Configuration.DialectSetting] {
-        switch self {
-        case .anthropic: [.auto, .anthropic]
-        case .ollama, .openaiCompatible, .auto: [.auto, .openai, .ollama, .anthropic]
-        case .vllm, .llamacpp, .lmstudio, .sglang: [.auto, .openai, .anthropic]
-        case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini:
-            [.auto, .openai]
-        }
-    }
-}

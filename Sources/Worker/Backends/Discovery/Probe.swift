@@ -3,6 +3,7 @@
 internal import EventLoop
 internal import JSON
 internal import Shared
+internal import Translation
 
 /// A question about a backend; small, and bounded in time and size by `ProbeLimits`.
 struct Probe: Sendable, Equatable {
@@ -11,7 +12,8 @@ struct Probe: Sendable, Equatable {
     /// nil = GET.
     var body: [UInt8]?
     var key: SecretValue?
-    /// Asked as Anthropic's API wants it: the key in `x-api-key`, with a version.
+    var keyField = KeyField.bearer
+    /// Asked as Anthropic's API wants it, with a version.
     var isAnthropic = false
     var time = ProbeLimits.localTime
 }

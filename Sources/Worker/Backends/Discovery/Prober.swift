@@ -42,16 +42,17 @@ struct Prober {
     @Loop
     mutating func ask(_ type: Configuration.BackendType, strict: Bool) async -> ProbeFinding {
         if type == .auto { dialect = nil }
-        if type == .ollama {
+        let profile = Profile.named(type.rawValue) ?? .openaiCompatible
+        let isPaged = profile.modelList == .anthropic
+        if profile.modelList == .ollama {
             let answer = await get("/api/tags")
             if case .failed(let reason) = answer { return .down(reason) }
             if let list = answer.json.flatMap(ModelList.tags) { return await ollama(list) }
         }
-        let path = Self.modelsPath(type)
-        let isRemote = Self.isRemote(type)
+        let path = profile.modelsPath
         let answer = await get(
-            type == .anthropic ? path + "?limit=1000" : path, isAnthropic: type == .anthropic,
-            time: isRemote ? ProbeLimits.remoteTime : ProbeLimits.localTime)
+            isPaged ? path + "?limit=1000" : path, profile, isAnthropic: isPaged,
+            time: type.isHosted ? ProbeLimits.remoteTime : ProbeLimits.localTime)
         guard case .answered(let status, _) = answer else {
             guard case .failed(let reason) = answer else { return .down("no answer") }
             return .down(reason)
@@ -75,7 +76,7 @@ struct Prober {
         // Another gateway of our kind, or this one itself.
         if strict, list.owner == "dragoman" { return .unrecognised("a dragoman answers there") }
         var models = list.models
-        if type == .anthropic { await turnPages(list, &models) }
+        if isPaged { await turnPages(list, profile, &models) }
         let found = type == .auto ? await identity(list) : type
         await details(found, &models)
         return .up(type: found, models: models)
@@ -162,19 +163,17 @@ struct Prober {
     }
 
     private mutating func details(_ type: Configuration.BackendType, _ models: inout [ModelFacts]) async {
-        switch type {
-        case .llamacpp:
+        switch Profile.named(type.rawValue)?.modelDetails ?? .none {
+        case .none: break
+        case .allLoaded:
+            for index in models.indices { models[index].isLoaded = true }
+        case .props:
             if let root = await get("/props").json { ModelDetails.props(root, into: &models) }
-        case .lmstudio:
+        case .studio:
             if let root = await get("/api/v0/models").json { ModelDetails.studio(root, into: &models) }
         case .ollama:
             if let root = await get("/api/ps").json { ModelDetails.running(root, into: &models) }
             await show(&models)
-        case .vllm, .sglang:
-            for index in models.indices { models[index].isLoaded = true }
-        case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini, .anthropic,
-            .openaiCompatible, .auto:
-            break
         }
     }
 
@@ -214,12 +213,14 @@ struct Prober {
     }
 
     /// The pages behind the first one.
-    private func turnPages(_ first: ModelList.Answer, _ models: inout [ModelFacts]) async {
+    private func turnPages(
+        _ first: ModelList.Answer, _ profile: Profile, _ models: inout [ModelFacts]
+    ) async {
         var page = first
         for _ in 1..<ProbeLimits.pages {
             guard page.hasMore, let last = page.models.last, models.count < ProbeLimits.models else { return }
             let path = "/v1/models?limit=1000&after_id=\(last.id.percentEncoded)"
-            let answer = await get(path, isAnthropic: true, time: ProbeLimits.remoteTime)
+            let answer = await get(path, profile, isAnthropic: true, time: ProbeLimits.remoteTime)
             guard let next = answer.json.flatMap(ModelList.read), !next.models.isEmpty else { return }
             let known = Set(models.map(\.id))
             models += next.models.filter { !known.contains($0.id) }.prefix(ProbeLimits.models - models.count)
@@ -228,25 +229,22 @@ struct Prober {
     }
 
     private func get(
-        _ path: String, isAnthropic: Bool = false, time: Duration = ProbeLimits.localTime
+        _ path: String, _ profile: Profile? = nil, isAnthropic: Bool = false,
+        time: Duration = ProbeLimits.localTime
     ) async -> ProbeAnswer {
-        await carrier(Probe(url: url + path, key: key, isAnthropic: isAnthropic, time: time))
+        await carrier(
+            Probe(
+                url: url + path, key: key, keyField: profile?.keyField ?? .bearer, isAnthropic: isAnthropic,
+                time: time))
     }
+}
 
+extension Profile {
     /// Beside the path that chats go to.
-    private static func modelsPath(_ type: Configuration.BackendType) -> String {
-        let chat = Profile.named(type.rawValue)?.chatPath.description ?? "/v1/chat/completions"
+    fileprivate var modelsPath: String {
+        let chat = chatPath.description
         let end = "/chat/completions"
         return (chat.hasSuffix(end) ? String(chat.dropLast(end.count)) : "/v1") + "/models"
-    }
-
-    /// Hosted services: farther away, slower to change.
-    static func isRemote(_ type: Configuration.BackendType) -> Bool {
-        switch type {
-        case .openai, .openrouter, .deepseek, .groq, .together, .fireworks, .mistral, .gemini, .anthropic:
-            true
-        case .ollama, .vllm, .llamacpp, .lmstudio, .sglang, .openaiCompatible, .auto: false
-        }
     }
 }
 

@@ -52,7 +52,7 @@ extension Probe {
         ]
         if body != nil { headers.append(.init("content-type", "application/json")) }
         if isAnthropic { headers.append(.init("anthropic-version", MessagesHead.defaultVersion)) }
-        if let key { headers.append(.init(key: key, for: isAnthropic ? .anthropic : .auto)) }
+        if let key { headers.append(.init(key: key, in: keyField)) }
         return UpstreamRequest(
             url: url, method: body.map { .post(body: $0) } ?? .get, headers: headers,
             limits: TransferLimits(connect: time, firstByte: time, idle: time))

@@ -61,22 +61,19 @@ struct BackendEntry {
     }
 
     private var chosenProfile: Profile {
-        let dialect = Dialect(settings.dialect) ?? foundDialect ?? (type == .ollama ? .ollama : nil)
-        if dialect == .ollama { return .ollamaNative }
-        var profile = Profile.named(type.rawValue) ?? .openaiCompatible
-        if let dialect { profile.dialect = dialect }
-        return profile
+        let profile = Profile.named(type.rawValue) ?? .openaiCompatible
+        // The configuration's words are the dialects' own; `auto` is none.
+        let configured = Dialect(rawValue: settings.dialect.rawValue)
+        guard let dialect = configured ?? foundDialect ?? profile.ownDialect else { return profile }
+        return profile.speaking(dialect)
     }
-
-    /// Ollama through `/v1`, chats or messages, where no request can say how large a window it needs.
-    var cutsPrompts: Bool { type == .ollama && profile.dialect != .ollama }
 
     /// Takes what the backend says of its models.
     /// - Parameter told: the window that another worker has decided on, by the model's name.
     /// - Returns: windows that the other workers would not come to by themselves, by the model's name.
     @discardableResult
     mutating func list(_ new: [ModelFacts], told: (String) -> Int? = { _ in nil }) -> [String: Int] {
-        guard profile.dialect == .ollama else {
+        guard profile.asksWindow else {
             models = new
             return [:]
         }
@@ -102,7 +99,7 @@ struct BackendEntry {
 
     /// Another worker has decided so: two windows for one model would load it anew with every request.
     mutating func adopt(window: Int, of model: String) {
-        guard profile.dialect == .ollama, settings.contextWindow == .auto,
+        guard profile.asksWindow, settings.contextWindow == .auto,
             let index = models?.firstIndex(where: { $0.id == model })
         else { return }
         windows[model] = window
@@ -120,8 +117,8 @@ struct BackendEntry {
     }
 
     /// The window of a model that the backend does not list.
-    private func unlistedWindow(_ profile: Profile) -> Int? {
-        guard profile.dialect == .ollama, case .tokens(let count) = settings.contextWindow else { return nil }
+    private var unlistedWindow: Int? {
+        guard profile.asksWindow, case .tokens(let count) = settings.contextWindow else { return nil }
         return count
     }
 
@@ -183,7 +180,7 @@ extension BackendEntry {
     {
         var target = UpstreamTarget(
             model: route.model, profile: $profile,
-            contextWindow: route.contextWindow ?? unlistedWindow(profile), settings: settings.conversion)
+            contextWindow: route.contextWindow ?? unlistedWindow, settings: settings.conversion)
         let place = ModelKey(backend: BackendID(name), model: route.model)
         let facts = models?.first { $0.id == route.model }
         target.lacking = observations.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
@@ -195,28 +192,17 @@ extension BackendEntry {
         target.backend = identity
         return BackendAccess(
             index: index, settings: $settings, target: target,
-            headers: key.map { [.init(key: $0, for: type)] } ?? [])
+            headers: key.map { [.init(key: $0, in: profile.keyField)] } ?? [])
     }
 }
 
 extension UpstreamRequest.Header {
     /// The backend's own key, as its API wants it.
-    init(key: SecretValue, for type: Configuration.BackendType) {
+    init(key: SecretValue, in field: KeyField) {
         self =
-            type == .anthropic
-            ? key.revealed { .init("x-api-key", $0) }
-            : key.revealed { .init("authorization", "Bearer \($0)") }
-    }
-}
-
-extension Dialect {
-    /// nil = the type's own.
-    init?(_ setting: Configuration.DialectSetting) {
-        switch setting {
-        case .auto: return nil
-        case .openai: self = .openAI
-        case .ollama: self = .ollama
-        case .anthropic: self = .anthropic
-        }
+            switch field {
+            case .bearer: key.revealed { .init("authorization", "Bearer \($0)") }
+            case .named(let name): key.revealed { .init(name, $0) }
+            }
     }
 }

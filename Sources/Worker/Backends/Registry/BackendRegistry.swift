@@ -199,7 +199,7 @@ final class BackendRegistry {
 
     private func pace(of entry: BackendEntry) -> Duration {
         guard entry.health.probe == .up else { return ProbePace.absent }
-        return Prober.isRemote(entry.type) ? ProbePace.remote : ProbePace.local
+        return entry.type.isHosted ? ProbePace.remote : ProbePace.local
     }
 
     /// Looks at a usual port until a backend answers there, which then is watched.
@@ -307,7 +307,7 @@ final class BackendRegistry {
                 if let window = model.contextWindow { fields.append("context", window) }
             }
             tell(.backendFound, fields, isGood: true)
-            if after.cutsPrompts, before.foundType != .ollama {
+            if after.profile.cutsPrompts, before.foundType != .ollama {
                 tell(.ollamaCuts, place, isGood: false)
             }
         case (.down, .down): return

@@ -9,6 +9,8 @@ public struct Profile: Sendable {
     // Envelope
 
     public var dialect = Dialect.openAI
+    /// What it is spoken to in unless it is told otherwise; nil = `dialect`.
+    public var ownDialect: Dialect?
     /// Below the backend's URL.
     public var chatPath: StaticString = "/v1/chat/completions"
     public var maxTokens: MaxTokensField = .maxTokens
@@ -26,6 +28,17 @@ public struct Profile: Sendable {
 
     /// Counts the tokens of a conversation with its own template and tokenizer.
     public var counting = TokenCounting.unsupported
+    /// Reads no more of a prompt than the window the model is loaded with, and says nothing of it.
+    public var cutsPrompts = false
+    /// Has to be told with each request how large a window it needs.
+    public var asksWindow = false
+
+    // What is asked of it beside requests
+
+    /// The field that its key comes in.
+    public var keyField = KeyField.bearer
+    public var modelList = ModelListShape.openAI
+    public var modelDetails = ModelDetailsSource.none
 
     // Messages
 
@@ -74,6 +87,37 @@ public struct Profile: Sendable {
     /// Without `thinking` in the request reasoning is switched off rather than left to the backend.
     public var thinkingOffByDefault = false
     public var thinkingBudget: BudgetSupport = .effort
+}
+
+/// How a backend wants its key.
+public enum KeyField: Sendable, Equatable {
+    /// `authorization: Bearer …`
+    case bearer
+    /// Alone in a field of this name.
+    case named(String)
+}
+
+/// How a backend lists its models.
+public enum ModelListShape: Sendable {
+    /// `models` beside the path that chats go to.
+    case openAI
+    /// The same path in pages, with Anthropic's version.
+    case anthropic
+    /// `/api/tags`; beside it OpenAI's list.
+    case ollama
+}
+
+/// What a backend says of its models beside the list.
+public enum ModelDetailsSource: Sendable {
+    case none
+    /// Nothing; but it lists only models that it has loaded.
+    case allLoaded
+    /// llama.cpp: `/props`
+    case props
+    /// LM Studio: `/api/v0/models`
+    case studio
+    /// `/api/ps` and `/api/show`
+    case ollama
 }
 
 public enum MaxTokensField: Sendable {

@@ -5,6 +5,14 @@ extension Profile {
     /// The profile of a backend type as it is written in the configuration; nil for unknown words.
     public static func named(_ name: String) -> Profile? { all[name] }
 
+    /// The profile for the same backend when it is spoken to in this dialect.
+    public func speaking(_ dialect: Dialect) -> Profile {
+        if let profile = dialect.profile { return profile }
+        var profile = self
+        profile.dialect = dialect
+        return profile
+    }
+
     /// By the configuration's word.
     public static let all: [String: Profile] = Dictionary(
         uniqueKeysWithValues: [
@@ -14,6 +22,7 @@ extension Profile {
         ].map { ($0.name, $0) })
 
     public static let vllm = Profile("vllm") {
+        $0.modelDetails = .allLoaded
         $0.counting = .conversation
         $0.topK = true
         $0.parallelToolCalls = true
@@ -27,6 +36,7 @@ extension Profile {
     }
 
     public static let sglang = Profile("sglang") {
+        $0.modelDetails = .allLoaded
         $0.counting = .conversation
         $0.topK = true
         $0.parallelToolCalls = true
@@ -39,6 +49,7 @@ extension Profile {
     }
 
     public static let llamacpp = Profile("llamacpp") {
+        $0.modelDetails = .props
         $0.counting = .template
         // While it streams to anybody, a whole answer goes on after its client has left, and keeps the slot.
         $0.alwaysStreams = true
@@ -67,6 +78,7 @@ extension Profile {
     }
 
     public static let lmstudio = Profile("lmstudio") {
+        $0.modelDetails = .studio
         $0.topK = true
         $0.contentOfCalls = .emptyString
         $0.reasoningEcho = .reasoningContent
@@ -83,6 +95,7 @@ extension Profile {
     public static let ollamaNative = Profile("ollama-native") {
         $0.dialect = .ollama
         $0.chatPath = "/api/chat"
+        $0.asksWindow = true
         $0.topK = true
         $0.imageURLs = false
         $0.imagesInResults = true
@@ -105,6 +118,10 @@ extension Profile {
 
     /// Ollama through its `/v1`.
     public static let ollama = Profile("ollama") {
+        $0.ownDialect = .ollama
+        $0.modelList = .ollama
+        $0.modelDetails = .ollama
+        $0.cutsPrompts = true
         $0.imageURLs = false
         $0.contentOfCalls = .emptyString
         $0.toolChoice = .ignored
@@ -227,6 +244,8 @@ extension Profile {
 
     /// Anthropic's own dialect is passed through, not converted; here for completeness of the table.
     public static let anthropic = Profile("anthropic") {
+        $0.keyField = .named("x-api-key")
+        $0.modelList = .anthropic
         $0.textCalls = false
         $0.dialect = .anthropic
         $0.pdfFiles = true
