@@ -130,19 +130,8 @@ struct AnthropicEventReader: EventReader {
 
     // MARK: the end
 
-    /// The counts so far; a later report says only what has changed.
     private mutating func read(usage node: JSONNode?, into deltas: inout [Delta]) {
-        guard let node, node.isObject else { return }
-        if let count = OpenAIUsage.integer(node["input_tokens"]) { usage.input = count }
-        if let count = OpenAIUsage.integer(node["output_tokens"]) { usage.output = count }
-        if let count = OpenAIUsage.integer(node["cache_read_input_tokens"]) { usage.cacheRead = count }
-        if let count = OpenAIUsage.integer(node["cache_creation_input_tokens"]) {
-            usage.cacheCreation = count
-        }
-        if let count = OpenAIUsage.integer(node["output_tokens_details"]?["thinking_tokens"]), count > 0 {
-            usage.thinking = count
-        }
-        deltas.append(.usage(usage))
+        if usage.update(node) { deltas.append(.usage(usage)) }
     }
 
     private func read(stop node: JSONNode?, into deltas: inout [Delta]) {

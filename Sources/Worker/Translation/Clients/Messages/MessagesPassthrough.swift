@@ -70,15 +70,3 @@ struct MessagesPassthrough: PassthroughEvents {
         MessageEvents.append(root, model: model, to: &out)
     }
 }
-
-extension Usage {
-    /// Takes over what an Anthropic `usage` object says; what it leaves out stays.
-    fileprivate mutating func update(_ node: JSONNode?) {
-        guard let node, node.isObject else { return }
-        input = OpenAIUsage.integer(node["input_tokens"]) ?? input
-        output = OpenAIUsage.integer(node["output_tokens"]) ?? output
-        cacheRead = OpenAIUsage.integer(node["cache_read_input_tokens"]) ?? cacheRead
-        cacheCreation = OpenAIUsage.integer(node["cache_creation_input_tokens"]) ?? cacheCreation
-        thinking = OpenAIUsage.integer(node["output_tokens_details"]?["thinking_tokens"]) ?? thinking
-    }
-}
