@@ -71,7 +71,13 @@ struct ChatReader {
         content.temperature = try fields.number("temperature")
         content.topP = try fields.number("top_p")
         let topK = try fields.number("top_k")
-        if topK?.int != nil { content.topK = topK }
+        if let topK {
+            if topK.int != nil {
+                content.topK = topK
+            } else {
+                content.omissions.append(Omission(path: "top_k", reason: "not an integer"))
+            }
+        }
         if let stop = fields.take("stop") { try read(stops: stop, into: &content) }
         for name in SamplingOption.names {
             guard let value = try fields.number(name.description) else { continue }
