@@ -72,8 +72,8 @@ CURLcode cc_prepare(
 }
 
 CURLcode cc_set_request(
-    CURL *easy, const char *url, struct curl_slist *headers, int post, long connect_milliseconds) {
-    SET(CURLOPT_URL, url);
+    CURL *easy, CURLU *url, struct curl_slist *headers, int post, long connect_milliseconds) {
+    SET(CURLOPT_CURLU, url);
     SET(CURLOPT_HTTPHEADER, headers);
     if (post) {
         SET(CURLOPT_POST, 1L);

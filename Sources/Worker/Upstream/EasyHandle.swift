@@ -21,6 +21,8 @@ final class EasyHandle {
     private(set) var isPaused = false
 
     private let errors: UnsafeMutablePointer<CChar>
+    /// Parsed once: libcurl would do it for each request.
+    private var url: OpaquePointer?
     private var headers: UnsafeMutablePointer<curl_slist>?
     private var configured: Configured?
     private var reader = HeadReader()
@@ -55,6 +57,7 @@ final class EasyHandle {
         limitTimer?.disarm()
         curl_easy_cleanup(easy)
         curl_slist_free_all(headers)
+        curl_url_cleanup(url)
         errors.deallocate()
     }
 
@@ -162,11 +165,18 @@ final class EasyHandle {
     // MARK: Options
 
     private func set(_ wanted: Configured) -> TransferEnd? {
+        let url = curl_url()
+        let parsed = curl_url_set(url, CURLUPART_URL, wanted.url, 0)
+        guard parsed == CURLUE_OK else {
+            curl_url_cleanup(url)
+            return .misconfigured(detail: String(cString: curl_url_strerror(parsed)))
+        }
         var list: UnsafeMutablePointer<curl_slist>?
         // "Expect:" without a value: libcurl sends none and so never waits for 100 Continue.
         var lines = ["Expect:", "Accept-Encoding: identity"]
         for header in wanted.headers {
             guard header.isSendable else {
+                curl_url_cleanup(url)
                 curl_slist_free_all(list)
                 return .misconfigured(detail: "header \(header.name) has characters that cannot be sent")
             }
@@ -175,15 +185,17 @@ final class EasyHandle {
         }
         for line in lines {
             guard let longer = curl_slist_append(list, line) else {
+                curl_url_cleanup(url)
                 curl_slist_free_all(list)
                 return .misconfigured(detail: "no memory for headers")
             }
             list = longer
         }
         let connect = wanted.connect.wholeNanoseconds / 1_000_000
-        let code = cc_set_request(easy, wanted.url, list, wanted.isPost ? 1 : 0, Int(max(connect, 1)))
+        let code = cc_set_request(easy, url, list, wanted.isPost ? 1 : 0, Int(max(connect, 1)))
         curl_slist_free_all(headers)
-        headers = list
+        curl_url_cleanup(self.url)
+        (headers, self.url) = (list, url)
         return code == CURLE_OK ? nil : .misconfigured(detail: String(cString: curl_easy_strerror(code)))
     }
 

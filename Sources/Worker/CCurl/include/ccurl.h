@@ -22,9 +22,9 @@ CURLcode cc_prepare(
     CURL *easy, const struct cc_transfer_callbacks *callbacks, void *context, void *close_context,
     char *errors, const char *proxy);
 
-/* The request line and headers; strings are copied, `headers` must outlive the transfer. */
+/* The request line and headers; `url` and `headers` must outlive the transfer. */
 CURLcode cc_set_request(
-    CURL *easy, const char *url, struct curl_slist *headers, int post, long connect_milliseconds);
+    CURL *easy, CURLU *url, struct curl_slist *headers, int post, long connect_milliseconds);
 /* A body that libcurl copies now. */
 CURLcode cc_set_copied_body(CURL *easy, const void *bytes, size_t count);
 /* A body of `count` bytes that libcurl reads through the callbacks. */
