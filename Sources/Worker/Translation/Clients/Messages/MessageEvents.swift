@@ -1,5 +1,5 @@
-// A whole message told as the stream that the client asked for, for backends that do not stream: the same
-// events as if it had come piece by piece, with one delta per block.
+// A whole message as the stream that the client asked for, for backends that do not stream and for the
+// gateway's own answers: the same events as if it had come piece by piece, with one delta per block.
 
 import JSON
 
