@@ -16,22 +16,21 @@ enum TextTokens {
 extension Span<UInt8> {
     /// The sum of the weights of all bytes.
     fileprivate var tokenUnits: Int {
-        let classes = TokenWeights.classOfByte
-        let units = TokenWeights.units
-        return classes.withUnsafeBufferPointer { classes in
-            units.withUnsafeBufferPointer { units in
-                // A byte indexes a table of 256, two classes below 32 one of 1024: both are in range whatever
-                // the text is, and the pass has no time to check it.
-                guard classes.count == 256, units.count == 1024 else { return 0 }
-                var sum = 0
-                var before = 31 << 5
-                for at in indices {
-                    let own = Int(classes[Int(self[unchecked: at])])
-                    sum &+= Int(units[before | own])
-                    before = own << 5
-                }
-                return sum
+        guard count > 0 else { return 0 }
+        let pairs = TokenWeights.unitsOfPair
+        let raw = bytes
+        return pairs.withUnsafeBufferPointer { pairs in
+            // Two bytes index a table of 65,536: in range whatever the text is, and the pass has no time to
+            // check it.
+            guard pairs.count == 1 << 16 else { return 0 }
+            var sum = TokenWeights.units(ofFirst: self[0])
+            var at = 0
+            while at &+ 1 < count {
+                let pair = UInt16(littleEndian: raw.unsafeLoadUnaligned(fromByteOffset: at, as: UInt16.self))
+                sum &+= Int(pairs[Int(pair)])
+                at &+= 1
             }
+            return sum
         }
     }
 

@@ -79,6 +79,15 @@ enum TokenWeights {
     /// By byte: its class.
     static let classOfByte: [UInt8] = (0...255).map { Class($0).rawValue }
 
+    /// What a byte adds behind another, by both: the one before in the lower eight bits, as they come from
+    /// memory. 64 KiB, of which a text uses little.
+    static let unitsOfPair: [UInt8] = (0..<1 << 16).map { pair in
+        units[Int(classOfByte[pair & 0xFF]) << 5 | Int(classOfByte[pair >> 8])]
+    }
+
+    /// What a byte adds with nothing before it.
+    static func units(ofFirst byte: UInt8) -> Int { Int(units[31 << 5 | Int(classOfByte[Int(byte)])]) }
+
     /// By the class of the byte before, times `classes`, plus the byte's own: units.
     static let units: [UInt8] = [
         // after control
