@@ -68,7 +68,8 @@ extension Supervisor {
 
     // MARK: Sending
 
-    /// - Returns: false when a descriptor was to be passed and there is no number left to keep it in the queue.
+    /// - Returns: false when a descriptor was to be passed and there is no number left to keep it in the
+    ///   queue.
     @discardableResult
     func send(
         _ message: SupervisorMessage, passing descriptor: Int32? = nil, to worker: WorkerID,

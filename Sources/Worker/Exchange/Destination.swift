@@ -37,7 +37,7 @@ enum Destination: Sendable {
         switch self {
         case .backend: return try message.converted(for: target)
         case .demo(let request):
-            // It thinks when its words ask for it.
+            // The demo thinks when the prompt asks for it.
             var plan = ReplyPlan()
             plan.toolNames = request.tools.map(\.name)
             plan.showsThinking = true

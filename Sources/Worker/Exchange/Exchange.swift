@@ -157,7 +157,7 @@ final class Exchange {
     @inline(never)
     private func nextStep() -> Step {
         guard !isOver else { return .end }
-        // Who left while waiting for a slot or for room costs no backend anything.
+        // A client that left while it waited for a slot or for room: no backend is asked.
         guard !connection.socket.hasLeft else {
             ending = .ended(.cancelled)
             return .end
@@ -174,7 +174,7 @@ final class Exchange {
             do throws(Failure) {
                 return .attempt(try attempt(destination, message))
             } catch {
-                // It said what it lacks, and nothing can be asked without.
+                // Its refusals are confirmed: this request cannot be asked without what was refused.
                 rememberVerdicts()
                 // Another backend's model may not lack it.
                 let lacking = destination.target.lacking
@@ -231,7 +231,7 @@ final class Exchange {
             message, call, to: destination, begun: request.receivedAt, identity(),
             context.configuration.timeouts)
         let attempt = Attempt(plan, answer, connection, context) {
-            // Nobody else will be asked: neither the bytes nor what was parsed of them are needed any more.
+            // No other backend will be asked: the received bytes and the parsed request are released.
             [unowned self] in
             self.message = nil
             request.giveUpBody()
@@ -246,7 +246,7 @@ final class Exchange {
             request: answer.requestID, created: Int(time(nil)))
     }
 
-    /// The backend answers without what it had refused: it meant what it said.
+    /// The backend answers the request without what it had refused: the refusal is confirmed.
     @inline(never)
     private func rememberVerdicts() {
         guard let route, case .backend(let index) = route.destination else { return }

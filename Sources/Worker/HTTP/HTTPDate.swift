@@ -4,7 +4,8 @@ internal import Glibc
 
 public enum HTTPDate {
     /// As in `Sun, 06 Nov 1994 08:49:37 GMT`.
-    /// - Parameter seconds: since 1970; earlier or later than four-digit years is shown as the nearest of them.
+    /// - Parameter seconds: since 1970; earlier or later than four-digit years is shown as the nearest of
+    ///   them.
     public static func text(secondsSince1970 seconds: Int) -> String {
         var seconds = time_t(min(max(seconds, 0), 253_402_300_799))
         var parts = tm()

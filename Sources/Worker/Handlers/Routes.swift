@@ -83,7 +83,7 @@ enum Routes {
         "chat", "completions", "embeddings", "responses", "images", "audio", "moderations",
     ]
 
-    /// Whose errors the client of a request reads, whatever comes of it.
+    /// The client API in whose format the errors of a request are written, whatever comes of it.
     static func clientAPI(_ path: String, anthropicVersion: Bool) -> ClientAPI {
         if let api = ClientAPI(path: path) { return api }
         let (rest, shape) = stripped(path)

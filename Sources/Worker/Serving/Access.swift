@@ -1,4 +1,4 @@
-// Who may come in: Host names and origins on loopback doors (a page in a browser must neither reach us by
+// Who may come in: Host names and origins on loopback listeners (a page in a browser must neither reach us by
 // rebinding its name nor send what it cannot read the answer of), keys where the configuration asks for them.
 // Pure. There are no CORS answers anywhere.
 

@@ -14,7 +14,7 @@ final class Answer {
     }
 
     let requestID: String
-    /// Whose errors the client reads.
+    /// The client API in whose format errors are written.
     let api: ClientAPI
     /// Fields that every head of this answer carries besides `request-id`.
     var fields: [ResponseHead.Field] = []

@@ -68,7 +68,7 @@ final class Connection {
     private(set) var client: String?
     /// Where the request being answered is noted.
     private var place: InHandTable.Place?
-    /// Whose errors the client of the last request read.
+    /// The client API of the last request: the format of errors before the next one.
     private var clientAPI = ClientAPI.messages
 
     init(

@@ -58,7 +58,7 @@ struct Prober {
             return .down(reason)
         }
         guard let list = answer.json.flatMap(ModelList.read) else {
-            // Somebody may let nothing but Ollama's own API through.
+            // A proxy in front of it may let only Ollama's own API through.
             if type == .auto, (404...405).contains(status), await isOllama(),
                 let list = await get("/api/tags").json.flatMap(ModelList.tags)
             {

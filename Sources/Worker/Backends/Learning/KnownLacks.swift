@@ -5,7 +5,7 @@ internal import Routing
 internal import Translation
 
 extension ModelFacts {
-    /// Unknown is not lacking: then the first refusal tells.
+    /// What the description does not mention is not taken for missing: the first refusal shows it.
     func lacking(for profile: Profile) -> Set<Feature> {
         var features: Set<Feature> = []
         // Some servers bring tools to every model, whatever its template says.

@@ -19,7 +19,7 @@ enum Verdict {
         return min(shortest * (1 << min(Int(times) - 1, 7)), longest)
     }
 
-    /// A stamp that is ahead of the clock proves nothing: it is found out anew.
+    /// A stamp that is ahead of the clock is ignored: the feature is asked for again.
     static func holds(_ times: UInt8, since learntAt: WallTime, at now: WallTime) -> Bool {
         learntAt.age(at: now).map { $0 < UInt64(lifetime(times).wholeNanoseconds) } ?? false
     }

@@ -12,7 +12,8 @@ struct PassthroughReader<Events: PassthroughEvents>: Sendable {
     /// - Parameter model: as the client named it.
     init(model: String) { events = Events(model: model) }
 
-    /// - Parameter isWhole: false for what the end of the body left; then what is no whole JSON text is foreign.
+    /// - Parameter isWhole: false for what the end of the body left; then what is no whole JSON text is
+    ///   foreign.
     mutating func read(_ frame: PassthroughFrames.Frame, of frames: PassthroughFrames, isWhole: Bool)
         -> PassthroughMeaning
     {

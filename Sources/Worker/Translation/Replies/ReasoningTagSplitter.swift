@@ -109,7 +109,8 @@ struct ReasoningTagSplitter: Sendable {
 
     /// The answer ends, goes on with something else, or marks its reasoning otherwise: tags mean nothing
     /// more.
-    /// - Parameter isField: reasoning came in a field of its own; the closer alone may still leak into the text.
+    /// - Parameter isField: reasoning came in a field of its own; the closer alone may still leak into the
+    ///   text.
     mutating func flush(isField: Bool = false) -> Split {
         let isBeginning = if case .plain = state { false } else { isField }
         defer { state = isBeginning ? .opening(.closers) : .plain }

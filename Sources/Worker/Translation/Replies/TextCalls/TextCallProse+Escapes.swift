@@ -13,7 +13,8 @@ extension TextCallProse {
         }
     }
 
-    /// The byte that a `u00` with two digits at `at` stands for, if it is one of those that marks are made of.
+    /// The byte that a `u00` with two digits at `at` stands for, if it is one of those that marks are made
+    /// of.
     static func escapedASCII(_ text: Span<UInt8>, _ at: Int) -> UInt8? {
         guard text[at] == UInt8(ascii: "u"), at &+ 4 < text.count,
             text[at &+ 1] == UInt8(ascii: "0"), text[at &+ 2] == UInt8(ascii: "0"),

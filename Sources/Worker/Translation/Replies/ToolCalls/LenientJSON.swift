@@ -26,8 +26,8 @@ struct LenientJSON {
     }
 
     /// The first object in `text`; of an empty one with others behind it, the first that is not empty.
-    /// - Parameter mayClose: brackets missing at the end may be added, right behind a whole value. An open string is
-    ///   never closed, nor is anything that more was to follow: half a file must not be written.
+    /// - Parameter mayClose: brackets missing at the end may be added, right behind a whole value. An open
+    ///   string is never closed, nor is anything that more was to follow: half a file must not be written.
     static func object(in text: ArraySlice<UInt8>, mayClose: Bool) -> Found? {
         var found: Found?
         var rest = text
