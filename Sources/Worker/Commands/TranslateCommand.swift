@@ -8,6 +8,7 @@ internal import Translation
 /// The command line of `translate`, judged.
 struct TranslateArguments: Equatable {
     var profile = Profile.openaiCompatible.name
+    var dialect = Dialect.openAI
     /// The backend's name of the model; nil = as the request says.
     var model: String?
     /// nil = the standard input.
@@ -47,6 +48,7 @@ struct TranslateArguments: Equatable {
         guard let to = dialects["--to"].flatMap(Dialect.init), Self.dialects.contains(to) else {
             throw TranslateMistake("expected " + Self.words.map { "--to \($0)" }.joined(separator: " or "))
         }
+        dialect = to
         if let named {
             guard Self.profiles.contains(named), let found = Profile.named(named) else {
                 throw TranslateMistake("unknown profile \(named)")
@@ -101,7 +103,7 @@ struct TranslateOutcome: Equatable {
             notes.append(
                 "note: dragoman answers this request itself; what a backend would be sent otherwise:")
         }
-        let profile = Profile.named(arguments.profile) ?? .openaiCompatible
+        let profile = (Profile.named(arguments.profile) ?? .openaiCompatible).speaking(arguments.dialect)
         let call = try request.converted(
             for: UpstreamTarget(model: arguments.model ?? request.model, profile: profile))
         notes.append("POST \(call.path)")
