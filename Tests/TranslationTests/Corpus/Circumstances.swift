@@ -175,11 +175,14 @@ extension GoldenRoom {
         case .chatRequests: return backend
         case .streams, .chatStreams:
             return [
-                .profile, .dialect, .window, .loadedWindow, .echo, .textCalls, .thinkTags, .estimate, .status, .end,
+                .profile, .dialect, .window, .loadedWindow, .echo, .textCalls, .thinkTags, .estimate, .status,
+                .end,
             ]
         case .relays: return [.client, .status, .end, .retryAfter, .shouldRetry]
         case .errors:
-            return [.profile, .dialect, .window, .estimate, .status, .retryAfter, .rateLimitReset, .shouldRetry]
+            return [
+                .profile, .dialect, .window, .estimate, .status, .retryAfter, .rateLimitReset, .shouldRetry,
+            ]
         }
     }
 }
