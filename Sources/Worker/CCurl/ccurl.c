@@ -2,9 +2,9 @@
 
 #include <sys/socket.h>
 
-/* Bytes that one recv(2) can take, and one send(2) of a large body. Each stream holds the former for as long as
- * it runs: 16 KiB would be half of its memory, and save one read or two of what comes at once. */
-enum { RECEIVE_BUFFER = 6 * 1024, SEND_BUFFER = 64 * 1024 };
+/* Bytes that one recv(2) can take, and one send(2) of a large body. A smaller receive buffer saves no memory:
+ * of each, a stream of small events touches one page. */
+enum { RECEIVE_BUFFER = 16 * 1024, SEND_BUFFER = 64 * 1024 };
 
 /* Seconds after which an idle connection is not used again: below the 5 s after which uvicorn (vLLM, SGLang),
  * Node and cpp-httplib (llama.cpp) close theirs, perhaps just as the next request is on its way. */
