@@ -40,9 +40,12 @@ let package = Package(
             exclude: ["BackendSettings", "CSystem", "CYAML", "CSystemd", "JSON"], swiftSettings: strict),
 
         // Supervisor
+        .target(
+            name: "Scheduling", dependencies: ["Shared"], path: "Sources/Supervisor/Scheduling",
+            swiftSettings: hot),
         .executableTarget(
-            name: "Supervisor", dependencies: ["Shared", "JSON", "CSystem", "CSystemd"],
-            path: "Sources/Supervisor", swiftSettings: strict),
+            name: "Supervisor", dependencies: ["Shared", "Scheduling", "JSON", "CSystem", "CSystemd"],
+            path: "Sources/Supervisor", exclude: ["Scheduling"], swiftSettings: strict),
 
         // Worker
         .systemLibrary(
@@ -88,7 +91,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "SupervisorTests",
-            dependencies: ["Supervisor", "Shared", "JSON", "CSystem", "TestSupport"],
+            dependencies: ["Supervisor", "Shared", "Scheduling", "JSON", "CSystem", "TestSupport"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "SchedulingTests", dependencies: ["Scheduling", "Shared", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"], swiftSettings: strict),
         .testTarget(

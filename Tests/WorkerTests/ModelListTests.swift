@@ -2,6 +2,7 @@
 
 import JSON
 import Routing
+import Shared
 import Testing
 
 @testable import Worker

@@ -24,14 +24,15 @@ struct BackendKey: Sendable {
         },
         required("url", \.url) { reader, node, path in reader.url(node, at: path, read: URLWord.base) },
         choice("type", \.type),
-        integer("priority", \.priority, 0...1_000_000),
-        BackendKey(name: "weight") { reader, section, _ in
-            reader.weight(section)
-        } written: { _ in
-            nil
-        },
+        integer("priority", \.priority, 0...1000),
+        integer("weight", \.weight, 1...100),
         optional("max_concurrent", \.maxConcurrent, written: String.init) { reader, section, _ in
             reader.integer("max_concurrent", in: section, 1...1_000_000)
+        },
+        BackendKey(name: "models") { reader, section, backend in
+            backend.models = reader.modelFilters(section)
+        } written: {
+            "[" + $0.models.map(YAMLText.quoted).joined(separator: ", ") + "]"
         },
         optional("key", \.key, written: YAMLText.secret) { reader, section, node in
             reader.secret(node, at: section.path(of: "key"), kinds: ["credential", "file", "env"])

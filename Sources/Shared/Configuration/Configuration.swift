@@ -21,7 +21,8 @@ public struct Configuration: Sendable, Equatable {
     /// Empty = look for local backends on their usual ports, else the demo.
     public var backends: [Backend] = []
     public var models: [ModelRule] = []
-    public var balance: Balance = .priority
+    /// How the backends are one service.
+    public var service = Service()
 
     public init() {}
 
@@ -87,12 +88,6 @@ public struct Configuration: Sendable, Equatable {
         case auto, journal, colour, plain
     }
 
-    public enum Balance: String, Sendable, CaseIterable {
-        case priority
-        case roundRobin = "round-robin"
-        case leastRequests = "least-requests"
-    }
-
     public enum BackendType: String, Sendable, CaseIterable {
         case ollama, vllm, llamacpp, lmstudio, sglang, openai, openrouter, deepseek, groq, together
         case fireworks, mistral, gemini, anthropic
@@ -126,10 +121,14 @@ public struct Configuration: Sendable, Equatable {
         /// `http://host[:port][/path]` or https, without a trailing slash and without `/v1`.
         public var url: String
         public var type: BackendType = .auto
+        /// A lower class is asked only when no backend of the upper ones is usable; 0…1000.
         public var priority = 100
+        /// Its share, relative to the others; 1…100.
         public var weight = 1
         /// Requests in flight at once over the whole service; nil = no limit.
         public var maxConcurrent: Int?
+        /// Globs that say which of its models are offered; `!` in front excludes. Empty = all.
+        public var models: [String] = []
         public var key: Secret?
         public var dialect: DialectSetting = .auto
         /// What the translation obeys.

@@ -22,11 +22,15 @@ extension ConfigurationReader {
         return backend
     }
 
-    mutating func weight(_ section: Section) {
-        guard let weight = integer("weight", in: section, 1...1000), weight != 1 else { return }
-        mistake(
-            section.path(of: "weight"), section.values["weight"]?.line,
-            "expected 1 (weights are not supported in this version), found \(weight)")
+    /// Globs, each with `!` in front where it excludes.
+    mutating func modelFilters(_ section: Section) -> [String] {
+        let items = list("models", in: section, limit: Configuration.maximumModelFilters) ?? []
+        return items.compactMap { path, node in
+            text(node, at: path, expected: "a model's name or pattern, `!` in front to exclude it") { text in
+                let glob = text.hasPrefix("!") ? text.dropFirst() : text[...]
+                return Self.modelName(String(glob)).map { _ in text }
+            }
+        }
     }
 
     mutating func dialect(_ section: Section, _ backend: inout Configuration.Backend) {

@@ -131,10 +131,11 @@ extension ConfigurationReader {
     }
 
     mutating func configuration(_ root: YAMLNode, _ target: inout Configuration) {
-        let keys = [
-            "listen", "workers", "worker_slots", "access", "hosts", "limits", "timeouts", "supervision",
-            "log", "proxy", "backends", "models", "balance",
-        ]
+        let keys =
+            [
+                "listen", "workers", "worker_slots", "access", "hosts", "limits", "timeouts", "supervision",
+                "log", "proxy", "backends", "models",
+            ] + Self.serviceKeys
         guard let top = section(root, "", keys: keys, what: "a mapping of keys") else { return }
         doors(top, &target)
         limits(top, &target)
@@ -143,12 +144,7 @@ extension ConfigurationReader {
         log(top, &target.log)
         target.backends = backends(top)
         target.models = models(top)
-        if let balance = choice("balance", in: top, of: Configuration.Balance.self), balance != .priority {
-            mistake(
-                "balance", line(of: "balance"),
-                "expected priority (\(balance.rawValue) is not supported in this version), "
-                    + "found \(balance.rawValue)")
-        }
+        service(top, &target.service)
     }
 
     private mutating func doors(_ top: Section, _ target: inout Configuration) {

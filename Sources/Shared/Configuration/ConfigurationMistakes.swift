@@ -41,6 +41,18 @@ struct CrossRules {
         supervision()
         backends()
         models()
+        breaker()
+    }
+
+    private mutating func breaker() {
+        let breaker = configuration.service.breaker
+        guard breaker.openMax < breaker.open else { return }
+        found.append(
+            (
+                "breaker.open_max",
+                "expected at least `open` (\(TimeWord.written(breaker.open))), "
+                    + "found \(TimeWord.written(breaker.openMax))"
+            ))
     }
 
     private mutating func access() {

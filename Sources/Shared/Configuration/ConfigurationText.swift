@@ -29,8 +29,7 @@ extension Configuration {
         for rule in models {
             text += "  - match: \(YAMLText.quoted(rule.match))\n    use: \(YAMLText.quoted(rule.use))\n"
         }
-        text += "balance: \(balance.rawValue)\n"
-        return text
+        return text + serviceText()
     }
 
     private func timesText() -> String {

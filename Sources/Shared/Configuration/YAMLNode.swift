@@ -26,6 +26,8 @@ struct YAMLNode {
         return ["", "~", "null", "Null", "NULL"].contains(text)
     }
 
+    var isMapping: Bool { if case .mapping = content { true } else { false } }
+
     /// The scalar's text; nil for lists, mappings and null.
     var text: String? {
         guard case .scalar(let text, _) = content, !isNull else { return nil }

@@ -59,6 +59,12 @@ extension ControlCodable {
     }
 }
 
+/// A part of a message that is written and read in one piece.
+protocol ControlField {
+    func write(into writer: inout ControlWriter) throws(ControlFailure)
+    init(from reader: inout ControlReader) throws(ControlFailure)
+}
+
 /// Collects a message's fields.
 public struct ControlWriter {
     fileprivate var bytes: [UInt8] = []
@@ -73,6 +79,15 @@ public struct ControlWriter {
     mutating func integer<Number: FixedWidthInteger>(_ value: Number) {
         var rest = value.littleEndian
         withUnsafeBytes(of: &rest) { bytes.append(contentsOf: $0) }
+    }
+
+    mutating func flag(_ value: Bool) { integer(UInt8(value ? 1 : 0)) }
+
+    /// Elements that write themselves, behind their number.
+    mutating func list(_ elements: [some ControlField], limit: Int) throws(ControlFailure) {
+        guard elements.count <= limit else { throw .tooLong }
+        integer(UInt16(truncatingIfNeeded: elements.count))
+        for element in elements { try element.write(into: &self) }
     }
 
     mutating func text(_ text: String, limit: Int) throws(ControlFailure) {
@@ -102,6 +117,17 @@ public struct ControlReader {
         }
         position += width
         return value
+    }
+
+    mutating func list<Element: ControlField>(
+        of type: Element.Type = Element.self, limit: Int
+    ) throws(ControlFailure) -> [Element] {
+        let count = Int(try integer(UInt16.self))
+        guard count <= limit else { throw .tooLong }
+        var elements: [Element] = []
+        // What the count promises may not be there: room for it comes with what is.
+        for _ in 0..<count { elements.append(try Element(from: &self)) }
+        return elements
     }
 
     mutating func flag() throws(ControlFailure) -> Bool {

@@ -5,8 +5,8 @@ extension SupervisorMessage: ControlCodable {
         switch self {
         case .connection, .peek: true
         case .welcome, .unpeek, .closeIdle, .permit, .realBackendSeen, .observation, .capabilitiesInvalidated,
-            .ping, .drain,
-            .cut:
+            .ping, .drain, .cut, .backend, .listing, .condition, .modelCondition, .granted, .refused,
+            .superseded, .probe, .status, .look:
             false
         }
     }
@@ -16,7 +16,7 @@ extension SupervisorMessage: ControlCodable {
         switch self {
         case .welcome(let slots, let realBackendSeen):
             writer.integer(slots)
-            writer.integer(UInt8(realBackendSeen ? 1 : 0))
+            writer.flag(realBackendSeen)
         case .connection(let id, let scope, let peer):
             try Self.write(id, scope, peer, into: &writer)
         case .peek(let id, let scope, let peer):
@@ -37,6 +37,26 @@ extension SupervisorMessage: ControlCodable {
             try writer.backend(backend)
             writer.integer(moment.nanoseconds)
         case .cut: break
+        case .backend(let announcement): try announcement.write(into: &writer)
+        case .listing(let part): try part.write(into: &writer)
+        case .condition(let condition): try condition.write(into: &writer)
+        case .modelCondition(let backend, let model, let isOpen):
+            writer.integer(backend.value)
+            writer.integer(model.value)
+            writer.flag(isOpen)
+        case .granted(let ticket, let grant):
+            writer.integer(ticket)
+            try grant.write(into: &writer)
+        case .refused(let ticket, let refusal):
+            writer.integer(ticket)
+            refusal.write(into: &writer)
+        case .superseded(let ticket): writer.integer(ticket)
+        case .probe(let isOn): writer.flag(isOn)
+        case .look(let backend): writer.integer(backend.value)
+        case .status(let token, let isLast, let json):
+            writer.integer(token)
+            writer.flag(isLast)
+            try writer.text(json, limit: maximumReportBytes)
         }
     }
 
@@ -71,6 +91,22 @@ extension SupervisorMessage: ControlCodable {
             self = .capabilitiesInvalidated(
                 backend: try reader.backend(), before: try reader.time())
         case .cut: self = .cut
+        case .backend: self = .backend(try BackendAnnouncement(from: &reader))
+        case .listing: self = .listing(try ListingPart(from: &reader))
+        case .condition: self = .condition(try BackendCondition(from: &reader))
+        case .modelCondition:
+            self = .modelCondition(
+                backend: try reader.number(), model: ModelDigest(value: try reader.integer()),
+                isOpen: try reader.flag())
+        case .granted: self = .granted(ticket: try reader.integer(), try Grant(from: &reader))
+        case .refused: self = .refused(ticket: try reader.integer(), try AdmissionRefusal(from: &reader))
+        case .superseded: self = .superseded(ticket: try reader.integer())
+        case .probe: self = .probe(isOn: try reader.flag())
+        case .look: self = .look(backend: try reader.number())
+        case .status:
+            self = .status(
+                token: try reader.integer(), isLast: try reader.flag(),
+                json: try reader.text(limit: maximumReportBytes))
         }
     }
 
@@ -113,6 +149,19 @@ extension WorkerMessage: ControlCodable {
         case .capabilitiesInvalidated(let backend, let moment):
             try writer.backend(backend)
             writer.integer(moment.nanoseconds)
+        case .admit(let ticket, let question):
+            writer.integer(ticket)
+            try question.write(into: &writer)
+        case .notices(let notices): try writer.list(notices, limit: ExchangeNotice.maximum)
+        case .checked(let backend, let result):
+            writer.integer(backend.value)
+            try result.write(into: &writer)
+        case .listing(let part): try part.write(into: &writer)
+        case .discovered(let name, let url, let priority):
+            try writer.text(name, limit: BackendID.longestName)
+            try writer.text(url, limit: BackendAnnouncement.longestURL)
+            writer.integer(priority)
+        case .askStatus(let token): writer.integer(token)
         }
     }
 
@@ -137,6 +186,15 @@ extension WorkerMessage: ControlCodable {
         case .capabilitiesInvalidated:
             self = .capabilitiesInvalidated(
                 backend: try reader.backend(), before: try reader.time())
+        case .admit: self = .admit(ticket: try reader.integer(), try AdmissionQuestion(from: &reader))
+        case .notices: self = .notices(try reader.list(limit: ExchangeNotice.maximum))
+        case .checked: self = .checked(backend: try reader.number(), try CheckResult(from: &reader))
+        case .listing: self = .listing(try ListingPart(from: &reader))
+        case .discovered:
+            self = .discovered(
+                name: try reader.text(limit: BackendID.longestName),
+                url: try reader.text(limit: BackendAnnouncement.longestURL), priority: try reader.integer())
+        case .askStatus: self = .askStatus(token: try reader.integer())
         }
     }
 }

@@ -68,6 +68,27 @@ public enum SupervisorMessage: Sendable, Equatable {
     case observation(ModelObservation)
     /// What this backend was found to refuse before that moment is to be found out anew.
     case capabilitiesInvalidated(backend: BackendID, before: WallTime)
+    /// There is this backend. After `welcome` all that are known, before anything else of them.
+    case backend(BackendAnnouncement)
+    /// What a backend is and has. After `welcome` what is known of each.
+    case listing(ListingPart)
+    /// A backend fares otherwise.
+    case condition(BackendCondition)
+    /// A model of a backend fares otherwise than the rest of it; `isOpen` as in `BackendCondition`.
+    case modelCondition(backend: BackendNumber, model: ModelDigest, isOpen: Bool)
+    /// The answer to `admit`, some time.
+    case granted(ticket: UInt64, Grant)
+    /// The other answer to `admit`: the ticket is over.
+    case refused(ticket: UInt64, AdmissionRefusal)
+    /// The client has sent this request anew: what was begun for the ticket is of no use any more. It ends as
+    /// every other, with a notice.
+    case superseded(ticket: UInt64)
+    /// This worker asks the backends for all, from now on or no more.
+    case probe(isOn: Bool)
+    /// To the prober: an exchange has found this backend away; it is to be asked soon.
+    case look(backend: BackendNumber)
+    /// A piece of the answer to `askStatus`, in order.
+    case status(token: UInt64, isLast: Bool, json: String)
     /// Heartbeat; the worker answers `pong` with the same number.
     case ping(sequence: UInt64)
     /// Take no new connections, close idle ones, say `Connection: close`, finish the rest, then `drained`.
@@ -103,6 +124,18 @@ public enum WorkerMessage: Sendable, Equatable {
     /// This worker saw the backend return: what it was found to refuse before that moment may not be true any
     /// more. Relayed to all others.
     case capabilitiesInvalidated(backend: BackendID, before: WallTime)
+    /// Where to send this request? Answered by `granted` or `refused`, some time.
+    case admit(ticket: UInt64, AdmissionQuestion)
+    /// What goes on in exchanges, in the order in which it happened; at most `ExchangeNotice.maximum`.
+    case notices([ExchangeNotice])
+    /// The prober has asked a backend.
+    case checked(backend: BackendNumber, CheckResult)
+    /// What the prober has found a backend to be and to have.
+    case listing(ListingPart)
+    /// The prober has found a backend on a usual port. Answered by `backend`, to all.
+    case discovered(name: String, url: String, priority: UInt32)
+    /// What `dragoman status --json` would say.
+    case askStatus(token: UInt64)
     /// Heartbeat answer with the worker's own figures.
     case pong(sequence: UInt64, figures: WorkerFigures)
     /// What `dragoman status` shows of the backends as this worker sees them: a JSON array, at most
@@ -112,7 +145,7 @@ public enum WorkerMessage: Sendable, Equatable {
     case drained
 }
 
-public let controlProtocolVersion: UInt32 = 3
+public let controlProtocolVersion: UInt32 = 4
 /// Largest datagram on the control channel, in bytes.
 public let maximumControlBytes = 64 * 1024
 public let maximumReportBytes = 48 * 1024

@@ -15,6 +15,16 @@ extension SupervisorMessage {
         case observation = 10
         case capabilitiesInvalidated = 11
         case cut = 12
+        case backend = 13
+        case listing = 14
+        case condition = 15
+        case modelCondition = 16
+        case granted = 17
+        case refused = 18
+        case superseded = 19
+        case probe = 20
+        case status = 21
+        case look = 22
     }
 
     public var kind: Kind {
@@ -31,6 +41,16 @@ extension SupervisorMessage {
         case .observation: .observation
         case .capabilitiesInvalidated: .capabilitiesInvalidated
         case .cut: .cut
+        case .backend: .backend
+        case .listing: .listing
+        case .condition: .condition
+        case .modelCondition: .modelCondition
+        case .granted: .granted
+        case .refused: .refused
+        case .superseded: .superseded
+        case .probe: .probe
+        case .status: .status
+        case .look: .look
         }
     }
 }
@@ -50,6 +70,12 @@ extension WorkerMessage {
         case drained = 11
         case observation = 12
         case capabilitiesInvalidated = 13
+        case admit = 14
+        case notices = 15
+        case checked = 16
+        case listing = 17
+        case discovered = 18
+        case askStatus = 19
     }
 
     public var kind: Kind {
@@ -67,6 +93,12 @@ extension WorkerMessage {
         case .drained: .drained
         case .observation: .observation
         case .capabilitiesInvalidated: .capabilitiesInvalidated
+        case .admit: .admit
+        case .notices: .notices
+        case .checked: .checked
+        case .listing: .listing
+        case .discovered: .discovered
+        case .askStatus: .askStatus
         }
     }
 }

@@ -45,9 +45,12 @@ extension WorkerMessage.Kind {
         // Connections: also while the worker is being killed.
         case .accepted, .released, .peeked: [.serving, .draining, .ending]
         // Requests that are being answered.
-        case .acquire, .release: [.serving, .draining]
+        case .acquire, .release, .admit, .askStatus: [.serving, .draining]
+        // The last exchange may end with the last of what was left.
+        case .notices: [.serving, .draining, .drained]
         // News, also while it starts and when nothing is left.
-        case .realBackendSeen, .observation, .capabilitiesInvalidated, .backends, .pong:
+        case .realBackendSeen, .observation, .capabilitiesInvalidated, .backends, .pong, .checked, .listing,
+            .discovered:
             [.welcomed, .serving, .draining, .drained]
         case .drained: .draining
         }
@@ -66,8 +69,10 @@ extension SupervisorMessage.Kind {
         // The supervisor sends none after `drain`, and the channel keeps the order.
         case .connection, .peek, .drain: .serving
         // The supervisor sends these until it has read `drained`.
-        case .unpeek, .closeIdle, .permit, .cut: [.serving, .draining, .drained]
-        case .realBackendSeen, .observation, .capabilitiesInvalidated:
+        case .unpeek, .closeIdle, .permit, .cut, .granted, .refused, .superseded, .status:
+            [.serving, .draining, .drained]
+        case .realBackendSeen, .observation, .capabilitiesInvalidated, .backend, .listing, .condition,
+            .modelCondition, .probe, .look:
             [.welcomed, .serving, .draining, .drained]
         case .ping: [.greeting, .welcomed, .serving, .draining, .drained]
         }

@@ -166,6 +166,9 @@ final class Control {
             let receivers = try known()
             receivers.probes.releaseAll()
             receivers.connections.cut()
+        case .backend, .listing, .condition, .modelCondition, .granted, .refused, .superseded, .probe,
+            .status, .look:
+            break
         case .connection, .peek: throw .descriptorMismatch
         }
     }

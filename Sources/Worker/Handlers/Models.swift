@@ -3,6 +3,7 @@
 internal import EventLoop
 internal import HTTP
 internal import Routing
+internal import Shared
 internal import Translation
 
 enum ModelOffer {

@@ -3,6 +3,7 @@
 
 internal import JSON
 internal import Routing
+internal import Shared
 
 enum ModelList {
     /// The answer to `GET /v1/models`, in the shapes that backends give it: `{"data": […]}` or a bare list.

@@ -2,6 +2,7 @@
 // it first; and in words what a verdict means from then on.
 
 internal import Routing
+internal import Shared
 internal import Translation
 
 extension ModelFacts {

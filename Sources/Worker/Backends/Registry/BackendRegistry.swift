@@ -126,6 +126,25 @@ final class BackendRegistry {
         return entries[index].access(index, route, observations, at: .now())
     }
 
+    /// What the service is asked with of a route; nil for the demo, and for a backend that it has not named yet.
+    func candidate(of route: Route) -> BackendCandidate? {
+        guard case .backend(let index) = route.destination, entries.indices.contains(index) else {
+            return nil
+        }
+        let model = entries[index].models?.first { $0.id == route.model }
+        return BackendCandidate(
+            BackendNumber(UInt16(clamping: index)), ModelDigest(of: route.model), isLoaded: model?.isLoaded)
+    }
+
+    /// A request that has no other candidate may go there without asking the service first: nothing is wrong with
+    /// backend and model, and nothing is counted there.
+    func isOpen(_ route: Route) -> Bool {
+        guard case .backend(let index) = route.destination, entries.indices.contains(index) else {
+            return true
+        }
+        return entries[index].settings.maxConcurrent == nil
+    }
+
     /// No connection, or one that broke before any byte of an answer.
     func failed(_ index: Int) {
         guard entries.indices.contains(index) else { return }
