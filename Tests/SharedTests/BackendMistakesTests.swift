@@ -97,12 +97,21 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
             "\(row), type: anthropic, dialect: openai}]\n",
             "f:1: backends[0].dialect: expected auto or anthropic with type anthropic, found openai"
         ),
+        ("\(row), weight: 0}]\n", "f:1: backends[0].weight: expected 1…100, found 0"),
+        ("\(row), weight: 101}]\n", "f:1: backends[0].weight: expected 1…100, found 101"),
+        ("\(row), priority: high}]\n", "f:1: backends[0].priority: expected 0…1000, found high"),
+        ("\(row), priority: 1001}]\n", "f:1: backends[0].priority: expected 0…1000, found 1001"),
+        ("\(row), models: qwen3}]\n", "f:1: backends[0].models: expected a list, found qwen3"),
         (
-            "\(row), weight: 2}]\n",
-            "f:1: backends[0].weight: expected 1 (weights are not supported in this version), found 2"
+            "\(row), models: [qwen3, '!']}]\n",
+            "f:1: backends[0].models[1]: expected a model's name or pattern, `!` in front to exclude it, "
+                + "found \"!\""
         ),
-        ("\(row), weight: 0}]\n", "f:1: backends[0].weight: expected 1…1000, found 0"),
-        ("\(row), priority: high}]\n", "f:1: backends[0].priority: expected 0…1000000, found high"),
+        (
+            "\(row), models: ['a b']}]\n",
+            "f:1: backends[0].models[0]: expected a model's name or pattern, `!` in front to exclude it, "
+                + "found \"a b\""
+        ),
         ("\(row), max_concurrent: 0}]\n", "f:1: backends[0].max_concurrent: expected 1…1000000, found 0"),
         (
             "\(row), think_tags: on}]\n",
@@ -181,16 +190,64 @@ private let row = "backends: [{name: a, url: 'http://h:1'"
         ),
         // Not in this version
         (
-            "balance: round-robin\n",
-            "f:1: balance: expected priority (round-robin is not supported in this version), found round-robin"
-        ),
-        (
-            "balance: least-requests\n",
-            "f:1: balance: expected priority (least-requests is not supported in this version), found least-requests"
-        ),
-        (
             "balance: fair\n",
-            "f:1: balance: expected one of priority, round-robin, least-requests, found fair"
+            "f:1: balance: expected one of auto, least-requests, round-robin, priority, found fair"
+        ),
+        (
+            "balance: round_robin\n",
+            "f:1: balance: expected one of auto, least-requests, round-robin, priority (nearest: round-robin), found round_robin"
+        ),
+        (
+            "affinity: on\n",
+            "f:1: affinity: expected off or {sessions: N, ttl: TIME}, found on"
+        ),
+        (
+            "affinity: {sessions: 0}\n",
+            "f:1: affinity.sessions: expected 1…1000000, found 0"
+        ),
+        (
+            "affinity: {ttl: 1ms}\n",
+            "f:1: affinity.ttl: expected a time such as 10s, 1s…1d, found 1ms"
+        ),
+        (
+            "health: {intervall: 10s}\n",
+            "f:1: health.intervall: expected a known key (nearest: interval), found intervall"
+        ),
+        (
+            "health: {interval: 1ms}\n",
+            "f:1: health.interval: expected a time such as 10s, 100ms…1h, found 1ms"
+        ),
+        (
+            "health: {fall: 0}\n",
+            "f:1: health.fall: expected 1…100, found 0"
+        ),
+        (
+            "breaker: {failures: 0}\n",
+            "f:1: breaker.failures: expected 1…1000, found 0"
+        ),
+        (
+            "breaker: {open: 10m}\n",
+            "f:1: breaker.open_max: expected at least `open` (10m), found 5m"
+        ),
+        (
+            "failover: {attempts: 0}\n",
+            "f:1: failover.attempts: expected 1…64, found 0"
+        ),
+        (
+            "failover: {within: soon}\n",
+            "f:1: failover.within: expected a time such as 10s, 0s…1d, found soon"
+        ),
+        (
+            "queue: {length: 10001}\n",
+            "f:1: queue.length: expected 0…10000, found 10001"
+        ),
+        (
+            "queue: {wait: -1s}\n",
+            "f:1: queue.wait: expected a time such as 10s, 0s…1d, found -1s"
+        ),
+        (
+            "queue: [1]\n",
+            "f:1: queue: expected a mapping with length, …, found a list"
         ),
     ])
     func oneMistake(_ text: String, _ expected: String) {

@@ -177,7 +177,7 @@ import Testing
             backends:
               - name: a
                 url: nowhere
-                weight: 3
+                weight: 300
               - name: A
                 url: http://h
             """

@@ -26,8 +26,9 @@ import Testing
             url: http://10.0.0.5:8000/v1/
             type: vllm
             priority: 200
-            weight: 1
+            weight: 3
             max_concurrent: 8
+            models: ["qwen3:*", "!*embed*"]
             key: {credential: gpu1-key}
             dialect: openai
             think_tags: implicit
@@ -51,7 +52,12 @@ import Testing
             use: Qwen/Qwen3-8B
           - {match: 'a\\b', use: x}
           - {match: '*', use: auto}
-        balance: priority
+        balance: least-requests
+        affinity: {sessions: 10, ttl: 5m}
+        health: {interval: 1s, timeout: 500ms, fall: 2, rise: 4}
+        breaker: {failures: 3, window: 1m, open: 2s, open_max: 1h}
+        failover: {attempts: 5, within: 0}
+        queue: {length: 0, wait: 10s}
         """
 
     static func good(_ text: String) throws -> Configuration {
@@ -98,6 +104,8 @@ import Testing
         var first = Configuration.Backend(name: "gpu1", url: "http://10.0.0.5:8000")
         first.type = .vllm
         first.priority = 200
+        first.weight = 3
+        first.models = ["qwen3:*", "!*embed*"]
         first.maxConcurrent = 8
         first.key = .credential("gpu1-key")
         first.dialect = .openai
@@ -122,11 +130,35 @@ import Testing
             .init(match: "*\"ü", use: "Qwen/Qwen3-8B"), .init(match: "a\\b", use: "x"),
             .init(match: "*", use: "auto"),
         ]
+        made.service.balance = .leastRequests
+        made.service.affinity?.sessions = 10
+        made.service.affinity?.ttl = .seconds(300)
+        made.service.health.interval = .seconds(1)
+        made.service.health.timeout = .milliseconds(500)
+        made.service.health.fall = 2
+        made.service.health.rise = 4
+        made.service.breaker.failures = 3
+        made.service.breaker.window = .seconds(60)
+        made.service.breaker.open = .seconds(2)
+        made.service.breaker.openMax = .seconds(3600)
+        made.service.failover.attempts = 5
+        made.service.failover.within = .zero
+        made.service.queue.length = 0
+        made.service.queue.wait = .seconds(10)
         #expect(read == made)
     }
 
+    @Test func affinityOff() throws {
+        for text in ["affinity: off\n", "affinity: \"off\"\n"] {
+            #expect(try Self.good(text).service.affinity == nil)
+        }
+        #expect(try Self.good("affinity:\n").service.affinity == Configuration.Affinity())
+    }
+
     @Test func effectiveTextReadsBack() throws {
-        for text in [Self.everything, "", "access: open\n", "access: {keys: {credential: k}}\n"] {
+        for text in [
+            Self.everything, "", "affinity: off\n", "access: open\n", "access: {keys: {credential: k}}\n",
+        ] {
             let first = try Self.good(text)
             let written = first.effectiveText()
             #expect(try Self.good(written) == first)
@@ -164,7 +196,12 @@ import Testing
                 proxy: null
                 backends: []
                 models: []
-                balance: priority
+                balance: auto
+                affinity: {sessions: 65536, ttl: 1h}
+                health: {interval: 10s, timeout: 5s, fall: 3, rise: 1}
+                breaker: {failures: 5, window: 30s, open: 10s, open_max: 5m}
+                failover: {attempts: 3, within: 30s}
+                queue: {length: 256, wait: 5m}
 
                 """)
     }
@@ -181,7 +218,9 @@ import Testing
                     url: "http://h/x"
                     type: auto
                     priority: 100
+                    weight: 1
                     max_concurrent: null
+                    models: []
                     key: {env: "KEY"}
                     dialect: auto
                     think_tags: auto
@@ -194,7 +233,12 @@ import Testing
                 models:
                   - match: "c*"
                     use: "a/m"
-                balance: priority
+                balance: auto
+                affinity: {sessions: 65536, ttl: 1h}
+                health: {interval: 10s, timeout: 5s, fall: 3, rise: 1}
+                breaker: {failures: 5, window: 30s, open: 10s, open_max: 5m}
+                failover: {attempts: 3, within: 30s}
+                queue: {length: 256, wait: 5m}
 
                 """))
     }

@@ -20,6 +20,16 @@ import Testing
           observation              .        x        x       x        x       .
           capabilitiesInvalidated  .        x        x       x        x       .
           cut                      .        .        x       x        x       .
+          backend                  .        x        x       x        x       .
+          listing                  .        x        x       x        x       .
+          condition                .        x        x       x        x       .
+          modelCondition           .        x        x       x        x       .
+          granted                  .        .        x       x        x       .
+          refused                  .        .        x       x        x       .
+          superseded               .        .        x       x        x       .
+          probe                    .        x        x       x        x       .
+          status                   .        .        x       x        x       .
+          look                     .        x        x       x        x       .
         from the worker
           hello                    x        .        .       .        .       .
           ready                    .        x        .       .        .       .
@@ -34,6 +44,12 @@ import Testing
           drained                  .        .        .       x        .       .
           observation              .        x        x       x        x       .
           capabilitiesInvalidated  .        x        x       x        x       .
+          admit                    .        .        x       x        .       .
+          notices                  .        .        x       x        x       .
+          checked                  .        x        x       x        x       .
+          listing                  .        x        x       x        x       .
+          discovered               .        x        x       x        x       .
+          askStatus                .        .        x       x        .       .
         """
 
     private static func padded(_ text: String, _ width: Int) -> String {
