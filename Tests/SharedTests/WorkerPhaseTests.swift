@@ -30,6 +30,7 @@ import Testing
           probe                    .        x        x       x        x       .
           status                   .        .        x       x        x       .
           look                     .        x        x       x        x       .
+          searched                 .        x        x       x        x       .
         from the worker
           hello                    x        .        .       .        .       .
           ready                    .        x        .       .        .       .
@@ -50,6 +51,7 @@ import Testing
           listing                  .        x        x       x        x       .
           discovered               .        x        x       x        x       .
           askStatus                .        .        x       x        .       .
+          searched                 .        x        x       x        x       .
         """
 
     private static func padded(_ text: String, _ width: Int) -> String {

@@ -6,7 +6,7 @@ extension SupervisorMessage: ControlCodable {
         case .connection, .peek: true
         case .welcome, .unpeek, .closeIdle, .permit, .realBackendSeen, .observation, .capabilitiesInvalidated,
             .ping, .drain, .cut, .backend, .listing, .condition, .modelCondition, .granted, .refused,
-            .superseded, .probe, .status, .look:
+            .superseded, .probe, .status, .look, .searched:
             false
         }
     }
@@ -53,6 +53,7 @@ extension SupervisorMessage: ControlCodable {
         case .superseded(let ticket): writer.integer(ticket)
         case .probe(let isOn): writer.flag(isOn)
         case .look(let backend): writer.integer(backend.value)
+        case .searched: break
         case .status(let token, let isLast, let json):
             writer.integer(token)
             writer.flag(isLast)
@@ -103,6 +104,7 @@ extension SupervisorMessage: ControlCodable {
         case .superseded: self = .superseded(ticket: try reader.integer())
         case .probe: self = .probe(isOn: try reader.flag())
         case .look: self = .look(backend: try reader.number())
+        case .searched: self = .searched
         case .status:
             self = .status(
                 token: try reader.integer(), isLast: try reader.flag(),
@@ -162,6 +164,7 @@ extension WorkerMessage: ControlCodable {
             try writer.text(url, limit: BackendAnnouncement.longestURL)
             writer.integer(priority)
         case .askStatus(let token): writer.integer(token)
+        case .searched: break
         }
     }
 
@@ -195,6 +198,7 @@ extension WorkerMessage: ControlCodable {
                 name: try reader.text(limit: BackendID.longestName),
                 url: try reader.text(limit: BackendAnnouncement.longestURL), priority: try reader.integer())
         case .askStatus: self = .askStatus(token: try reader.integer())
+        case .searched: self = .searched
         }
     }
 }

@@ -87,6 +87,8 @@ public enum SupervisorMessage: Sendable, Equatable {
     case probe(isOn: Bool)
     /// To the prober: an exchange has found this backend away; it is to be asked soon.
     case look(backend: BackendNumber)
+    /// The usual ports have been asked: who is not known by now is not there. Also after `welcome`.
+    case searched
     /// A piece of the answer to `askStatus`, in order.
     case status(token: UInt64, isLast: Bool, json: String)
     /// Heartbeat; the worker answers `pong` with the same number.
@@ -134,6 +136,8 @@ public enum WorkerMessage: Sendable, Equatable {
     case listing(ListingPart)
     /// The prober has found a backend on a usual port. Answered by `backend`, to all.
     case discovered(name: String, url: String, priority: UInt32)
+    /// The prober has asked the usual ports once. Relayed to all, and told to all later workers.
+    case searched
     /// What `dragoman status --json` would say.
     case askStatus(token: UInt64)
     /// Heartbeat answer with the worker's own figures.

@@ -25,6 +25,7 @@ extension SupervisorMessage {
         case probe = 20
         case status = 21
         case look = 22
+        case searched = 23
     }
 
     public var kind: Kind {
@@ -51,6 +52,7 @@ extension SupervisorMessage {
         case .probe: .probe
         case .status: .status
         case .look: .look
+        case .searched: .searched
         }
     }
 }
@@ -76,6 +78,7 @@ extension WorkerMessage {
         case listing = 17
         case discovered = 18
         case askStatus = 19
+        case searched = 20
     }
 
     public var kind: Kind {
@@ -99,6 +102,7 @@ extension WorkerMessage {
         case .listing: .listing
         case .discovered: .discovered
         case .askStatus: .askStatus
+        case .searched: .searched
         }
     }
 }

@@ -50,7 +50,7 @@ extension WorkerMessage.Kind {
         case .notices: [.serving, .draining, .drained]
         // News, also while it starts and when nothing is left.
         case .realBackendSeen, .observation, .capabilitiesInvalidated, .backends, .pong, .checked, .listing,
-            .discovered:
+            .discovered, .searched:
             [.welcomed, .serving, .draining, .drained]
         case .drained: .draining
         }
@@ -72,7 +72,7 @@ extension SupervisorMessage.Kind {
         case .unpeek, .closeIdle, .permit, .cut, .granted, .refused, .superseded, .status:
             [.serving, .draining, .drained]
         case .realBackendSeen, .observation, .capabilitiesInvalidated, .backend, .listing, .condition,
-            .modelCondition, .probe, .look:
+            .modelCondition, .probe, .look, .searched:
             [.welcomed, .serving, .draining, .drained]
         case .ping: [.greeting, .welcomed, .serving, .draining, .drained]
         }

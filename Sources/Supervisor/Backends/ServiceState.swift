@@ -36,6 +36,8 @@ struct ServiceState: Sendable {
     private(set) var workers: Set<WorkerID> = []
     /// Whether some worker of this run has met a real backend.
     private(set) var realBackendSeen = false
+    /// The usual ports have been asked once.
+    private(set) var hasSearched = false
     /// What the workers of this run have learnt of the backends' models.
     private(set) var observations = ObservationStore()
     private(set) var limiter: ConcurrencyLimiter
@@ -58,6 +60,7 @@ struct ServiceState: Sendable {
         let welcome = SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)
         return [.send(worker: worker, welcome)]
             + observations.all.map { .send(worker: worker, .observation($0)) }
+            + (hasSearched ? [.send(worker: worker, .searched)] : [])
     }
 
     /// The worker is dead and all it ever said has been read.
@@ -74,6 +77,12 @@ struct ServiceState: Sendable {
         guard workers.contains(worker), !realBackendSeen else { return [] }
         realBackendSeen = true
         return [.realBackendFound(by: worker)] + broadcast(.realBackendSeen, except: worker)
+    }
+
+    mutating func searched(by worker: WorkerID) -> [Action] {
+        guard workers.contains(worker), !hasSearched else { return [] }
+        hasSearched = true
+        return workers.sorted().map { .send(worker: $0, .searched) }
     }
 
     mutating func observed(

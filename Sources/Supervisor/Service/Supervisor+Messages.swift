@@ -63,6 +63,7 @@ extension Supervisor {
         case .acquire(let ticket, let backend):
             perform(try service.acquire(ticket, of: backend, for: worker), at: now)
         case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)
+        case .searched: perform(service.searched(by: worker), at: now)
         case .admit, .notices, .checked, .listing, .discovered, .askStatus: break
         }
     }

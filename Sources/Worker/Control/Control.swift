@@ -167,7 +167,7 @@ final class Control {
             receivers.probes.releaseAll()
             receivers.connections.cut()
         case .backend, .listing, .condition, .modelCondition, .granted, .refused, .superseded, .probe,
-            .status, .look:
+            .status, .look, .searched:
             break
         case .connection, .peek: throw .descriptorMismatch
         }
