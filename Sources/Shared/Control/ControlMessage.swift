@@ -78,7 +78,8 @@ public enum SupervisorMessage: Sendable, Equatable {
     case modelCondition(backend: BackendNumber, model: ModelDigest, isOpen: Bool)
     /// The answer to `admit`, some time.
     case granted(ticket: UInt64, Grant)
-    /// The other answer to `admit`: the ticket is over.
+    /// The other answer to `admit`. The ticket ends as every other, with a notice: so a question that is
+    /// withdrawn while this is under way ends once.
     case refused(ticket: UInt64, AdmissionRefusal)
     /// The client has sent this request anew: what was begun for the ticket is of no use any more. It ends as
     /// every other, with a notice.
