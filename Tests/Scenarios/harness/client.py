@@ -140,7 +140,11 @@ class Connection:
         response = self.head()
         while 100 <= response.status < 200:
             response = self.head()
-        if head_only or response.status in (204, 304):
+        return response if head_only else self.rest(response)
+
+    def rest(self, response: Response) -> Response:
+        """The body behind a final head."""
+        if response.status in (204, 304):
             return response
         if response.headers.get("transfer-encoding") == "chunked":
             response.body = b"".join(self.chunks())
