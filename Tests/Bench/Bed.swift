@@ -82,7 +82,9 @@ final class Bed {
     }
 
     /// Starts a subject and returns the milliseconds to its first good answer.
-    func start(_ subject: Subject, activated: Bool = false, logLevel: String = "warning") throws -> Double {
+    func start(
+        _ subject: Subject, activated: Bool = false, logLevel: String = "warning", backends: Int = 1
+    ) throws -> Double {
         stop(subject)
         let begin: UInt64
         switch subject {
@@ -103,7 +105,8 @@ final class Bed {
             } else if !activated {
                 ports[.dragoman] = try Sockets.freePort()
             }
-            try Files.write(dragomanConfiguration(logLevel), to: "\(folder)/dragoman.yaml")
+            try Files.write(
+                dragomanConfiguration(logLevel, backends: backends), to: "\(folder)/dragoman.yaml")
             begin = cs_now()
             children[.dragoman] = try Child(
                 "dragoman", dragomanPath, ["serve", "--config", "\(folder)/dragoman.yaml"],
@@ -153,18 +156,24 @@ final class Bed {
         """
     }
 
-    private func dragomanConfiguration(_ logLevel: String) -> String {
-        """
-        listen: ["127.0.0.1:\(port(.dragoman))"]
-        workers: 2
-        worker_slots: \(max(1024, streams))
-        log: {level: \(logLevel), format: plain}
-        backends:
-          - name: bench
-            url: http://127.0.0.1:\(port(.direct))
-            type: openai-compatible
+    /// - Parameter backends: so many names for the one mock.
+    private func dragomanConfiguration(_ logLevel: String, backends: Int) -> String {
+        let list = (1...max(1, backends)).map { number in
+            """
+              - name: bench\(number)
+                url: http://127.0.0.1:\(port(.direct))
+                type: openai-compatible
 
-        """
+            """
+        }
+        return """
+            listen: ["127.0.0.1:\(port(.dragoman))"]
+            workers: 2
+            worker_slots: \(max(1024, streams))
+            log: {level: \(logLevel), format: plain}
+            backends:
+            \(list.joined())
+            """
     }
 
     /// Seconds of CPU of the suite and of all it has started, the ended ones included.

@@ -13,7 +13,7 @@ final class Suite {
     private let only: Set<String>
 
     static let phases = [
-        "startup", "small", "burst", "batch", "logged", "size", "paced", "cancel", "kill", "restart",
+        "startup", "small", "burst", "batch", "logged", "fleet", "size", "paced", "cancel", "kill", "restart",
     ]
 
     private init(_ options: Options) throws {
@@ -59,7 +59,7 @@ final class Suite {
         try startup(measured: only.contains("startup"))
         let steps: [(String, () throws -> Void)] = [
             ("small", small), ("burst", burst), ("batch", batch), ("size", size), ("paced", paced),
-            ("cancel", cancel), ("logged", logged), ("kill", kill), ("restart", restart),
+            ("cancel", cancel), ("logged", logged), ("fleet", fleet), ("kill", kill), ("restart", restart),
         ]
         try selfCheck()
         for (name, step) in steps where only.contains(name) {
