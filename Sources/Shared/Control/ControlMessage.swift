@@ -131,7 +131,7 @@ public enum WorkerMessage: Sendable, Equatable {
     case admit(ticket: UInt64, AdmissionQuestion)
     /// What goes on in exchanges, in the order in which it happened; at most `ExchangeNotice.maximum`.
     case notices([ExchangeNotice])
-    /// The prober has asked a backend.
+    /// The prober has asked a backend. What it has found to be there, `listing` has told before.
     case checked(backend: BackendNumber, CheckResult)
     /// What the prober has found a backend to be and to have.
     case listing(ListingPart)

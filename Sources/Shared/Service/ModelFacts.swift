@@ -36,3 +36,15 @@ public struct ModelFacts: Sendable, Equatable {
         self.usesTools = usesTools
     }
 }
+
+extension Array where Element == ModelFacts {
+    /// What `auto` means among a backend's models: what it gave last, while that is listed; at first the loaded
+    /// model, else the first that can use tools, else the first. Whatever else is loaded meanwhile changes
+    /// nothing, or two models would displace each other.
+    public func automatic(last: String?) -> ModelFacts? {
+        if let last, let model = first(where: { $0.id == last }) { return model }
+        let chat = filter(\.isChat)
+        return chat.first { $0.isLoaded == true } ?? chat.first { $0.usesTools == true } ?? chat.first
+            ?? first
+    }
+}

@@ -1,30 +1,33 @@
-// What is true of the whole service and not of one worker: what is known of the backends' models, whether one
-// of them is real, whose turn it is at a backend, and what is shown of them. Pure: events in, actions out,
-// like Pool and ConnectionDispatcher. Holds: permits out never exceed their limits, and a dead worker's come
-// back; only workers that were welcomed and live are spoken to or counted; every collection is bounded;
-// nothing here traps.
+// What is true of the whole service and not of one worker: which backends there are, what they have and how they
+// fare, which worker asks them, what was learnt of their models, where each request goes and when. Pure: events
+// in, actions out, the time given; like Pool and ConnectionDispatcher. Holds: only workers that were welcomed and
+// live are spoken to or counted; a worker knows all that the others know from its welcome on; a dead worker's
+// permits come back; nothing is known by its place in a list; every collection is bounded; nothing here traps.
 
+import Scheduling
 import Shared
 
 struct ServiceState: Sendable {
     struct Settings: Sendable {
         /// Connections that a worker holds at once.
         let slots: UInt32
-        /// `max_concurrent` of the configured backends; nil = no limit.
-        let limits: [BackendID: Int?]
+        /// As configured; none = they are looked for on their usual ports.
+        let backends: [Configuration.Backend]
+        let service: Configuration.Service
 
-        init(slots: UInt32, backends: [Configuration.Backend]) {
+        init(slots: UInt32, backends: [Configuration.Backend], service: Configuration.Service = .init()) {
             self.slots = slots
-            var limits: [BackendID: Int?] = [:]
-            for backend in backends {
-                limits.updateValue(backend.maxConcurrent, forKey: BackendID(backend.name))
-            }
-            self.limits = limits
+            self.backends = backends
+            self.service = service
         }
     }
 
     enum Action: Equatable, Sendable {
         case send(worker: WorkerID, SupervisorMessage)
+        /// For the journal.
+        case tell(ServiceNews)
+        /// What is shown of the backends is another.
+        case backendsChanged
         /// The first real backend of this run.
         case realBackendFound(by: WorkerID)
         /// `report` is another one.
@@ -34,12 +37,18 @@ struct ServiceState: Sendable {
     let settings: Settings
     /// Welcomed and not dead.
     private(set) var workers: Set<WorkerID> = []
-    /// Whether some worker of this run has met a real backend.
-    private(set) var realBackendSeen = false
-    /// The usual ports have been asked once.
-    private(set) var hasSearched = false
     /// What the workers of this run have learnt of the backends' models.
     private(set) var observations = ObservationStore()
+    /// The usual ports have been asked once.
+    private(set) var hasSearched = false
+    var catalogue: BackendCatalogue
+    var scheduler: Scheduler
+    var prober = ProberRole()
+    /// Lines about lists that change.
+    var listLines = LineLimit()
+
+    /// Whether some worker of this run has met a real backend.
+    private(set) var realBackendSeen = false
     private(set) var limiter: ConcurrencyLimiter
     /// The workers' reports of the backends, JSON arrays.
     private var reports: [WorkerID: String] = [:]
@@ -49,41 +58,81 @@ struct ServiceState: Sendable {
 
     init(_ settings: Settings) {
         self.settings = settings
-        limiter = ConcurrencyLimiter(limits: settings.limits, ticketsPerWorker: Int(settings.slots))
+        catalogue = BackendCatalogue(settings.backends)
+        scheduler = Scheduler(settings.service, ticketsPerWorker: Int(settings.slots))
+        var limits: [BackendID: Int?] = [:]
+        for backend in settings.backends {
+            limits.updateValue(backend.maxConcurrent, forKey: BackendID(backend.name))
+        }
+        limiter = ConcurrencyLimiter(limits: limits, ticketsPerWorker: Int(settings.slots))
+        // Nobody waits yet: there is nothing to carry out.
+        for entry in catalogue.entries {
+            _ = scheduler.apply(Self.scheduled(entry), at: MonotonicInstant(nanoseconds: 0))
+        }
     }
 
     // MARK: Workers
 
-    /// It has said hello. What the others know, it is told.
-    mutating func joined(_ worker: WorkerID) -> [Action] {
+    /// It has said hello. What the others know, it is told: what there is before how it fares.
+    mutating func joined(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
         workers.insert(worker)
-        let welcome = SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)
-        return [.send(worker: worker, welcome)]
-            + observations.all.map { .send(worker: worker, .observation($0)) }
-            + (hasSearched ? [.send(worker: worker, .searched)] : [])
+        var messages = [SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)]
+        messages += catalogue.entries.map { .backend($0.announcement) }
+        for entry in catalogue.entries {
+            messages += catalogue.parts(of: entry.number).map { .listing($0) }
+            messages.append(.condition(scheduler.condition(of: entry.number, at: now)))
+            messages += scheduler.view(of: entry.number, at: now).openModels.map {
+                .modelCondition(backend: entry.number, model: $0, isOpen: false)
+            }
+        }
+        messages += observations.all.map { .observation($0) }
+        if hasSearched { messages.append(.searched) }
+        return messages.map { .send(worker: worker, $0) }
     }
+
+    /// It serves.
+    mutating func opened(_ worker: WorkerID) {
+        if workers.contains(worker) { prober.opened(worker) }
+    }
+
+    /// It takes no more connections.
+    mutating func closed(_ worker: WorkerID) { prober.closed(worker) }
 
     /// The worker is dead and all it ever said has been read.
-    mutating func died(_ worker: WorkerID) -> [Action] {
+    mutating func died(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
         guard workers.remove(worker) != nil else { return [] }
+        prober.died(worker)
         let permits = limiter.reclaim(worker).map(Self.permit)
         reports[worker] = nil
-        return permits + showOldest()
+        return permits + showOldest() + carryOut(scheduler.died(worker, at: now), at: now)
     }
 
-    // MARK: What is known of backends
+    // MARK: Time
 
-    mutating func realBackendSeen(by worker: WorkerID) -> [Action] {
-        guard workers.contains(worker), !realBackendSeen else { return [] }
-        realBackendSeen = true
-        return [.realBackendFound(by: worker)] + broadcast(.realBackendSeen, except: worker)
+    /// What is due, and who asks the backends from now on.
+    mutating func tick(at now: MonotonicInstant) -> [Action] {
+        var actions: [Action] = []
+        for change in prober.settle() {
+            if change.isOn { catalogue.forgetDrafts() }
+            guard workers.contains(change.worker) else { continue }
+            actions.append(.send(worker: change.worker, .probe(isOn: change.isOn)))
+        }
+        for (backend, kept) in listLines.due(at: now) {
+            guard let entry = catalogue[backend] else { continue }
+            actions.append(.tell(ServiceNews(entry, .flappingModels(changes: kept))))
+        }
+        if let deadline = scheduler.nextDeadline, deadline <= now {
+            actions += carryOut(scheduler.tick(at: now), at: now)
+        }
+        return actions
     }
 
-    mutating func searched(by worker: WorkerID) -> [Action] {
-        guard workers.contains(worker), !hasSearched else { return [] }
-        hasSearched = true
-        return workers.sorted().map { .send(worker: $0, .searched) }
+    /// When `tick` has something to do at the latest; nil = nothing is to come.
+    var nextDeadline: MonotonicInstant? {
+        [scheduler.nextDeadline, listLines.nextDeadline].compactMap { $0 }.min()
     }
+
+    // MARK: What is learnt of models
 
     mutating func observed(
         _ observation: ModelObservation, by worker: WorkerID, at now: WallTime
@@ -101,13 +150,31 @@ struct ServiceState: Sendable {
         return broadcast(.capabilitiesInvalidated(backend: backend, before: moment), except: worker)
     }
 
+    /// The usual ports have been asked.
+    mutating func searched(by worker: WorkerID) -> [Action] {
+        guard workers.contains(worker), !hasSearched else { return [] }
+        hasSearched = true
+        let demo: [Action] = catalogue.entries.isEmpty ? [.tell(ServiceNews(.demo))] : []
+        return broadcast(.searched) + demo + [.backendsChanged]
+    }
+
+    func broadcast(_ message: SupervisorMessage, except source: WorkerID? = nil) -> [Action] {
+        workers.sorted().filter { $0 != source }.map { .send(worker: $0, message) }
+    }
+
+    // MARK: Of workers that do not ask yet
+
+    mutating func realBackendSeen(by worker: WorkerID) -> [Action] {
+        guard workers.contains(worker), !realBackendSeen else { return [] }
+        realBackendSeen = true
+        return [.realBackendFound(by: worker)] + broadcast(.realBackendSeen, except: worker)
+    }
+
     mutating func reported(_ report: String, by worker: WorkerID) -> [Action] {
         guard workers.contains(worker) else { return [] }
         reports[worker] = report
         return showOldest()
     }
-
-    // MARK: Permits
 
     mutating func acquire(
         _ number: UInt64, of backend: BackendID, for worker: WorkerID
@@ -132,10 +199,6 @@ struct ServiceState: Sendable {
 
     private static func permit(_ ticket: ConcurrencyLimiter.Ticket) -> Action {
         .send(worker: ticket.worker, .permit(ticket: ticket.number))
-    }
-
-    private func broadcast(_ message: SupervisorMessage, except source: WorkerID) -> [Action] {
-        workers.sorted().filter { $0 != source }.map { .send(worker: $0, message) }
     }
 
     private mutating func showOldest() -> [Action] {

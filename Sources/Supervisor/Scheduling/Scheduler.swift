@@ -157,6 +157,11 @@ public struct Scheduler: Sendable {
         return grantWaiting(at: now)
     }
 
+    /// Where the ticket's request is now; nil while it waits, and when there is no such ticket.
+    public func backend(of ticket: Ticket) -> BackendNumber? {
+        if case .granted(let backend)? = tickets[ticket] { backend } else { nil }
+    }
+
     /// An exchange that was refused before any backend was chosen.
     public mutating func refused(client: String, at now: MonotonicInstant) {}
 

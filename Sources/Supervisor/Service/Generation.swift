@@ -25,6 +25,7 @@ extension Pool.Settings {
 extension ServiceState.Settings {
     init(_ generation: Generation) {
         self.init(
-            slots: UInt32(clamping: generation.plan.slots), backends: generation.configuration.backends)
+            slots: UInt32(clamping: generation.plan.slots), backends: generation.configuration.backends,
+            service: generation.configuration.service)
     }
 }

@@ -64,7 +64,17 @@ extension Supervisor {
             perform(try service.acquire(ticket, of: backend, for: worker), at: now)
         case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)
         case .searched: perform(service.searched(by: worker), at: now)
-        case .admit, .notices, .checked, .listing, .discovered, .askStatus: break
+
+        case .admit(let ticket, let question):
+            perform(try service.admit(ticket, question, by: worker, at: now), at: now)
+        case .notices(let notices): perform(try service.noticed(notices, by: worker, at: now), at: now)
+        case .checked(let backend, let result):
+            perform(try service.checked(backend, result, by: worker, at: now), at: now)
+        case .listing(let part): perform(try service.listed(part, by: worker, at: now), at: now)
+        case .discovered(let name, let url, let priority):
+            let actions = service.discovered(name: name, url: url, priority: priority, by: worker, at: now)
+            perform(actions, at: now)
+        case .askStatus: break
         }
     }
 

@@ -104,6 +104,7 @@ final class Supervisor {
 
     private func turn(at now: MonotonicInstant) {
         perform(pool.tick(at: now), at: now)
+        perform(service.tick(at: now), at: now)
         lookAfterWorkers(at: now)
         dispatchWaiting(at: now)
         advancePhase(at: now)
@@ -127,6 +128,7 @@ final class Supervisor {
         for deadline in pool.records.compactMap(\.nextDeadline) { next = min(next, deadline) }
         if let deadline = manager.nextDeadline { next = min(next, deadline) }
         if let deadline = admin?.nextDeadline { next = min(next, deadline) }
+        if let deadline = service.nextDeadline { next = min(next, deadline) }
         if acceptPausedUntil > now { next = min(next, acceptPausedUntil) }
         if dispatcher.waiting > 0 { next = min(next, now + ConnectionDispatcher.closeIdleInterval) }
         return next.since(now)
@@ -191,15 +193,17 @@ final class Supervisor {
         for action in actions {
             switch action {
             case .spawn(let worker, let number): spawn(worker, number: number, at: now)
-            case .welcome(let worker): perform(service.joined(worker), at: now)
+            case .welcome(let worker): perform(service.joined(worker, at: now), at: now)
             case .send(let worker, let message): send(message, to: worker, at: now)
             case .kill(let worker): processes[worker]?.kill()
             case .open(let worker): opened(worker, at: now)
-            case .close(let worker): dispatcher.closed(worker: worker)
+            case .close(let worker):
+                dispatcher.closed(worker: worker)
+                service.closed(worker)
             case .bury(let obituary):
                 obituary.write(to: log, lost: lost.removeValue(forKey: obituary.worker) ?? [], at: now)
                 dispatcher.lost(worker: obituary.worker)
-                perform(service.died(obituary.worker), at: now)
+                perform(service.died(obituary.worker, at: now), at: now)
             }
         }
     }
@@ -208,6 +212,8 @@ final class Supervisor {
         for action in actions {
             switch action {
             case .send(let worker, let message): send(message, to: worker, at: now)
+            case .tell(let news): news.write(to: log)
+            case .backendsChanged: break
             case .realBackendFound(let worker):
                 log.debug(.realBackend, ["worker": LogValue(processes[worker]?.number ?? 0)])
             case .reportChanged:
@@ -241,6 +247,7 @@ final class Supervisor {
 
     private func opened(_ worker: WorkerID, at now: MonotonicInstant) {
         dispatcher.opened(worker: worker, slots: generation.plan.slots)
+        service.opened(worker)
         let process = processes[worker]
         let fields: LogFields = [
             "worker": LogValue(process?.number ?? 0), "object_pid": LogValue(process?.pid ?? 0),

@@ -6,6 +6,7 @@ import Testing
 
 @testable import Supervisor
 
+private let t0 = MonotonicInstant(nanoseconds: 0)
 private let key = ModelKey(backend: "b", model: "m")
 private let lacksTools = ModelObservation(key, .lacks("tools"), learntAt: 5)
 private let counts = ModelObservation(key, .tokens(perThousand: 1200), learntAt: 6)
@@ -18,7 +19,7 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
         return backend
     }
     var state = ServiceState(ServiceState.Settings(slots: slots, backends: backends))
-    for worker in workers { _ = state.joined(worker) }
+    for worker in workers { _ = state.joined(worker, at: t0) }
     return state
 }
 
@@ -31,7 +32,7 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
                 .realBackendFound(by: 0), .send(worker: 1, .realBackendSeen),
             ])
         #expect(state.realBackendSeen(by: 1) == [])
-        #expect(state.joined(2) == [.send(worker: 2, .welcome(slots: 8, realBackendSeen: true))])
+        #expect(state.joined(2, at: t0).first == .send(worker: 2, .welcome(slots: 8, realBackendSeen: true)))
     }
 
     @Test("an observation is told to the others once, and to every later worker after its welcome")
@@ -41,12 +42,11 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
         #expect(state.observed(lacksTools, by: 1, at: 10) == [])
         #expect(state.observed(counts, by: 1, at: 10) == [.send(worker: 0, .observation(counts))])
         #expect(
-            state.joined(2) == [
-                .send(worker: 2, .welcome(slots: 8, realBackendSeen: false)),
+            state.joined(2, at: t0).suffix(2) == [
                 .send(worker: 2, .observation(lacksTools)), .send(worker: 2, .observation(counts)),
             ])
         // A worker's death takes nothing with it; a backend that returns takes what it was found to lack.
-        #expect(state.died(0) == [])
+        #expect(state.died(0, at: t0) == [])
         #expect(state.observations.all == [lacksTools, counts])
         #expect(
             state.capabilitiesInvalidated(of: "b", before: 6, by: 2, at: 10) == [
@@ -62,8 +62,8 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
         #expect(state.reported("[5]", by: 5) == [.reportChanged] && state.report == "[5]")
         #expect(state.reported("[3]", by: 3) == [.reportChanged] && state.report == "[3]")
         #expect(state.reported("[55]", by: 5) == [] && state.report == "[3]")
-        #expect(state.died(3) == [.reportChanged] && state.report == "[55]")
-        #expect(state.died(5) == [] && state.report == "[55]")
+        #expect(state.died(3, at: t0) == [.reportChanged] && state.report == "[55]")
+        #expect(state.died(5, at: t0) == [] && state.report == "[55]")
     }
 
     @Test("a permit that comes back goes to whoever waits, also from a dead worker")
@@ -73,7 +73,7 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
         #expect(try state.acquire(7, of: "a", for: 1) == [])
         #expect(try state.acquire(8, of: "a", for: 0) == [])
         #expect(try state.release(7, by: 0) == [.send(worker: 1, .permit(ticket: 7))])
-        #expect(state.died(1) == [.send(worker: 0, .permit(ticket: 8))])
+        #expect(state.died(1, at: t0) == [.send(worker: 0, .permit(ticket: 8))])
         #expect(throws: ProtocolViolation.self) { try state.acquire(9, of: "d", for: 0) }
         #expect(throws: ProtocolViolation.self) { try state.release(9, by: 0) }
     }
@@ -88,7 +88,7 @@ private func state(_ workers: WorkerID..., slots: UInt32 = 8) -> ServiceState {
             #expect(state.observed(lacksTools, by: stranger, at: 10) == [])
             #expect(state.capabilitiesInvalidated(of: "b", before: 9, by: stranger, at: 10) == [])
             #expect(state.reported("[1]", by: stranger) == [])
-            #expect(state.died(stranger) == [])
+            #expect(state.died(stranger, at: t0) == [])
         }
         #expect(state.limiter.usage(of: "a") == (0, 0) && state.observations.count == 0)
         #expect(!state.realBackendSeen && state.report == "[]")
@@ -147,7 +147,7 @@ private struct World {
         let worker = worker()
         switch random.next() % 16 {
         case 0 where state.workers.count < 4:
-            carryOut(state.joined(WorkerID(life: nextLife)))
+            carryOut(state.joined(WorkerID(life: nextLife), at: t0))
             nextLife += 1
         case 0: try kill(worker)
         case 1: carryOut(state.realBackendSeen(by: worker))
@@ -207,7 +207,7 @@ private struct World {
     mutating func kill(_ worker: WorkerID) throws {
         if state.workers.contains(worker) { deaths += 1 }
         forget { $0.worker == worker }
-        carryOut(state.died(worker))
+        carryOut(state.died(worker, at: t0))
         #expect(!state.workers.contains(worker))
     }
 
