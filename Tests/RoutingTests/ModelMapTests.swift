@@ -7,9 +7,14 @@ import Testing
 
 @Suite struct ModelMapTests {
     static func backend(
-        _ name: String, _ models: [ModelFacts]?, priority: Int = 100, healthy: Bool = true
+        _ name: String, _ models: [ModelFacts]?, priority: Int = 100, down: Bool = false, only: [String] = []
     ) -> BackendFacts {
-        BackendFacts(name: name, priority: priority, models: models, isHealthy: healthy)
+        let filter = ModelFilter(only)
+        let offered = models.map { ListedModels($0.filter { filter.takes($0.id) }) }
+        var facts = BackendFacts(name: name, priority: priority, models: offered)
+        facts.isDown = down
+        facts.filter = filter
+        return facts
     }
 
     static let picture = BackendSnapshot(backends: [
@@ -65,20 +70,19 @@ import Testing
         ("claude-local-one/unlisted", "one>unlisted"), ("anthropic/delta", "two>delta"),
         ("anthropic/two/qwen3", "two>qwen3:latest"), ("beta[1m]", "one>beta two>Beta"),
         ("alpha[1M]", "one>alpha"), ("one/alpha[1m]", "one>alpha"), ("claude-local-delta[1m]", "two>delta"),
-        ("claude-local-haiku", "two>delta"), ("claude-local-", "one>alpha two>qwen3:latest"),
-        ("claude-opus[1m]", "one>alpha two>qwen3:latest"),
+        ("claude-local-haiku", "two>delta"), ("claude-local-", "one>alpha"),
+        ("claude-opus[1m]", "one>alpha"),
         ("[1m]", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"),
         // then rules, the first match
         ("small", "one>beta"), ("claude-3-5-haiku-latest", "two>delta"), ("CLAUDE-Haiku", "two>delta"),
         ("claude-sonnet-4", "two>qwen3:latest"), ("alpha", "two>delta"),
-        ("claude-opus", "one>alpha two>qwen3:latest"),
+        ("claude-opus", "one>alpha"),
         // then listed names, on all that list them, in order of priority
         ("beta", "one>beta two>Beta"), ("BETA", "one>beta two>Beta"), ("qwen3", "two>qwen3:latest"),
         // then names of Anthropic's models
-        ("anthropic.opus", "one>alpha two>qwen3:latest"),
-        ("anthropic/claude-x", "one>alpha two>qwen3:latest"),
+        ("anthropic.opus", "one>alpha"), ("anthropic/claude-x", "one>alpha"),
         // and who names none
-        ("auto", "one>alpha two>qwen3:latest"),
+        ("auto", "one>alpha"),
         // then nothing: the nearest within a third of the name's length, else the first five
         ("gama", "404 of alpha,beta,one/gamma,qwen3:latest,Beta…"), ("detla", "404 delta"),
         ("dalta", "404 delta"), ("one/gama", "one>gama"), ("onegamma", "404 one/gamma"),
@@ -96,53 +100,82 @@ import Testing
     }
 
     @Test("auto: the loaded model, else the first with tools, else the first; no embedding models")
-    func automatic() {
+    func usual() {
         var embedding = ModelFacts(id: "embed", isLoaded: true, usesTools: true)
         embedding.isChat = false
         let plain = ModelFacts(id: "plain")
         let tools = ModelFacts(id: "tools", usesTools: true)
         let loaded = ModelFacts(id: "loaded", isLoaded: true)
-        func pick(_ models: [ModelFacts]?) -> String? { Self.backend("b", models).automaticModel?.id }
+        func pick(_ models: [ModelFacts]) -> String? { ListedModels(models).usual?.id }
         #expect(pick([embedding, plain, tools, loaded]) == "loaded")
         #expect(pick([embedding, plain, tools]) == "tools")
         #expect(pick([embedding, plain]) == "plain")
         #expect(pick([embedding]) == "embed")
         #expect(pick([]) == nil)
-        #expect(pick(nil) == nil)
     }
 
-    @Test("priority, then the file's order; unhealthy ones last but never left out")
+    @Test("priority, then the file's order; how backends fare changes nothing")
     func order() {
         let model = [ModelFacts(id: "m")]
         let picture = BackendSnapshot(backends: [
-            Self.backend("a", model, priority: 50), Self.backend("b", model, priority: 200, healthy: false),
+            Self.backend("a", model, priority: 50), Self.backend("b", model, priority: 200, down: true),
             Self.backend("c", model, priority: 100), Self.backend("d", model, priority: 100),
             Self.backend("e", nil, priority: 999),
         ])
-        #expect(Self.told("m", picture) == "c>m d>m a>m b>m")
-        #expect(Self.told("claude", picture) == "c>m d>m a>m b>m")
-        let last = BackendSnapshot(backends: [Self.backend("a", model, healthy: false)])
-        #expect(Self.told("m", last) == "a>m")
+        #expect(Self.told("m", picture) == "b>m c>m d>m a>m")
+        #expect(Self.told("claude", picture) == "b>m c>m d>m a>m")
     }
 
-    @Test("at most four backends are tried")
-    func candidates() {
-        let picture = BackendSnapshot(backends: (0..<9).map { Self.backend("b\($0)", [ModelFacts(id: "m")]) })
-        #expect(Self.told("m", picture) == "b0>m b1>m b2>m b3>m")
-        #expect(Self.told("claude", picture) == "b0>m b1>m b2>m b3>m")
+    @Test("every backend that has the model is a candidate, as many as may be asked about")
+    func candidates() throws {
+        let picture = BackendSnapshot(
+            backends: (0..<99).map { Self.backend("b\($0)", [ModelFacts(id: "m")]) })
+        for name in ["m", "claude"] {
+            let routes = try ModelMap([]).routes(for: name, in: picture)
+            #expect(
+                routes.map(\.destination)
+                    == (0..<AdmissionQuestion.maximumCandidates).map { Route.Destination.backend($0) })
+        }
+    }
+
+    @Test(
+        "names are equal after lower case and without `:latest`, and by nothing else",
+        arguments: [
+            ("qwen3", "a>qwen3 b>qwen3:latest c>Qwen3:LATEST"),
+            ("QWEN3:Latest", "a>qwen3 b>qwen3:latest c>Qwen3:LATEST"),
+            ("qwen3:4b", "d>qwen3:4b"), ("qwen", "404 qwen3"), ("org/qwen3", "e>org/qwen3"),
+            (":latest", "f>:latest"),
+        ])
+    func equalNames(name: String, expected: String) {
+        let listed = ["qwen3", "qwen3:latest", "Qwen3:LATEST", "qwen3:4b", "org/qwen3", ":latest"]
+        let picture = BackendSnapshot(
+            backends: zip(["a", "b", "c", "d", "e", "f"], listed).map {
+                Self.backend($0, [ModelFacts(id: $1)])
+            })
+        #expect(Self.told(name, picture, []) == expected)
+    }
+
+    @Test("of two models with equal names at one backend the one that is called so is meant")
+    func twins() {
+        let models = ListedModels([
+            ModelFacts(id: "M"), ModelFacts(id: "m"), ModelFacts(id: "m"), ModelFacts(id: "m:latest"),
+        ])
+        #expect(models.all.map(\.id) == ["M", "m", "m:latest"])
+        for name in ["M", "m", "m:latest"] { #expect(models.model(named: name)?.id == name) }
+        #expect(models.model(named: "M:latest")?.id == "M" && models.model(called: "M:latest") == nil)
     }
 
     @Test("before a backend has told its models")
     func unknown() {
         let silent = BackendSnapshot(backends: [
-            Self.backend("one", nil, healthy: false), Self.backend("two", nil),
+            Self.backend("one", nil, down: true), Self.backend("two", nil),
         ])
         #expect(Self.told("claude-opus", silent) == "529 true")
         #expect(Self.told("nonsense", silent) == "529 true")
         #expect(Self.told("one/alpha", silent) == "one>alpha")
         #expect(Self.told("one/auto", silent) == "529 true")
         // What a rule names may well be there.
-        #expect(Self.told("gone", silent) == "two>omega one>omega")
+        #expect(Self.told("gone", silent) == "one>omega two>omega")
         #expect(Self.told("claude", BackendSnapshot(backends: [])) == "529 false")
     }
 
@@ -167,19 +200,91 @@ import Testing
         }
     }
 
-    @Test("auto goes on giving what it gave, while that is listed")
-    func sticky() {
-        func pick(_ last: String?, _ models: [ModelFacts]) -> String? {
-            var backend = Self.backend("b", models)
-            backend.lastAutomatic = last
-            return backend.automaticModel?.id
+    /// What `auto` gives, by what it gave last; backends by name, `!` in front = down.
+    static func automatic(_ last: String?, _ backends: [(String, [ModelFacts])]) -> String {
+        let facts = backends.map { name, models in
+            backend(name, models, down: name.hasPrefix("!"))
         }
+        return told("auto", BackendSnapshot(backends: facts, lastAutomatic: last), [])
+    }
+
+    @Test("auto goes on giving what it gave, while a backend that is not down lists it")
+    func sticky() {
         let big = ModelFacts(id: "big", usesTools: true)
         let loaded = ModelFacts(id: "small", isLoaded: true)
-        #expect(pick(nil, [big, loaded]) == "small")
-        #expect(pick("big", [big, loaded]) == "big")
-        #expect(pick("gone", [big, loaded]) == "small")
-        #expect(pick("big", [loaded]) == "small")
+        #expect(Self.automatic(nil, [("b", [big, loaded])]) == "b>small")
+        #expect(Self.automatic("big", [("b", [big, loaded])]) == "b>big")
+        #expect(Self.automatic("BIG:latest", [("b", [big, loaded])]) == "b>big")
+        #expect(Self.automatic("gone", [("b", [big, loaded])]) == "b>small")
+        #expect(Self.automatic("big", [("b", [loaded])]) == "b>small")
+        // One name for the whole service, on all backends that have it.
+        #expect(
+            Self.automatic("big", [("a", [loaded]), ("b", [big]), ("c", [loaded, big])]) == "b>big c>big")
+        #expect(Self.automatic(nil, [("a", [loaded]), ("b", [big]), ("c", [loaded])]) == "a>small c>small")
+        // Where it is down, too, once it is chosen; but a choice goes by who is not.
+        #expect(Self.automatic("big", [("a", [loaded]), ("!b", [big]), ("c", [big])]) == "!b>big c>big")
+        #expect(Self.automatic("big", [("a", [loaded]), ("!b", [big])]) == "a>small")
+        #expect(Self.automatic(nil, [("!a", [loaded]), ("b", [big])]) == "b>big")
+        // All are down: it is what they would give.
+        #expect(Self.automatic("big", [("!a", [loaded]), ("!b", [big])]) == "!b>big")
+        #expect(Self.automatic(nil, [("!a", [loaded]), ("!b", [big])]) == "!a>small")
+        #expect(Self.automatic("big", [("!a", []), ("b", [])]) == "empty !a,b")
+    }
+
+    @Test("auto of one backend goes on giving what that gave, and agrees with the service's at first")
+    func stickyBackend() {
+        let (big, small) = (ModelFacts(id: "big"), ModelFacts(id: "small"))
+        var one = Self.backend("one", [small, big])
+        let two = Self.backend("two", [big])
+        func given(_ last: String?) -> String {
+            Self.told("one/auto", BackendSnapshot(backends: [one, two], lastAutomatic: last), [])
+        }
+        #expect(given(nil) == "one>small" && given("big") == "one>big" && given("other") == "one>small")
+        one.lastAutomatic = "small"
+        #expect(given("big") == "one>small")
+        one.lastAutomatic = "gone"
+        #expect(given("big") == "one>big")
+    }
+
+    @Test("routes say by whose auto they were chosen")
+    func automaticRoutes() throws {
+        let picture = BackendSnapshot(backends: [Self.backend("one", [ModelFacts(id: "m")])])
+        for (name, expected) in [
+            ("m", nil), ("auto", .service), ("claude-x", .service), ("one/auto", .backend),
+        ]
+            as [(String, Route.Automatic?)]
+        {
+            #expect(try ModelMap([]).routes(for: name, in: picture).map(\.automatic) == [expected])
+        }
+    }
+
+    @Test(
+        "a backend's filter holds for everything that is asked for by name",
+        arguments: [
+            ("qwen3:4b", "one>qwen3:4b two>qwen3:4b"), ("embed", "two>embed"),
+            ("one/qwen3:4b", "one>qwen3:4b"),
+            ("one/embed", "404 of qwen3:4b,embed"), ("one/qwen3:unlisted", "one>qwen3:unlisted"),
+            ("two/anything", "two>anything"),
+            ("one/claude-x", "404 of qwen3:4b,embed"), ("claude-local-one/embed", "404 of qwen3:4b,embed"),
+            ("one/auto", "one>qwen3:4b"), ("pinned", "404 of qwen3:4b,embed"),
+        ])
+    func filtered(name: String, expected: String) {
+        let listed = [ModelFacts(id: "embed"), ModelFacts(id: "qwen3:4b")]
+        let picture = BackendSnapshot(backends: [
+            Self.backend("one", listed, only: ["qwen3:*"]), Self.backend("two", Array(listed.reversed())),
+        ])
+        let rules = [Configuration.ModelRule(match: "pinned", use: "one/embed")]
+        #expect(Self.told(name, picture, rules) == expected)
+    }
+
+    @Test("a backend that has not told its models is not asked for what it does not offer")
+    func filteredSilence() {
+        let picture = BackendSnapshot(backends: [
+            Self.backend("one", nil, only: ["a*"]), Self.backend("two", nil, only: ["!a*"]),
+        ])
+        let rules = [Configuration.ModelRule(match: "x", use: "abc"), .init(match: "y", use: "def")]
+        #expect(Self.told("x", picture, rules) == "one>abc" && Self.told("y", picture, rules) == "two>def")
+        #expect(Self.told("two/abc", picture, rules) == "529 true")
     }
 
     @Test("backends without a model: those that list none say so, those long away are not waited for")

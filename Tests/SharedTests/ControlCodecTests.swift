@@ -35,7 +35,7 @@ private let fromWorker: [WorkerMessage] = [
     .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
     .drained,
     .observation(ModelObservation(key, .tokens(perThousand: .max), learntAt: WallTime(nanoseconds: 0))),
-    .observation(ModelObservation(key, .window(tokens: 1 << 20), learntAt: WallTime(nanoseconds: 3))),
+    .observation(ModelObservation(key, .automatic, learntAt: WallTime(nanoseconds: 3))),
     .observation(ModelObservation(key, .output(tokens: 8192, times: 7), learntAt: WallTime(nanoseconds: 4))),
     .observation(ModelObservation(key, .lacks("images", times: .max), learntAt: WallTime(nanoseconds: 5))),
     .observation(ModelObservation(key, .chosen, learntAt: WallTime(nanoseconds: 4))),

@@ -30,12 +30,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         let tools = Self.observation(.lacks("tools"), 7)
         let images = Self.observation(.lacks("images"), 8)
         let elsewhere = Self.observation(.lacks("tools"), 9, model: "n")
-        let window = Self.observation(.window(tokens: 65_536), 10)
-        for observation in [tools, images, elsewhere, Self.observation(.window(tokens: 9), 7), window] {
+        let newest = Self.observation(.output(tokens: 65_536), 10)
+        for observation in [tools, images, elsewhere, Self.observation(.output(tokens: 9), 7), newest] {
             expect(store.take(observation, at: Self.now))
         }
-        #expect(store.observations(of: second.key) == [second, tools, images, window])
-        #expect(store.all == [second, tools, images, elsewhere, window] && store.count == 5)
+        #expect(store.observations(of: second.key) == [second, tools, images, newest])
+        #expect(store.all == [second, tools, images, elsewhere, newest] && store.count == 5)
     }
 
     @Test("a store that is full forgets the oldest")
@@ -53,15 +53,15 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
     func forgetting() {
         var store = ObservationStore()
         let counts = Self.observation(.tokens(perThousand: 1100), 1)
-        let window = Self.observation(.window(tokens: 65_536), 1, model: "n")
+        let given = Self.observation(.automatic, 1, model: "n")
         let later = Self.observation(.lacks("images"), 10)
         let other = ModelObservation(
             .init(backend: "c", model: "m"), .lacks("tools"), learntAt: WallTime(nanoseconds: 2))
-        for observation in [counts, window, later, other, Self.observation(.lacks("tools"), 9)] {
+        for observation in [counts, given, later, other, Self.observation(.lacks("tools"), 9)] {
             store.take(observation, at: Self.now)
         }
         expect(store.forgetRefusals(of: "b", before: WallTime(nanoseconds: 10), at: Self.now))
-        #expect(store.all == [counts, window, other, later] && store.count == 4)
+        #expect(store.all == [counts, given, other, later] && store.count == 4)
         expect(!store.forgetRefusals(of: "b", before: WallTime(nanoseconds: 10), at: Self.now))
     }
 

@@ -34,18 +34,18 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
             (["/v1/models": list], ["/v1/messages": 405], nil),
             (["/v1/models": list], ["/v1/messages": 200], nil),
             // A kind that is known keeps translation.
-            (["/v1/models": ProberTests.owned("vllm")], ["/v1/messages": 400], nil),
+            (["/v1/models": InquiryTests.owned("vllm")], ["/v1/messages": 400], nil),
         ] as [([String: String], [String: Int], Dialect?)])
     @Loop func dialect(_ paths: [String: String], _ statuses: [String: Int], _ expected: Dialect?) async {
         let answers = Answers()
         answers.table["http://h"] = paths
         for (path, status) in statuses { answers.statuses["http://h" + path] = status }
-        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
-        guard case .up = await prober.ask(.auto, strict: false) else {
+        var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
+        guard case .up = await inquiry.ask(.auto, strict: false) else {
             Issue.record("not up")
             return
         }
-        #expect(prober.dialect == expected)
+        #expect(inquiry.dialect == expected)
     }
 
     @Test("who refuses in Anthropic's words is asked again in Anthropic's way")
@@ -57,8 +57,8 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
                 #"{"data":[{"type":"model","id":"claude-x","max_input_tokens":200000}],"has_more":false}"#,
         ]
         answers.statuses["http://h/v1/models"] = 401
-        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
-        guard case .up(.anthropic, let models) = await prober.ask(.auto, strict: false) else {
+        var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
+        guard case .up(.anthropic, let models) = await inquiry.ask(.auto, strict: false) else {
             Issue.record("not found")
             return
         }
@@ -66,7 +66,7 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
         #expect(answers.asked == ["http://h/v1/models", "http://h/v1/models?limit=1000", "as Anthropic's"])
         // Refused in that way too, it is the key.
         answers.statuses["http://h/v1/models?limit=1000"] = 401
-        #expect(await prober.ask(.auto, strict: false) == .down("HTTP 401: it refuses the key"))
+        #expect(await inquiry.ask(.auto, strict: false) == .down("HTTP 401: it refuses the key"))
     }
 
     @Test("the pages of a list are turned, and not for ever")
@@ -81,8 +81,8 @@ private let list = #"{"object":"list","data":[{"id":"m"}]}"#
             "/v1/models?limit=1000&after_id=b%2Fc%20d": page("b/c d", "e", more: true),
             "/v1/models?limit=1000&after_id=e": page("e", more: true),
         ]
-        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
-        guard case .up(.anthropic, let models) = await prober.ask(.anthropic, strict: false) else {
+        var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
+        guard case .up(.anthropic, let models) = await inquiry.ask(.anthropic, strict: false) else {
             Issue.record("not up")
             return
         }

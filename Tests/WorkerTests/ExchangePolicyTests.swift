@@ -169,10 +169,10 @@ struct ModelOfferTests {
     @Test("a name stands once, under the backend that is tried first")
     func order() {
         let first = BackendFacts(
-            name: "low", priority: 1, models: [.init(id: "a"), .init(id: "b")], isHealthy: true)
+            name: "low", priority: 1, models: ListedModels([.init(id: "a"), .init(id: "b")]))
         let second = BackendFacts(
-            name: "high", priority: 9, models: [.init(id: "b", contextWindow: 7)], isHealthy: true)
-        let silent = BackendFacts(name: "silent", priority: 5, models: nil, isHealthy: true)
+            name: "high", priority: 9, models: ListedModels([.init(id: "b", contextWindow: 7)]))
+        let silent = BackendFacts(name: "silent", priority: 5, models: nil)
         let entries = ModelOffer.entries(of: BackendSnapshot(backends: [first, second, silent]))
         #expect(entries.map(\.id) == ["b", "a"])
         #expect(entries.map(\.owner) == ["high", "low"])

@@ -89,18 +89,22 @@ import Testing
 
     @Test func llamaProperties() throws {
         let props = try Self.root(
-            #"{"default_generation_settings":{"n_ctx":8192},"modalities":{"vision":true},"chat_template_caps":{"supports_tools":true}}"#
+            #"{"total_slots":4,"default_generation_settings":{"n_ctx":8192},"modalities":{"vision":true},"chat_template_caps":{"supports_tools":true}}"#
         )
         var one = [ModelFacts(id: "m")]
         ModelDetails.props(props, into: &one)
-        #expect(Self.told(one) == ["m 8192 yes yes yes"])
+        #expect(Self.told(one) == ["m 8192 yes yes yes"] && one[0].slots == 4)
         // With several, only what is in memory is meant.
         var several = [ModelFacts(id: "a", isLoaded: true), ModelFacts(id: "b", isLoaded: false)]
         ModelDetails.props(props, into: &several)
         #expect(Self.told(several) == ["a 8192 yes yes yes", "b - no - -"])
         var odd = [ModelFacts(id: "m", contextWindow: 5)]
         ModelDetails.props(try Self.root("[]"), into: &odd)
-        #expect(Self.told(odd) == ["m 5 yes - -"])
+        #expect(Self.told(odd) == ["m 5 yes - -"] && odd[0].slots == nil)
+        for slots in ["0", "-1", "1e9", "null", "99999999999999999999"] {
+            ModelDetails.props(try Self.root(#"{"total_slots":\#(slots)}"#), into: &odd)
+            #expect(odd[0].slots == nil)
+        }
     }
 
     @Test func ollamaRunning() throws {

@@ -3,6 +3,7 @@
 import EventLoop
 import JSON
 import LoopTesting
+import Routing
 import Shared
 import Testing
 import Translation
@@ -167,12 +168,12 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
 @Suite struct RegistryObservationTests {
     init() { LoopThread.start() }
 
-    @Test("what is learnt reaches the next request, the report and the others; a return forgets the verdicts")
+    @Test("what is learnt reaches the next request and the others; a return forgets the verdicts")
     @Loop func learning() async throws {
         let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
         let alive = ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]
         bed.answers.table = ["http://one": alive, "http://two": alive]
-        bed.registry.start()
+        bed.start()
         #expect(await bed.route("m") == "one>m two>m")
         let routes = try await bed.registry.routes(for: "m")
         func target() throws -> UpstreamTarget { try #require(bed.registry.access(routes[0])).target }
@@ -192,24 +193,19 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         #expect(bed.learnt.map(\.fact) == [.lacks("tools"), .tokens(perThousand: 1160)])
         #expect(try target().lacking == [.tools] && target().tokenRatio.perThousand == 1160)
         #expect(try #require(bed.registry.access(routes[1])).target.lacking == [])
-        let shown = try #require(try bed.report()[0]["learnt"]?.first)
-        #expect(shown["model"]?.string == "m" && shown["tokens_per_thousand"]?.int == 1160)
-        #expect(shown["lacks"]?.elements.map { $0.string } == ["tools"])
-        #expect(try bed.report()[1]["learnt"] == nil)
 
         bed.answers.table["http://one"] = nil
-        bed.registry.failed(0)
-        await bed.answers.until { bed.registry.report.contains("\"down\"") }
+        bed.prober.look(at: BackendNumber(0))
+        await bed.until("one down", "two up")
         #expect(try target().lacking == [.tools])
         bed.answers.table["http://one"] = alive
-        bed.registry.failed(0)
-        await bed.answers.until { !bed.registry.report.contains("\"down\"") }
+        await bed.until("one up", "two up")
         #expect(try target().lacking == [] && target().tokenRatio.perThousand == 1160)
         #expect(bed.forgot == ["one"])
-        bed.registry.stop()
+        bed.stop()
     }
 
-    @Test("all workers ask Ollama for the window that one of them has seen loaded")
+    @Test("Ollama is asked for the window that the prober has seen loaded, and goes on with that")
     @Loop func windows() async throws {
         let bed = BackendRegistryTests.Bed("backends: [{name: one, url: 'http://one', type: ollama}]")
         bed.answers.table["http://one"] = [
@@ -217,28 +213,63 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
             "/api/show": #"{"model_info":{"x.context_length":262144}}"#,
             "/api/ps": #"{"models":[{"name":"m","context_length":131072}]}"#,
         ]
-        bed.registry.start()
+        bed.start()
         func window(_ model: String) async throws -> Int? {
             let route = try await bed.registry.routes(for: model)[0]
             return bed.registry.access(route)?.target.contextWindow
         }
         #expect(try await window("m") == 131_072)
         #expect(try await window("n") == 65_536)
-        #expect(bed.learnt.map(\.fact) == [.window(tokens: 131_072)])
-        bed.registry.learnt(
-            ModelObservation(
-                .init(backend: "one", model: "n"), .window(tokens: 98_304),
-                learntAt: WallTime.now().advanced(nanoseconds: 1_000_000_000)))
-        #expect(try await window("n") == 98_304)
-        #expect(bed.registry.report.contains("98304") && bed.learnt.count == 1)
-        bed.registry.stop()
+        // Another prober, when nothing is loaded any more and nothing is said of the models.
+        bed.stop()
+        bed.answers.table["http://one"]?["/api/ps"] = #"{"models":[]}"#
+        bed.answers.table["http://one"]?["/api/show"] = nil
+        bed.start()
+        await bed.answers.until { bed.rounds == 2 }
+        #expect(try await window("m") == 131_072)
+        #expect(bed.learnt.isEmpty)
+        bed.stop()
+    }
+
+    @Test("what `auto` gave it goes on giving in all workers: the newest counts, whoever told it")
+    @Loop func automatic() async throws {
+        let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
+        bed.answers.table = [
+            "http://one": ["/v1/models": #"{"object":"list","data":[{"id":"a"},{"id":"b"}]}"#],
+            "http://two": ["/v1/models": #"{"object":"list","data":[{"id":"b:latest"}]}"#],
+        ]
+        bed.start()
+        #expect(await bed.route("auto") == "one>a")
+        let now = WallTime.now()
+        func chosen(_ model: String, at moment: UInt64, _ fact: ModelObservation.Fact = .automatic) {
+            bed.registry.learnt(
+                ModelObservation(
+                    .init(backend: "one", model: model), fact, learntAt: now.advanced(nanoseconds: moment)))
+        }
+        chosen("b", at: 2)
+        #expect(await bed.route("auto") == "one>b two>b:latest")
+        chosen("a", at: 1)
+        #expect(await bed.route("claude-x") == "one>b two>b:latest")
+        #expect(await bed.route("one/auto") == "one>b")
+        chosen("a", at: 3, .chosen)
+        #expect(await bed.route("one/auto") == "one>a")
+        #expect(await bed.route("auto") == "one>b two>b:latest" && bed.learnt.isEmpty)
+        // The same model elsewhere is nothing new.
+        for route in try await bed.registry.routes(for: "auto") { bed.registry.gave(route) }
+        bed.registry.gave(Route(destination: .backend(1), model: "b:latest"))
+        #expect(bed.learnt.isEmpty)
+        bed.registry.gave(Route(destination: .backend(0), model: "a", automatic: .service))
+        bed.registry.gave(Route(destination: .backend(0), model: "b", automatic: .backend))
+        #expect(bed.learnt.map(\.fact) == [.automatic, .chosen])
+        #expect(bed.learnt.map(\.key.model) == ["a", "b"])
+        bed.stop()
     }
 
     @Test("a backend that only an exchange has found away, and that is back, forgets its verdicts, too")
     @Loop func shortAbsence() async throws {
         let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
         bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
-        bed.registry.start()
+        bed.start()
         let route = try await bed.registry.routes(for: "m")[0]
         bed.registry.learnt(
             ModelObservation(
@@ -253,26 +284,24 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         bed.registry.learn(0, "m", lacks: .tools)
         bed.registry.succeeded(0)
         #expect(bed.registry.access(route)?.target.lacking == [.tools])
-        bed.registry.stop()
+        bed.stop()
     }
 
     @Test("what others have learnt and forgotten holds here, too, and is not told again")
     @Loop func fromOthers() async throws {
         let bed = BackendRegistryTests.Bed(BackendRegistryTests.two)
         bed.answers.table = ["http://one": ["/v1/models": #"{"object":"list","data":[{"id":"m"}]}"#]]
-        bed.registry.start()
+        bed.start()
         let route = try await bed.registry.routes(for: "m")[0]
         bed.registry.learnt(
             ModelObservation(
                 .init(backend: "one", model: "m"), .lacks("images"),
                 learntAt: WallTime.now().advanced(nanoseconds: 1_000_000_000)))
         #expect(bed.registry.access(route)?.target.lacking == [.images])
-        #expect(bed.registry.report.contains("images"))
         bed.registry.capabilitiesInvalidated(
             of: "one", before: WallTime.now().advanced(nanoseconds: 2_000_000_000))
         #expect(bed.registry.access(route)?.target.lacking == [])
-        #expect(!bed.registry.report.contains("images"))
         #expect(bed.learnt.isEmpty && bed.forgot.isEmpty)
-        bed.registry.stop()
+        bed.stop()
     }
 }

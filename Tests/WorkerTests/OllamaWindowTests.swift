@@ -69,9 +69,18 @@ import Translation
     }
 
     static func target(_ entry: BackendEntry, _ model: String = "m") -> UpstreamTarget {
-        let known = entry.models?.first { $0.id == model }
+        let known = entry.models?.model(called: model)
         let route = Route(destination: .backend(0), model: model, contextWindow: known?.contextWindow)
         return entry.access(0, route, ObservationCache(), at: WallTime(nanoseconds: 1)).target
+    }
+
+    /// What the entry makes of a list that a prober that takes over now tells.
+    static func list(
+        _ entry: inout BackendEntry, _ models: [ModelFacts], _ type: Configuration.BackendType = .ollama
+    ) {
+        var watch = BackendWatch(entry, BackendNumber(0), Configuration.Health())
+        let news = watch.take(.up(type: type, models: models), speaking: nil, at: WallTime(nanoseconds: 1))
+        for part in news.listing ?? [] { _ = entry.take(part) }
     }
 
     @Test(
@@ -90,62 +99,51 @@ import Translation
 
     @Test func oneThatIsFoundIsSpokenToInItsOwnDialect() {
         var entry = Self.entry(.auto)
-        entry.foundType = .ollama
+        Self.list(&entry, [])
         #expect(entry.profile.dialect == .ollama && !entry.profile.cutsPrompts)
         #expect(
             Self.entry(.ollama, .openai).profile.cutsPrompts
                 && Self.entry(.ollama, .anthropic).profile.cutsPrompts)
     }
 
-    @Test("the window stays while what is loaded comes and goes")
+    @Test("the window stays while what is loaded comes and goes, also when each round has another prober")
     func theWindowStays() {
         var entry = Self.entry()
         var model = ModelFacts(id: "m")
-        entry.list([model])
+        Self.list(&entry, [model])
         #expect(Self.target(entry).contextWindow == 32_768)
         model.limit = 262_144
-        model.loadedWindow = 131_072
-        entry.list([model])
-        #expect(Self.target(entry).contextWindow == 131_072 && Self.target(entry).loadedWindow == 131_072)
-        model.loadedWindow = nil
-        entry.list([model])
-        #expect(Self.target(entry).contextWindow == 131_072)
-        model.loadedWindow = 4096
-        entry.list([model])
-        #expect(Self.target(entry).contextWindow == 131_072 && Self.target(entry).loadedWindow == 4096)
-    }
-
-    @Test("what the other workers would not come to by themselves is told, once")
-    func whatOthersWouldNotDecide() {
-        var entry = Self.entry()
-        var model = ModelFacts(id: "m")
-        model.limit = 262_144
-        #expect(entry.list([model]) == [:])
-        model.loadedWindow = 131_072
-        #expect(entry.list([model]) == ["m": 131_072])
-        #expect(entry.list([model], told: { $0 == "m" ? 131_072 : nil }) == [:])
-        model.loadedWindow = 65_536
-        #expect(entry.list([model], told: { _ in 131_072 }) == ["m": 65_536])
-        // A worker that begins when nothing is loaded any more.
-        var newcomer = Self.entry()
-        model.loadedWindow = nil
-        #expect(newcomer.list([model], told: { _ in 131_072 }) == [:])
-        #expect(Self.target(newcomer).contextWindow == 131_072)
-    }
-
-    @Test("the window that another worker has decided on is asked for at once, but for a configured one")
-    func adopted() {
-        var model = ModelFacts(id: "m")
-        model.limit = 262_144
-        for (setting, window) in [(Configuration.ContextWindow.auto, 131_072), (.tokens(50_000), 50_000)] {
-            var entry = Self.entry(window: setting)
-            entry.list([model])
-            entry.adopt(window: 131_072, of: "m")
-            entry.adopt(window: 4096, of: "other")
-            #expect(Self.target(entry).contextWindow == window)
-            entry.list([model])
-            #expect(Self.target(entry).contextWindow == window)
+        Self.list(&entry, [model])
+        #expect(Self.target(entry).contextWindow == 65_536)
+        for (loaded, window) in [(131_072, 131_072), (nil, 131_072), (4096, 131_072), (65_536, 65_536)] {
+            model.loadedWindow = loaded
+            Self.list(&entry, [model])
+            #expect(Self.target(entry).contextWindow == window && Self.target(entry).loadedWindow == loaded)
         }
+        var configured = Self.entry(window: .tokens(50_000))
+        Self.list(&configured, [model])
+        #expect(Self.target(configured).contextWindow == 50_000)
+    }
+
+    @Test("one prober that goes on decides the same")
+    func oneProber() {
+        let entry = Self.entry()
+        var watch = BackendWatch(entry, BackendNumber(0), Configuration.Health())
+        var model = ModelFacts(id: "m")
+        model.limit = 262_144
+        func window() -> Int? {
+            let finding = ProbeFinding.up(type: .ollama, models: [model])
+            return watch.take(finding, speaking: nil, at: WallTime(nanoseconds: 1)).listing?[0].models[0]
+                .contextWindow
+        }
+        #expect(window() == 65_536)
+        model.loadedWindow = 131_072
+        #expect(window() == 131_072)
+        model.loadedWindow = nil
+        #expect(window() == 131_072)
+        #expect(window() == nil, "nothing new is not told")
+        model.loadedWindow = 4096
+        #expect(window() == 131_072)
     }
 
     @Test func whatIsKnownOfTheModelReachesTheRequest() {
@@ -154,7 +152,7 @@ import Translation
         model.thinks = false
         model.usesTools = true
         model.seesImages = false
-        entry.list([model])
+        Self.list(&entry, [model])
         let target = Self.target(entry)
         #expect(target.lacking == [.thinking, .images] && target.settings.keepAlive == .time("10m"))
         #expect(target.contextWindow == 50_000)
@@ -168,7 +166,7 @@ import Translation
         var entry = Self.entry(.ollama, .openai)
         var model = ModelFacts(id: "m", contextWindow: 4096)
         model.limit = 262_144
-        entry.list([model])
+        Self.list(&entry, [model])
         #expect(Self.target(entry).contextWindow == 4096)
     }
 

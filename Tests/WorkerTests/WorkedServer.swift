@@ -57,13 +57,18 @@ final class Worked {
         #expect(await next { if case .hello(controlProtocolVersion) = $0 { true } else { false } })
         guard greet else { return }
         try say(.welcome(slots: 8, realBackendSeen: true))
+        let absent = BackendNumber(0)
+        try say(
+            .backend(
+                .init(absent, name: "absent", url: "http://127.0.0.1:1", priority: 100, isDiscovered: false)))
+        try say(.condition(.init(absent, .down, isOpen: false, reason: "refused")))
         #expect(await next { $0 == .ready })
     }
 
     /// A worker never ends but with its process: it is kept until then.
     func end() {
         watch?.cancel()
-        server?.registry.stop()
+        server?.prober.probe(isOn: false)
         Self.ended.append(self)
     }
 

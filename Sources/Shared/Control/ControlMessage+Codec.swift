@@ -216,14 +216,12 @@ extension ModelObservation {
         case .tokens(let perThousand):
             writer.integer(UInt8(1))
             writer.integer(perThousand)
-        case .window(let tokens):
-            writer.integer(UInt8(2))
-            writer.integer(tokens)
         case .output(let tokens, let times):
             writer.integer(UInt8(3))
             writer.integer(tokens)
             writer.integer(times)
         case .chosen: writer.integer(UInt8(4))
+        case .automatic: writer.integer(UInt8(5))
         }
     }
 
@@ -235,9 +233,9 @@ extension ModelObservation {
         case 0:
             fact = .lacks(try reader.text(limit: Self.longestFeature), times: try reader.integer())
         case 1: fact = .tokens(perThousand: try reader.integer())
-        case 2: fact = .window(tokens: try reader.integer())
         case 3: fact = .output(tokens: try reader.integer(), times: try reader.integer())
         case 4: fact = .chosen
+        case 5: fact = .automatic
         default: throw .malformed
         }
         self.init(key, fact, learntAt: learntAt)

@@ -25,10 +25,10 @@ public struct ModelObservation: Sendable, Equatable {
         case output(tokens: UInt32, times: UInt8 = 1)
         /// Tokens that the backend counts for a thousand that we estimate.
         case tokens(perThousand: UInt32)
-        /// The context window in tokens that the model is asked for, where it is not the usual one.
-        case window(tokens: UInt32)
-        /// `auto` has given this model of the backend.
+        /// `auto` of this backend alone has given this model.
         case chosen
+        /// `auto` of the whole service has given this model, here.
+        case automatic
     }
 
     public let key: ModelKey
@@ -58,8 +58,8 @@ public struct ModelObservation: Sendable, Equatable {
     fileprivate func hasSubject(of other: ModelObservation) -> Bool {
         switch (fact, other.fact) {
         case (.lacks(let mine, _), .lacks(let others, _)): mine == others
-        case (.tokens, .tokens), (.window, .window), (.output, .output), (.chosen, .chosen): true
-        case (.lacks, _), (.tokens, _), (.window, _), (.output, _), (.chosen, _): false
+        case (.tokens, .tokens), (.output, .output), (.chosen, .chosen), (.automatic, .automatic): true
+        case (.lacks, _), (.tokens, _), (.output, _), (.chosen, _), (.automatic, _): false
         }
     }
 }
@@ -106,7 +106,7 @@ public struct ObservationStore: Sendable {
     }
 
     /// Forgets what the backend's models were found to refuse before that moment: it may have been started
-    /// anew with other options. How a model counts tokens and what window it is asked for stays. True when
+    /// anew with other options. How a model counts tokens and what `auto` gave stays. True when
     /// there was such an observation.
     @discardableResult
     public mutating func forgetRefusals(of backend: BackendID, before moment: WallTime, at now: WallTime)
@@ -116,7 +116,7 @@ public struct ObservationStore: Sendable {
         for (key, observations) in pages where key.backend == backend {
             keep(key, observations) { observation in
                 switch observation.fact {
-                case .tokens, .window, .chosen: true
+                case .tokens, .chosen, .automatic: true
                 case .lacks, .output: observation.learntAt.rank(at: now) >= moment.nanoseconds
                 }
             }

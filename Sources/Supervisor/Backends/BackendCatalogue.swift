@@ -166,7 +166,8 @@ struct BackendCatalogue: Sendable {
         return starts.map { start in
             ListingPart(
                 number, type: entry.foundType, dialect: entry.foundDialect, isFirst: start == 0,
-                isLast: start == starts.last, models: Array(models.dropFirst(start).prefix(ListingPart.models)))
+                isLast: start == starts.last,
+                models: Array(models.dropFirst(start).prefix(ListingPart.models)))
         }
     }
 }

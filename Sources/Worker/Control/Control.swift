@@ -23,9 +23,21 @@ protocol ConnectionReceiver: AnyObject {
 /// Knows the backends, and hears what other workers have found out about them.
 @Loop
 protocol BackendNewsReceiver: AnyObject {
+    func announced(_ backend: BackendAnnouncement)
+    func listed(_ part: ListingPart)
+    func fares(_ condition: BackendCondition)
+    func fares(_ backend: BackendNumber, _ model: ModelDigest, isOpen: Bool)
+    func searched()
     func realBackendSeen()
     func learnt(_ observation: ModelObservation)
     func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime)
+}
+
+/// Asks the backends for all workers, while it has that role.
+@Loop
+protocol ProberReceiver: AnyObject {
+    func probe(isOn: Bool)
+    func look(at backend: BackendNumber)
 }
 
 /// Who gets what the supervisor says after its welcome: each message goes to exactly one of them, or to the
@@ -34,6 +46,7 @@ struct ControlReceivers {
     let connections: any ConnectionReceiver
     let probes: ProbeResponder
     let backends: any BackendNewsReceiver
+    let prober: any ProberReceiver
 }
 
 @Loop
@@ -166,9 +179,15 @@ final class Control {
             let receivers = try known()
             receivers.probes.releaseAll()
             receivers.connections.cut()
-        case .backend, .listing, .condition, .modelCondition, .granted, .refused, .superseded, .probe,
-            .status, .look, .searched:
-            break
+        case .backend(let backend): try known().backends.announced(backend)
+        case .listing(let part): try known().backends.listed(part)
+        case .condition(let condition): try known().backends.fares(condition)
+        case .modelCondition(let backend, let model, let isOpen):
+            try known().backends.fares(backend, model, isOpen: isOpen)
+        case .searched: try known().backends.searched()
+        case .probe(let isOn): try known().prober.probe(isOn: isOn)
+        case .look(let backend): try known().prober.look(at: backend)
+        case .granted, .refused, .superseded, .status: break
         case .connection, .peek: throw .descriptorMismatch
         }
     }

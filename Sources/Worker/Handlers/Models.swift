@@ -13,7 +13,7 @@ enum ModelOffer {
         var seen = Set<String>()
         return picture.order.flatMap { index in
             let backend = picture.backends[index]
-            return (backend.models ?? []).map {
+            return (backend.models?.all ?? []).map {
                 ModelEntry(
                     id: $0.id, created: $0.created ?? 0, description: "on \(backend.name)",
                     maxInputTokens: $0.contextWindow,

@@ -19,37 +19,41 @@ public struct Route: Sendable, Equatable {
     public var model: String
     /// In tokens, when known.
     public var contextWindow: Int?
-    /// Chosen by `auto`.
-    public var isAutomatic = false
+    /// By whose `auto` it was chosen; nil = the model was asked for.
+    public var automatic: Automatic?
+
+    public enum Automatic: Sendable, Equatable {
+        case service
+        /// `backend/auto`.
+        case backend
+    }
 
     public init(
-        destination: Destination, model: String, contextWindow: Int? = nil, isAutomatic: Bool = false
+        destination: Destination, model: String, contextWindow: Int? = nil, automatic: Automatic? = nil
     ) {
         self.destination = destination
         self.model = model
         self.contextWindow = contextWindow
-        self.isAutomatic = isAutomatic
+        self.automatic = automatic
     }
 }
 
 public struct ModelMap: Sendable {
-    /// Backends tried for one request at most.
-    static let maximumCandidates = 4
-
     private let rules: [(match: ModelGlob, use: String)]
 
     public init(_ rules: [Configuration.ModelRule]) {
         self.rules = rules.map { (ModelGlob($0.match), $0.use) }
     }
 
-    /// The routes to try, in order; never empty.
+    /// The routes of which one is to be taken: one for each backend that has the model; never empty.
     public func routes(for name: String, in picture: BackendSnapshot) throws(RoutingFailure) -> [Route] {
         if let bare = ModelAlias.withoutWindow(name), listed(name, picture) == nil,
-            let routes = named(bare, picture)
+            let routes = try named(bare, picture)
         {
             return routes
         }
-        if let routes = explicit(name, picture) ?? aliased(name, picture) { return routes }
+        if let routes = try explicit(name, picture) { return routes }
+        if let routes = try aliased(name, picture) { return routes }
         if let routes = try rule(name, picture) { return routes }
         if let routes = listed(name, picture) { return routes }
         if name == Self.automaticName || ModelAlias.isForeign(name) { return try automatic(picture) }
@@ -57,8 +61,8 @@ public struct ModelMap: Sendable {
     }
 
     /// `backend/model`. The backend is asked for that model even if it does not list it, unless a model is
-    /// called so that somebody lists.
-    private func explicit(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
+    /// called so that somebody lists, or that is none of those that the backend offers.
+    private func explicit(_ name: String, _ picture: BackendSnapshot) throws(RoutingFailure) -> [Route]? {
         guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
         let prefix = name[..<slash].lowercased()
         let rest = String(name[name.index(after: slash)...])
@@ -69,61 +73,71 @@ public struct ModelMap: Sendable {
         let backend = picture.backends[index]
         if listsExactly(name, picture), let routes = listed(name, picture) { return routes }
         if rest == "auto" {
-            return backend.automaticModel.map { [Self.route(index, $0, isAutomatic: true)] }
+            return picture.automaticModel(at: index).map { [Self.route(index, $0, .backend)] }
         }
         if let facts = backend.model(named: rest) { return [Self.route(index, facts)] }
         let knowsModels = backend.models?.isEmpty == false
         if knowsModels, let routes = listed(name, picture) { return routes }
+        guard backend.filter.takes(rest) else { throw unknown(name, picture) }
         return [Self.route(index, ModelFacts(id: rest))]
     }
 
     private func listsExactly(_ name: String, _ picture: BackendSnapshot) -> Bool {
-        picture.backends.contains { $0.models?.contains { $0.id == name } == true }
+        picture.backends.contains { $0.models?.model(called: name) != nil }
     }
 
     /// A name that stands for that of a model which is there. A model that is really called so is none.
-    private func aliased(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
+    private func aliased(_ name: String, _ picture: BackendSnapshot) throws(RoutingFailure) -> [Route]? {
         guard let meant = ModelAlias.meant(by: name), listed(name, picture) == nil else { return nil }
-        return named(meant, picture)
+        return try named(meant, picture)
     }
 
     /// What is there under this name, whatever the rules say.
-    private func named(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
-        explicit(name, picture) ?? listed(name, picture) ?? aliased(name, picture)
+    private func named(_ name: String, _ picture: BackendSnapshot) throws(RoutingFailure) -> [Route]? {
+        if let routes = try explicit(name, picture) ?? listed(name, picture) { return routes }
+        return try aliased(name, picture)
     }
 
     private func rule(_ name: String, _ picture: BackendSnapshot) throws(RoutingFailure) -> [Route]? {
         guard let rule = rules.first(where: { $0.match.matches(name) }) else { return nil }
         if rule.use == "auto" { return try automatic(picture) }
-        if let routes = explicit(rule.use, picture) ?? listed(rule.use, picture) { return routes }
+        if let routes = try explicit(rule.use, picture) ?? listed(rule.use, picture) { return routes }
         // Backends that have not told their models yet may well have it.
-        let silent = picture.order.filter { picture.backends[$0].models == nil }
+        let silent = picture.order.filter {
+            picture.backends[$0].models == nil && picture.backends[$0].filter.takes(rule.use)
+        }
         guard silent.isEmpty else {
-            return silent.prefix(Self.maximumCandidates).map { Self.route($0, ModelFacts(id: rule.use)) }
+            return Self.bounded(silent.map { Self.route($0, ModelFacts(id: rule.use)) })
         }
         throw unknown(rule.use, picture)
     }
 
-    private func listed(_ name: String, _ picture: BackendSnapshot) -> [Route]? {
+    private func listed(
+        _ name: String, _ picture: BackendSnapshot, by automatic: Route.Automatic? = nil
+    ) -> [Route]? {
         if picture.isDemo { return name.lowercased() == Self.demoName ? [Self.demoRoute] : nil }
         let routes = picture.order.compactMap { index in
-            picture.backends[index].model(named: name).map { Self.route(index, $0) }
+            picture.backends[index].model(named: name).map { Self.route(index, $0, automatic) }
         }
-        return routes.isEmpty ? nil : Array(routes.prefix(Self.maximumCandidates))
+        return routes.isEmpty ? nil : Self.bounded(routes)
+    }
+
+    private static func bounded(_ routes: [Route]) -> [Route] {
+        routes.count > AdmissionQuestion.maximumCandidates
+            ? Array(routes.prefix(AdmissionQuestion.maximumCandidates)) : routes
     }
 
     private func automatic(_ picture: BackendSnapshot) throws(RoutingFailure) -> [Route] {
         if picture.isDemo { return [Self.demoRoute] }
-        let routes = picture.order.compactMap { index in
-            picture.backends[index].automaticModel.map { Self.route(index, $0, isAutomatic: true) }
+        guard let model = picture.automaticModel, let routes = listed(model, picture, by: .service) else {
+            throw .nothing(in: picture)
         }
-        guard !routes.isEmpty else { throw .nothing(in: picture) }
-        return Array(routes.prefix(Self.maximumCandidates))
+        return routes
     }
 
     private func unknown(_ name: String, _ picture: BackendSnapshot) -> RoutingFailure {
         if picture.isDemo { return .unknownModel(name, known: [Self.demoName]) }
-        let known = picture.order.flatMap { picture.backends[$0].models ?? [] }.map(\.id)
+        let known = picture.order.flatMap { picture.backends[$0].models?.all ?? [] }.map(\.id)
         guard !known.isEmpty else { return .nothing(in: picture) }
         return .unknownModel(name, known: known)
     }
@@ -133,9 +147,11 @@ public struct ModelMap: Sendable {
     private static let automaticName = "auto"
     private static let demoRoute = Route(destination: .demo, model: demoName)
 
-    private static func route(_ index: Int, _ model: ModelFacts, isAutomatic: Bool = false) -> Route {
+    private static func route(
+        _ index: Int, _ model: ModelFacts, _ automatic: Route.Automatic? = nil
+    ) -> Route {
         Route(
             destination: .backend(index), model: model.id, contextWindow: model.contextWindow,
-            isAutomatic: isAutomatic)
+            automatic: automatic)
     }
 }

@@ -38,11 +38,11 @@ public enum RoutingFailure: Error, Sendable, Equatable {
 
     /// Near enough to be meant: at most a third of the asked name's letters are other ones.
     private static func nearest(to name: String, among known: some Sequence<String>) -> String? {
-        let asked = withoutTag(name)
+        let asked = ModelName.folded(name)
         let limit = asked.utf8.count / 3
         var best: (name: String, edits: Int)?
         for id in known {
-            let candidate = withoutTag(id)
+            let candidate = ModelName.folded(id)
             guard abs(candidate.utf8.count - asked.utf8.count) <= limit,
                 let edits = Nearest.distance(asked, candidate), edits <= limit
             else { continue }
@@ -50,12 +50,6 @@ public enum RoutingFailure: Error, Sendable, Equatable {
             best = (id, edits)
         }
         return best?.name
-    }
-
-    /// The name in lower case, without Ollama's `:latest`.
-    private static func withoutTag(_ name: String) -> String {
-        let folded = name.lowercased()
-        return folded.hasSuffix(":latest") ? String(folded.dropLast(":latest".count)) : folded
     }
 
     /// No backend has a model.

@@ -44,8 +44,6 @@ final class Server {
         bodyRoom = BodyRoom(largest: start.configuration.limits.requestBody)
         inHand = start.inHand.flatMap { InHandTable(mapping: $0) }
         let environment = BackendRegistry.Environment(
-            carrier: { [upstream] probe in await upstream.ask(probe) },
-            metRealBackend: { [unowned control] in control.send(.realBackendSeen) },
             reportChanged: { [unowned control] report in
                 if report.utf8.count <= maximumReportBytes { control.send(.backends(json: report)) }
             },
@@ -53,23 +51,28 @@ final class Server {
             forgot: { [unowned control] in control.send(.capabilitiesInvalidated(backend: $0, before: $1)) })
         let registry = BackendRegistry(
             start.configuration, keys: start.secrets.backends, realBackendSeen: welcome.realBackendSeen,
-            logsChanges: start.number == 0, log: start.log, environment: environment)
+            log: start.log, environment: environment)
+        prober = BackendProber(
+            start.configuration, registry, log: start.log,
+            environment: .init(
+                carrier: { [upstream] probe in await upstream.ask(probe) },
+                send: { [unowned control] in control.send($0) }))
         context = ExchangeContext(
             start.configuration, start.log, registry, upstream,
             DocumentReader(program: TextProgram.find(), log: start.log), permits: control)
     }
 
     var registry: BackendRegistry { context.registry }
+    let prober: BackendProber
     /// Who gets what the supervisor says from here on.
     var receivers: ControlReceivers {
-        ControlReceivers(connections: self, probes: probes, backends: registry)
+        ControlReceivers(connections: self, probes: probes, backends: registry, prober: prober)
     }
 
     /// From here on the supervisor's messages drive the worker.
     func begin() {
         watchTurns()
         control.send(.ready)
-        registry.start()
     }
 
     /// At debug only, for it has its price: turns of the loop in which nobody else was served.

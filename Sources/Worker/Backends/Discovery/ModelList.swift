@@ -132,9 +132,13 @@ enum ModelList {
 
 /// Facts beyond the list, by the type of the backend.
 enum ModelDetails {
+    /// Slots that a server can be believed to have.
+    private static let mostSlots = 1024
+
     /// llama.cpp's `/props`: one server, one model, a window per slot.
     static func props(_ root: JSONNode, into models: inout [ModelFacts]) {
         let window = ModelList.tokens(root["default_generation_settings"]?["n_ctx"])
+        let slots = root["total_slots"]?.int.flatMap { (1...mostSlots).contains($0) ? $0 : nil }
         let caps = root["chat_template_caps"]
         let tools = caps?["supports_tools"]?.bool ?? caps?["supports_tool_calls"]?.bool
         for index in models.indices {
@@ -144,6 +148,7 @@ enum ModelDetails {
             models[index].seesImages = root["modalities"]?["vision"]?.bool
             models[index].usesTools = tools ?? models[index].usesTools
             models[index].isLoaded = true
+            models[index].slots = slots
         }
     }
 

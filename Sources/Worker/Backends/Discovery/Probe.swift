@@ -15,16 +15,14 @@ struct Probe: Sendable, Equatable {
     var keyField = KeyField.bearer
     /// Asked as Anthropic's API wants it, with a version.
     var isAnthropic = false
-    var time = ProbeLimits.localTime
+    var time = ProbeLimits.time
 }
 
 enum ProbeLimits {
     /// Largest answer that is read, in bytes; lists of hosted services reach some hundred KiB.
     static let answerBytes = 4 << 20
-    /// From the question to the end of the answer: servers on this machine or in the same house.
-    static let localTime = Duration.seconds(3)
-    /// And services far away.
-    static let remoteTime = Duration.seconds(15)
+    /// From the question to the end of the answer, where nothing else is configured.
+    static let time = Configuration.Health().timeout
     /// Models kept of one backend.
     static let models = 4096
     /// Longest name of a model, in bytes; longer ones are left out.

@@ -24,16 +24,14 @@ struct UsualPort: Sendable, Equatable {
     }
 }
 
-/// How often is asked. Each wait is shortened by up to a fifth at random, so that workers do not ask
-/// together.
+/// How often is asked, beside `health.interval`. Each wait is shortened by up to a fifth at random, so that not all
+/// backends are asked together.
 enum ProbePace {
-    /// A local backend that answers.
-    static let local = Duration.seconds(20)
     /// A hosted service that answers: its list changes rarely.
     static let remote = Duration.seconds(600)
-    /// A backend that does not answer, or a usual port where nobody listens.
+    /// A backend that does not answer, at most; a usual port where nobody listens.
     static let absent = Duration.seconds(5)
-    /// After a failed exchange.
+    /// Where it is not sure yet how a backend fares, and between two rounds at least.
     static let doubt = Duration.seconds(1)
     /// Something that is no backend: doubled from here up to `strangerLongest`,
     /// for a backend may take its place.

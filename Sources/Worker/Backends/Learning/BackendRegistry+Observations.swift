@@ -6,7 +6,7 @@ internal import Routing
 internal import Shared
 internal import Translation
 
-extension BackendRegistry: BackendNewsReceiver {
+extension BackendRegistry {
     /// The backend has answered what it was asked after it had refused this for this model.
     func learn(_ index: Int, _ model: String, _ verdicts: FeatureRetry.Verdicts, of conversation: Int) {
         for feature in verdicts.withheld {
@@ -74,66 +74,58 @@ extension BackendRegistry: BackendNewsReceiver {
         entries[index].remember(cut, of: model)
     }
 
-    /// Takes what a backend says of its models; what the others would decide otherwise, they are told.
-    func list(_ models: [ModelFacts], _ index: Int) {
-        let name = entries[index].name
-        let news = entries[index].list(models) { [observations] model in
-            observations.window(.init(backend: BackendID(name), model: model))
-        }
-        for (model, window) in news.sorted(by: { $0.key < $1.key }) {
-            guard
-                let observation = observations.learn(
-                    .init(backend: BackendID(name), model: model), window: window, at: .now())
-            else { continue }
-            environment.learnt(observation)
-        }
-    }
-
     /// A request goes this way. What `auto` has given it goes on giving, in all workers.
     func gave(_ route: Route) {
-        guard route.isAutomatic, case .backend(let index) = route.destination,
-            entries.indices.contains(index), entries[index].lastAutomatic != route.model
+        guard let automatic = route.automatic, case .backend(let index) = route.destination,
+            entries.indices.contains(index)
         else { return }
-        entries[index].lastAutomatic = route.model
-        let observation = ModelObservation(
-            .init(backend: BackendID(entries[index].name), model: route.model), .chosen, learntAt: .now())
-        if observations.take(observation, at: .now()) { tell(observation) }
+        let key = ModelKey(backend: BackendID(entries[index].name), model: route.model)
+        let fact: ModelObservation.Fact
+        switch automatic {
+        case .service:
+            let last = lastAutomatic?.model
+            guard last.map(ModelName.folded) != ModelName.folded(route.model) else { return }
+            fact = .automatic
+        case .backend:
+            guard entries[index].lastAutomatic?.model != route.model else { return }
+            fact = .chosen
+        }
+        let observation = ModelObservation(key, fact, learntAt: .now())
+        if take(observation) { tell(observation) }
     }
 
-    /// Another worker has learnt it.
-    func learnt(_ observation: ModelObservation) {
-        guard observations.take(observation, at: .now()) else { return }
-        if observation.fact == .chosen,
-            let index = entries.firstIndex(where: { $0.name == observation.key.backend.name })
-        {
-            entries[index].lastAutomatic = observation.key.model
+    /// True when it was news.
+    @discardableResult
+    func take(_ observation: ModelObservation) -> Bool {
+        guard observations.take(observation, at: .now()) else { return false }
+        let (model, moment) = (observation.key.model, observation.learntAt)
+        // Of several that were told crosswise all workers take the same: the newest.
+        switch observation.fact {
+        case .automatic:
+            if lastAutomatic.map({ $0.at.nanoseconds <= moment.nanoseconds }) ?? true {
+                lastAutomatic = (model, moment)
+            }
+        case .chosen:
+            guard let index = entries.firstIndex(where: { $0.name == observation.key.backend.name }) else {
+                break
+            }
+            if entries[index].lastAutomatic.map({ $0.at.nanoseconds <= moment.nanoseconds }) ?? true {
+                entries[index].lastAutomatic = (model, moment)
+            }
+        case .lacks, .output, .tokens: break
         }
-        if case .window(let tokens) = observation.fact,
-            let index = entries.firstIndex(where: { $0.name == observation.key.backend.name })
-        {
-            entries[index].adopt(window: Int(tokens), of: observation.key.model)
-        }
-        refreshReport()
+        return true
     }
 
-    /// Another worker has seen the backend return.
-    func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime) {
+    /// It was away at that moment and is back, perhaps updated or with other options: what it refused before is
+    /// asked again.
+    func returned(_ index: Int, awayAt moment: WallTime) {
+        guard entries.indices.contains(index) else { return }
+        pauseCounting(index, for: .zero)
+        entries[index].promptCuts = [:]
+        let backend = BackendID(entries[index].name)
         if observations.forgetVerdicts(of: backend, before: moment, at: .now()) { refreshReport() }
-    }
-
-    /// It was away and is back, perhaps updated or with other options: what it refused before is asked again.
-    func returned(_ entry: BackendEntry) {
-        if let index = entries.firstIndex(where: { $0.name == entry.name }) {
-            pauseCounting(index, for: .zero)
-        }
-        guard let moment = entry.seenDownAt else { return }
-        if observations.forgetVerdicts(of: BackendID(entry.name), before: moment, at: .now()) {
-            refreshReport()
-        }
-        if let index = entries.firstIndex(where: { $0.name == entry.name }) {
-            entries[index].promptCuts = [:]
-        }
-        environment.forgot(BackendID(entry.name), moment)
+        environment.forgot(backend, moment)
     }
 
     private func place(_ index: Int, _ model: String) -> ModelKey? {

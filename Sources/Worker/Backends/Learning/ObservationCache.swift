@@ -50,14 +50,6 @@ struct ObservationCache: Sendable {
         return nil
     }
 
-    /// The window that this model is asked for by all workers; nil = what each decides on alone.
-    func window(_ place: ModelKey) -> Int? {
-        for observation in book.observations(of: place) {
-            if case .window(let tokens) = observation.fact { return Int(tokens) }
-        }
-        return nil
-    }
-
     /// Models of this backend of which something is known now, by name.
     func places(of backend: BackendID, at now: WallTime) -> [ModelKey] {
         book.keys.filter { place in
@@ -119,7 +111,7 @@ struct ObservationCache: Sendable {
                 Feature(rawValue: name).map(features.contains) == true ? .lacks(name, times: 0) : nil
             case .output(let limit, let times) where times > 0 && tokens > limit:
                 .output(tokens: limit, times: 0)
-            case .lacks, .output, .tokens, .window, .chosen: nil
+            case .lacks, .output, .tokens, .chosen, .automatic: nil
             }
         }
         return news.map { ModelObservation(place, $0, learntAt: now) }.filter { take($0, at: now) }
@@ -127,13 +119,6 @@ struct ObservationCache: Sendable {
 
     /// Beyond it lifetimes do not grow.
     private static let mostTimes: UInt8 = 100
-
-    /// The window that was decided on, which is not what the others know.
-    mutating func learn(_ place: ModelKey, window: Int, at now: WallTime) -> ModelObservation? {
-        guard self.window(place) != window, let tokens = UInt32(exactly: window) else { return nil }
-        let observation = ModelObservation(place, .window(tokens: tokens), learntAt: now)
-        return take(observation, at: now) ? observation : nil
-    }
 
     /// A prompt of `estimated` tokens, by the bare estimate, was counted by the backend itself.
     /// - Returns: the observation to tell the others; nil when it would tell them little.

@@ -13,36 +13,52 @@ struct BackendEntry {
     let identity: BackendIdentity
     let key: SecretValue?
     let isDiscovered: Bool
+    /// Which of its models it offers.
+    let filter: ModelFilter
+    /// Nil until the supervisor has named it.
+    var number: BackendNumber?
 
-    /// What it turned out to be.
-    var foundType: Configuration.BackendType? { didSet { profile = chosenProfile } }
-    /// What it turned out to speak, when that is not what its type says.
-    var foundDialect: Dialect? { didSet { profile = chosenProfile } }
+    /// What it turned out to be, and to speak when that is not what its type says.
+    private(set) var foundType: Configuration.BackendType?
+    private(set) var foundDialect: Dialect?
     /// How to speak to it: follows from what was configured and from what it turned out to be.
     @Boxed private(set) var profile: Profile
-    private(set) var models: [ModelFacts]?
-    /// What `num_ctx` was decided on, by the model's name.
-    private var windows: [String: Int] = [:]
+    /// Nil until its first list has come.
+    private(set) var models: ListedModels?
+    /// The parts of a list that is not whole yet.
+    private var parts: [ModelFacts] = []
+    /// How it fares.
+    private(set) var condition: Condition
+    /// Its models that fare otherwise than the rest.
+    private var closedModels: Set<ModelDigest> = []
     /// Prompts that it did not read whole, by the model's name: the smallest.
     var promptCuts: [String: PromptTruncation] = [:]
-    var health = BackendHealth()
     /// When it was last found away.
-    var seenDownAt: WallTime?
-    /// Since when every probe has found it away; nil when the last one met it.
-    var downSince: Instant?
-    /// The model that `auto` gave last, here or in another worker.
-    var lastAutomatic: String?
-    /// An exchange has found it away, and nobody has met it since: a restart may be over before the next
-    /// probe.
-    var wasMissed = false
+    private(set) var seenDownAt: WallTime?
+    /// The model that its own `auto` gave last, here or in another worker, and when.
+    var lastAutomatic: (model: String, at: WallTime)?
+    /// An exchange has found it away, and none has met it since: a restart may be over before the next check.
+    private var wasMissed = false
+    /// Its checks have found it away, and no exchange has met it since.
+    private var isAway = false
     /// It is not asked to count tokens before.
     var countsAfter = Instant(nanoseconds: 0)
+
+    struct Condition: Equatable {
+        var state = BackendState.unknown
+        var isOpen: Bool
+        var isLost = false
+        /// The last check's; "" = it was good.
+        var reason = ""
+    }
 
     init(_ settings: Configuration.Backend, key: SecretValue?, isDiscovered: Bool = false) {
         self.settings = settings
         self.key = key
         self.isDiscovered = isDiscovered
         identity = BackendIdentity(name: settings.name, url: settings.url, key: key)
+        filter = ModelFilter(settings.models)
+        condition = Condition(isOpen: settings.maxConcurrent == nil)
         profile = .openaiCompatible
         profile = chosenProfile
     }
@@ -53,57 +69,66 @@ struct BackendEntry {
 
     /// The type to speak to it as.
     var type: Configuration.BackendType {
-        settings.type == .auto ? foundType ?? .openaiCompatible : settings.type
+        settings.type(found: foundType)
     }
 
-    var isDown: Bool {
-        if case .down = health.probe { true } else { false }
+    var isDown: Bool { condition.state == .down }
+
+    /// There is nothing more to wait for: it has told what it has, or that it is away.
+    var isSettled: Bool { models != nil || isDown }
+
+    private var chosenProfile: Profile { Profile(settings, found: foundType, speaking: foundDialect) }
+
+    // MARK: News
+
+    /// Takes a part of what it is and has; true when that is whole now.
+    mutating func take(_ part: ListingPart) -> Bool {
+        if part.isFirst { parts = [] }
+        parts += part.models.prefix(ListingPart.maximumModels - parts.count)
+        guard part.isLast else { return false }
+        foundType = Configuration.BackendType(rawValue: part.type)
+        foundDialect = Dialect(rawValue: part.dialect)
+        profile = chosenProfile
+        let whole = ListedModels(parts)
+        parts = []
+        if models != whole { models = whole }
+        return true
     }
 
-    private var chosenProfile: Profile {
-        let profile = Profile.named(type.rawValue) ?? .openaiCompatible
-        // The configuration's words are the dialects' own; `auto` is none.
-        let configured = Dialect(rawValue: settings.dialect.rawValue)
-        guard let dialect = configured ?? foundDialect ?? profile.ownDialect else { return profile }
-        return profile.speaking(dialect)
+    mutating func take(_ new: BackendCondition) {
+        let wasDown = isDown
+        condition = Condition(
+            state: new.state, isOpen: new.isOpen, isLost: new.isLost, reason: new.reason)
+        if isDown { seenDownAt = .now() }
+        isAway = isDown && (isAway || !wasDown)
     }
 
-    /// Takes what the backend says of its models.
-    /// - Parameter told: the window that another worker has decided on, by the model's name.
-    /// - Returns: windows that the other workers would not come to by themselves, by the model's name.
-    @discardableResult
-    mutating func list(_ new: [ModelFacts], told: (String) -> Int? = { _ in nil }) -> [String: Int] {
-        guard profile.asksWindow else {
-            models = new
-            return [:]
+    mutating func take(_ model: ModelDigest, isOpen: Bool) {
+        if isOpen {
+            closedModels.remove(model)
+        } else if closedModels.count < ListingPart.maximumModels {
+            closedModels.insert(model)
         }
-        var decided: [String: Int] = [:]
-        var news: [String: Int] = [:]
-        models = new.map { model in
-            var model = model
-            let known = told(model.id)
-            let window = OllamaWindow.decided(
-                settings.contextWindow, model, before: known ?? windows[model.id])
-            if OllamaWindow.isFirm(model) {
-                decided[model.id] = window
-                if window != known ?? OllamaWindow.usual(settings.contextWindow, model) {
-                    news[model.id] = window
-                }
-            }
-            model.contextWindow = window
-            return model
-        }
-        windows = decided
-        return news
     }
 
-    /// Another worker has decided so: two windows for one model would load it anew with every request.
-    mutating func adopt(window: Int, of model: String) {
-        guard profile.asksWindow, settings.contextWindow == .auto,
-            let index = models?.firstIndex(where: { $0.id == model })
-        else { return }
-        windows[model] = window
-        models?[index].contextWindow = window
+    /// Nothing is wrong with it or with this model, and nothing is counted there.
+    func isOpen(_ model: String) -> Bool {
+        condition.isOpen && (closedModels.isEmpty || !closedModels.contains(ModelDigest(of: model)))
+    }
+
+    /// An exchange has found it away.
+    mutating func missed() {
+        seenDownAt = .now()
+        wasMissed = true
+    }
+
+    /// An exchange has met it.
+    /// - Returns: when it was last found away, if it was: it has returned.
+    mutating func met() -> WallTime? {
+        guard wasMissed || isAway else { return nil }
+        wasMissed = false
+        isAway = false
+        return seenDownAt
     }
 
     /// Models of which such a prompt is remembered.
@@ -122,21 +147,37 @@ struct BackendEntry {
         return count
     }
 
-    /// After this time without an answer a backend is not "just starting" any more.
-    static let lostAfter = Duration.seconds(60)
-
-    func facts(at now: Instant) -> BackendFacts {
-        let isLost = downSince.map { $0.advanced(by: Self.lostAfter) <= now } ?? false
-        return BackendFacts(
-            name: name, priority: settings.priority, models: models,
-            isHealthy: health.isHealthy(at: MonotonicInstant(now)),
-            isLost: isLost, lastAutomatic: lastAutomatic)
+    func facts() -> BackendFacts {
+        var facts = BackendFacts(name: name, priority: settings.priority, models: models)
+        facts.filter = filter
+        facts.isDown = isDown
+        facts.isLost = condition.isLost
+        facts.lastAutomatic = lastAutomatic?.model
+        return facts
     }
 }
 
-extension MonotonicInstant {
-    /// The same moment, as the parts take it that see no event loop.
-    init(_ instant: Instant) { self.init(nanoseconds: instant.nanoseconds) }
+extension Configuration.Backend {
+    /// The type to speak to it as.
+    func type(found: Configuration.BackendType?) -> Configuration.BackendType {
+        type == .auto ? found ?? .openaiCompatible : type
+    }
+}
+
+extension Profile {
+    /// How to speak to a backend, by what was configured and what it turned out to be.
+    init(
+        _ settings: Configuration.Backend, found: Configuration.BackendType?, speaking foundDialect: Dialect?
+    ) {
+        let profile = Profile.named(settings.type(found: found).rawValue) ?? .openaiCompatible
+        // The configuration's words are the dialects' own; `auto` is none.
+        let configured = Dialect(rawValue: settings.dialect.rawValue)
+        if let dialect = configured ?? foundDialect ?? profile.ownDialect {
+            self = profile.speaking(dialect)
+        } else {
+            self = profile
+        }
+    }
 }
 
 extension BackendIdentity {
@@ -182,7 +223,7 @@ extension BackendEntry {
             model: route.model, profile: $profile,
             contextWindow: route.contextWindow ?? unlistedWindow, settings: settings.conversion)
         let place = ModelKey(backend: BackendID(name), model: route.model)
-        let facts = models?.first { $0.id == route.model }
+        let facts = models?.model(called: route.model)
         target.lacking = observations.lacking(place, at: now).union(facts?.lacking(for: profile) ?? [])
         target.outputLimit = observations.outputLimit(place, at: now)
         if let listed = facts?.outputLimit { target.outputLimit = min(listed, target.outputLimit ?? listed) }

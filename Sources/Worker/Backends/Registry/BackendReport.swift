@@ -18,8 +18,6 @@ extension LogEvent {
     static let ollamaCuts = LogEvent(
         "Ollama's /v1 silently truncates long prompts; leave `dialect` out or set OLLAMA_CONTEXT_LENGTH",
         id: "651472bcd5604c8ab6bf53b67fd10031")
-    static let strangerFound = LogEvent(
-        "usual port is not a backend", id: "549043e963ab418f9c9f7121797325e6")
 }
 
 enum BackendReport {
@@ -29,45 +27,42 @@ enum BackendReport {
     /// A JSON array with one object per backend in the order of preference, at most `maximumReportBytes`:
     /// what does not fit is left out from the end, models first.
     static func json(
-        _ entries: [BackendEntry], _ observations: ObservationCache, isDemo: Bool, at now: Instant
+        _ entries: [BackendEntry], _ observations: ObservationCache, _ picture: BackendSnapshot
     ) -> String {
         // By priority alone: a backend that is away keeps its place.
-        let entries = entries.indices.sorted { left, right in
-            let (a, b) = (entries[left].settings.priority, entries[right].settings.priority)
-            return a == b ? left < right : a > b
-        }.map { entries[$0] }
         for limit in [models, 10, 1, 0] {
-            let bytes = written(entries, observations, isDemo: isDemo, models: limit, at: now)
+            let bytes = written(entries, observations, picture, models: limit)
             if bytes.count <= maximumReportBytes { return String(decoding: bytes, as: UTF8.self) }
         }
         return "[]"
     }
 
     private static func written(
-        _ entries: [BackendEntry], _ observations: ObservationCache, isDemo: Bool, models limit: Int,
-        at now: Instant
+        _ entries: [BackendEntry], _ observations: ObservationCache, _ picture: BackendSnapshot,
+        models limit: Int
     ) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginArray()
-        if isDemo { demo(&writer) }
-        for entry in entries { one(entry, observations, limit, now, &writer) }
+        if picture.isDemo { demo(&writer) }
+        for index in picture.order {
+            one(entries[index], observations, limit, picture.automaticModel(at: index), &writer)
+        }
         writer.endArray()
         return writer.bytes
     }
 
     private static func one(
-        _ entry: BackendEntry, _ observations: ObservationCache, _ limit: Int, _ now: Instant,
+        _ entry: BackendEntry, _ observations: ObservationCache, _ limit: Int, _ automatic: ModelFacts?,
         _ writer: inout JSONWriter
     ) {
-        let facts = entry.facts(at: now)
         writer.beginObject()
         text("name", entry.name, &writer)
         text("url", entry.url, &writer)
         text("type", entry.type.rawValue, &writer)
-        text("state", BackendState(entry.health.probe).rawValue, &writer)
+        text("state", entry.condition.state.rawValue, &writer)
         writer.name("models")
         writer.beginArray()
-        for model in (facts.models ?? []).prefix(limit) {
+        for model in (entry.models?.all ?? []).prefix(limit) {
             writer.beginObject()
             text("id", model.id, &writer)
             if let window = model.contextWindow {
@@ -77,14 +72,14 @@ enum BackendReport {
             writer.endObject()
         }
         writer.endArray()
-        if let model = facts.automaticModel {
+        if let model = automatic {
             text("default_model", model.id, &writer)
             if let window = model.contextWindow {
                 writer.name("default_context")
                 writer.value(window)
             }
         }
-        if case .down(let error) = entry.health.probe { text("error", error, &writer) }
+        if entry.isDown { text("error", entry.condition.reason, &writer) }
         learnt(observations, of: BackendID(entry.name), limit, .now(), &writer)
         writer.endObject()
     }
@@ -142,15 +137,5 @@ enum BackendReport {
     private static func text(_ name: StaticString, _ value: String, _ writer: inout JSONWriter) {
         writer.name(name)
         writer.value(value)
-    }
-}
-
-extension BackendState {
-    fileprivate init(_ probe: BackendHealth.Probe) {
-        switch probe {
-        case .never: self = .unknown
-        case .up: self = .up
-        case .down: self = .down
-        }
     }
 }

@@ -72,7 +72,7 @@ final class Answers {
 
 let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
 
-@Suite struct ProberTests {
+@Suite struct InquiryTests {
     init() { LoopThread.start() }
 
     @Loop static func finding(
@@ -82,8 +82,8 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
         let answers = Answers()
         answers.table["http://h"] = paths
         answers.statuses["http://h"] = status
-        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
-        return await prober.ask(type, strict: strict)
+        var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
+        return await inquiry.ask(type, strict: strict)
     }
 
     static func owned(_ owner: String) -> String {
@@ -183,16 +183,16 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
             "/v1/models": "[\(names)]", "/api/ps": #"{"models":[{"name":"m1","context_length":4096}]}"#,
             "/api/show": #"{"capabilities":["completion","tools"]}"#,
         ]
-        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
+        var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
         for shows in [16, 20, 20] {
-            guard case .up(.ollama, let models) = await prober.ask(.ollama, strict: false) else {
+            guard case .up(.ollama, let models) = await inquiry.ask(.ollama, strict: false) else {
                 Issue.record("not up")
                 return
             }
             #expect(answers.asked.filter { $0.hasSuffix("/api/show") }.count == shows)
             #expect(models.filter { $0.usesTools == true }.count == shows)
             // The rest is asked about soon.
-            #expect(prober.hasMore == (shows == 16))
+            #expect(inquiry.hasMore == (shows == 16))
             #expect(
                 models[1].contextWindow == 4096 && models[1].isLoaded == true && models[0].isLoaded == false)
         }
@@ -206,12 +206,12 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
                 "/v1/models": oneModelList, "/api/version": #"{"version":"0.12.0"}"#,
             ]
             answers.table["http://h"]?["/api/tags"] = tags
-            var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
-            guard case .up(.ollama, _) = await prober.ask(.auto, strict: true) else {
+            var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
+            guard case .up(.ollama, _) = await inquiry.ask(.auto, strict: true) else {
                 Issue.record("not found")
                 return
             }
-            #expect(prober.dialect == dialect)
+            #expect(inquiry.dialect == dialect)
         }
     }
 
@@ -223,8 +223,8 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
             "/api/tags": tags("one"), "/api/version": #"{"version":"0.12.0"}"#, "/api/ps": #"{"models":[]}"#,
             "/api/show": #"{"model_info":{"x.context_length":8192}}"#,
         ]
-        var prober = Prober(url: "http://h", key: nil, carrier: answers.carrier)
-        guard case .up(.ollama, let found) = await prober.ask(.auto, strict: true) else {
+        var inquiry = Inquiry(url: "http://h", key: nil, carrier: answers.carrier)
+        guard case .up(.ollama, let found) = await inquiry.ask(.auto, strict: true) else {
             Issue.record("not found")
             return
         }
@@ -234,7 +234,7 @@ let oneModelList = #"{"object":"list","data":[{"id":"m"}]}"#
             if limit == 4096 {
                 answers.table["http://h"]?["/api/show"] = #"{"model_info":{"x.context_length":4096}}"#
             }
-            guard case .up(.ollama, let models) = await prober.ask(.ollama, strict: false) else {
+            guard case .up(.ollama, let models) = await inquiry.ask(.ollama, strict: false) else {
                 Issue.record("not up")
                 return
             }

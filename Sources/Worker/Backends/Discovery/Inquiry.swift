@@ -17,9 +17,13 @@ enum ProbeFinding: Sendable, Equatable {
 }
 
 /// Questions to one base URL.
-struct Prober {
+struct Inquiry {
     let url: String
     let key: SecretValue?
+    /// Which of its models are asked about and told.
+    let offered: ModelFilter
+    /// Of one question.
+    let time: Duration
     let carrier: ProbeTransport
     /// What `/api/show` said of Ollama's models before, and of which content of that name; "" = not known.
     private var shown: [String: (facts: ModelFacts, digest: String)] = [:]
@@ -30,10 +34,23 @@ struct Prober {
     /// What an unknown server was found to speak; nil = what its type speaks.
     private(set) var dialect: Dialect?
 
-    init(url: String, key: SecretValue?, carrier: @escaping ProbeTransport) {
+    init(
+        url: String, key: SecretValue?, offered: ModelFilter = .all, time: Duration = ProbeLimits.time,
+        carrier: @escaping ProbeTransport
+    ) {
         self.url = url
         self.key = key
+        self.offered = offered
+        self.time = time
         self.carrier = carrier
+    }
+
+    /// Remembers what Ollama's models were known to be when another one asked: not all of them can be asked about
+    /// again in one round.
+    mutating func remember(_ models: [ModelFacts]) {
+        for model in models where model.limit != nil || model.usesTools != nil || model.isRemote {
+            shown[model.id] = (model, "")
+        }
     }
 
     /// - Parameter type: `.auto` = ask who it is.
@@ -51,8 +68,7 @@ struct Prober {
         }
         let path = profile.modelsPath
         let answer = await get(
-            isPaged ? path + "?limit=1000" : path, profile, isAnthropic: isPaged,
-            time: type.isHosted ? ProbeLimits.remoteTime : ProbeLimits.localTime)
+            isPaged ? path + "?limit=1000" : path, profile, isAnthropic: isPaged)
         guard case .answered(let status, _) = answer else {
             guard case .failed(let reason) = answer else { return .down("no answer") }
             return .down(reason)
@@ -143,7 +159,7 @@ struct Prober {
 
     /// Whether an empty request is refused for what it lacks, and not for where it went.
     private func takes(_ path: String) async -> Bool {
-        let answer = await carrier(Probe(url: url + path, body: Array("{}".utf8), key: key))
+        let answer = await carrier(Probe(url: url + path, body: Array("{}".utf8), key: key, time: time))
         guard case .answered(let status, _) = answer else { return false }
         return (400...499).contains(status) && ![404, 405, 410].contains(status)
     }
@@ -172,9 +188,12 @@ struct Prober {
         case .studio:
             if let root = await get("/api/v0/models").json { ModelDetails.studio(root, into: &models) }
         case .ollama:
+            models.removeAll { !offered.takes($0.id) }
             if let root = await get("/api/ps").json { ModelDetails.running(root, into: &models) }
             await show(&models)
         }
+        // Only now: what was asked may have been about a model that is not offered.
+        models.removeAll { !offered.takes($0.id) }
     }
 
     private mutating func show(_ models: inout [ModelFacts]) async {
@@ -189,7 +208,8 @@ struct Prober {
                 writer.name("model")
                 writer.value(id)
                 writer.endObject()
-                let answer = await carrier(Probe(url: url + "/api/show", body: writer.bytes, key: key))
+                let answer = await carrier(
+                    Probe(url: url + "/api/show", body: writer.bytes, key: key, time: time))
                 if let root = answer.json {
                     var facts = ModelFacts(id: id)
                     ModelDetails.show(root, into: &facts)
@@ -220,7 +240,7 @@ struct Prober {
         for _ in 1..<ProbeLimits.pages {
             guard page.hasMore, let last = page.models.last, models.count < ProbeLimits.models else { return }
             let path = "/v1/models?limit=1000&after_id=\(last.id.percentEncoded)"
-            let answer = await get(path, profile, isAnthropic: true, time: ProbeLimits.remoteTime)
+            let answer = await get(path, profile, isAnthropic: true)
             guard let next = answer.json.flatMap(ModelList.read), !next.models.isEmpty else { return }
             let known = Set(models.map(\.id))
             models += next.models.filter { !known.contains($0.id) }.prefix(ProbeLimits.models - models.count)
@@ -229,8 +249,7 @@ struct Prober {
     }
 
     private func get(
-        _ path: String, _ profile: Profile? = nil, isAnthropic: Bool = false,
-        time: Duration = ProbeLimits.localTime
+        _ path: String, _ profile: Profile? = nil, isAnthropic: Bool = false
     ) async -> ProbeAnswer {
         await carrier(
             Probe(
