@@ -47,6 +47,8 @@ extension ServiceState {
         }
         guard worker == prober.worker, let change = catalogue.take(part), let entry = catalogue[part.backend]
         else { return [] }
+        scheduler.listed(
+            entry.number, models: entry.models?.count ?? 0, slots: entry.models?.compactMap(\.slots).max())
         var actions = catalogue.parts(of: entry.number).flatMap { broadcast(.listing($0)) }
         if change.wasCutNow {
             actions.append(.tell(ServiceNews(entry, .cutModels(count: entry.models?.count ?? 0))))

@@ -1,7 +1,10 @@
 // Where each request of the service goes, and when: the one place that decides. Pure: events in, actions out; the
 // time is given. Holds: no permit is granted beyond its backend's limit; each ticket has exactly one answer
-// (granted or refused) and ends once, with its report or with its worker; a dead worker's permits and questions
-// come back; every collection is bounded; no arithmetic here traps.
+// (granted, refused or superseded) and ends once, with its report or with its worker; a dead worker's permits and
+// questions come back; every collection is bounded; no arithmetic here traps.
+//
+// This file has its words and its events. How a backend is chosen stands in Scheduler+Choice, who goes first in
+// Scheduler+Queue, what a grant and an end mean in Scheduler+Permits, and health in Scheduler+Health.
 
 public import Shared
 
@@ -79,47 +82,136 @@ public struct Scheduler: Sendable {
         case tooManyTickets
     }
 
-    private enum State {
-        case waiting(AdmissionQuestion)
-        case granted(BackendNumber)
-        case refused
+    /// Refused tickets that are remembered, because their withdrawal may be under way.
+    static let maximumRefused = 4096
+    /// Highest number of a backend; a higher one is not known here.
+    static let maximumBackends = 4096
+
+    enum Entry: Sendable {
+        /// With its place in `waiters`.
+        case waiting(Int)
+        case granted(Permit)
+        /// Superseded while it waited: its worker has not ended it yet.
+        case over
     }
 
-    private let settings: Configuration.Service
+    /// What makes two requests the same one.
+    struct ResentKey: Hashable, Sendable {
+        let client: Int
+        let session: UInt64
+        let agent: UInt64
+        let fingerprint: UInt64
+    }
+
+    var settings: Configuration.Service
     /// One exchange holds or awaits one ticket, so more than a worker has slots is a fault of the worker.
-    private let ticketsPerWorker: Int
-    private var backends: [BackendNumber: Backend] = [:]
-    private var tickets: [Ticket: State] = [:]
-    private var inFlight: [BackendNumber: Int] = [:]
-    private var order: [Ticket] = []
+    let ticketsPerWorker: Int
+    /// By number; nil-like holes are records that are not present.
+    var records: [BackendRecord] = []
+    var tickets: [WorkerID: [UInt64: Entry]] = [:]
+    var refusedLately = RecentTable<Ticket, Bool>(limit: maximumRefused)
+    var resent: [ResentKey: Ticket] = [:]
+    var ledger = ClientLedger()
+
+    var waiters: [Waiter] = []
+    var nextSequence: UInt64 = 0
+    /// Grants of asked tickets so far, and whose the last one was.
+    var grants: UInt64 = 0
+    var lastGranted = ""
+
+    var conversations: RecentTable<ConversationKey, Conversation>
+    var prefixes = PrefixIndex()
+    var affinityHits: UInt64 = 0
+    var affinityMoves: UInt64 = 0
+
+    /// Used again for each decision.
+    var scratch = Scratch()
+    /// Something changed that may matter for any who wait.
+    var isUnsettled = false
+    /// Not later than the first thing that `tick` has to do.
+    var due: MonotonicInstant?
 
     public init(_ settings: Configuration.Service, ticketsPerWorker: Int) {
         self.settings = settings
         self.ticketsPerWorker = ticketsPerWorker
+        conversations = RecentTable(limit: settings.affinity?.sessions ?? 1)
     }
 
     // MARK: Backends
 
     /// There is this backend, or it has these settings from now on. Permits that are out stay out.
     public mutating func apply(_ backend: Backend, at now: MonotonicInstant) -> [Action] {
-        backends[backend.number] = backend
-        return grantWaiting(at: now)
+        let place = Int(backend.number.value)
+        guard place < Self.maximumBackends else { return [] }
+        var actions: [Action] = []
+        while records.count <= place {
+            var hole = BackendRecord(Backend(BackendNumber(UInt16(clamping: records.count)), name: ""))
+            hole.isPresent = false
+            hole.refresh()
+            records.append(hole)
+        }
+        if !records[place].isPresent {
+            // What is still out of an earlier life comes back here.
+            let inFlight = records[place].inFlight
+            records[place] = BackendRecord(backend)
+            records[place].inFlight = inFlight
+            records[place].bit = freeBit()
+        } else {
+            records[place].apply(backend)
+        }
+        isUnsettled = true
+        settle(place, at: now, &actions)
+        dispatch(after: place, at: now, &actions)
+        return actions
     }
 
     /// It is not configured any more.
     public mutating func remove(_ backend: BackendNumber, at now: MonotonicInstant) -> [Action] {
-        backends[backend] = nil
-        return []
+        guard let place = place(of: backend) else { return [] }
+        var actions: [Action] = []
+        if let bit = records[place].bit { prefixes.forget(bit: bit) }
+        records[place].bit = nil
+        records[place].isPresent = false
+        records[place].models = []
+        records[place].refresh()
+        isUnsettled = true
+        refuseThoseWithoutBackend(at: now, &actions)
+        dispatch(after: place, at: now, &actions)
+        return actions
+    }
+
+    /// What a backend has, as the prober has found it.
+    /// - Parameters:
+    ///   - models: how many it lists, so that "all its models fail" has a meaning.
+    ///   - slots: caches that it has, each for one conversation; nil = it does not show them.
+    public mutating func listed(_ backend: BackendNumber, models: Int, slots: Int?) {
+        guard let place = place(of: backend) else { return }
+        records[place].listed = models
+        guard records[place].slots?.count != slots.map({ min(max($0, 0), SlotTable.maximum) }) else { return }
+        records[place].slots = slots.flatMap { $0 > 0 ? SlotTable(count: $0) : nil }
     }
 
     /// The prober has asked it.
     public mutating func checked(
         _ backend: BackendNumber, _ result: CheckResult, at now: MonotonicInstant
-    ) -> [Action] { [] }
+    ) -> [Action] {
+        guard let place = place(of: backend) else { return [] }
+        var actions: [Action] = []
+        advance(at: now, &actions)
+        check(place, result, at: now, &actions)
+        dispatch(after: place, at: now, &actions)
+        return actions
+    }
 
     /// How it fares, for all workers.
     public func condition(of backend: BackendNumber, at now: MonotonicInstant) -> BackendCondition {
-        BackendCondition(backend, .up, isOpen: true)
+        place(of: backend).map { records[$0].condition(at: now) }
+            ?? BackendCondition(backend, .unknown, isOpen: false)
+    }
+
+    /// Models of it that fare otherwise than the rest of it.
+    public func closedModels(of backend: BackendNumber) -> [ModelDigest] {
+        place(of: backend).map { records[$0].models.filter { !$0.isToldOpen }.map(\.model) } ?? []
     }
 
     // MARK: Requests
@@ -127,9 +219,16 @@ public struct Scheduler: Sendable {
     public mutating func admit(
         _ ticket: Ticket, _ question: AdmissionQuestion, at now: MonotonicInstant
     ) throws(Violation) -> [Action] {
-        try add(ticket, .waiting(question))
-        order.append(ticket)
-        return grantWaiting(at: now)
+        try check(ticket)
+        var actions: [Action] = []
+        advance(at: now, &actions)
+        let client = ledger.place(of: question.client, at: now)
+        ledger.count(client) { view in
+            if question.failures == 0 { view.requests &+= 1 }
+        }
+        supersede(ticket, question, client, &actions)
+        ask(ticket, question, client, at: now, &actions)
+        return actions
     }
 
     /// A worker has sent it to its only candidate without having asked.
@@ -137,85 +236,119 @@ public struct Scheduler: Sendable {
         _ ticket: Ticket, _ question: AdmissionQuestion, at now: MonotonicInstant
     ) throws(Violation) -> [Action] {
         guard let only = question.candidates.first else { throw .unknownTicket(ticket.number) }
-        try add(ticket, .granted(only.backend))
-        inFlight[only.backend, default: 0] &+= 1
-        return []
+        guard Int(only.backend.value) < records.count else { throw .unknownBackend(only.backend) }
+        try check(ticket)
+        var actions: [Action] = []
+        let client = ledger.place(of: question.client, at: now)
+        ledger.count(client) { view in
+            if question.failures == 0 { view.requests &+= 1 }
+        }
+        supersede(ticket, question, client, &actions)
+        take(told: ticket, question, client, at: now)
+        return actions
     }
 
     /// The first byte of an answer, where the grant was a trial.
     public mutating func answered(_ ticket: Ticket, at now: MonotonicInstant) throws(Violation) -> [Action] {
-        guard tickets[ticket] != nil else { throw .unknownTicket(ticket.number) }
-        return []
+        guard let entry = tickets[ticket.worker]?[ticket.number] else { throw .unknownTicket(ticket.number) }
+        guard case .granted(let permit) = entry else { return [] }
+        var actions: [Action] = []
+        advance(at: now, &actions)
+        proveWell(permit, at: now, &actions)
+        dispatch(after: permit.place, at: now, &actions)
+        return actions
     }
 
     /// The end of what was granted or begun, or a question withdrawn.
     public mutating func ended(
         _ ticket: Ticket, _ report: AttemptReport, at now: MonotonicInstant
     ) throws(Violation) -> [Action] {
-        guard let state = tickets.removeValue(forKey: ticket) else { throw .unknownTicket(ticket.number) }
-        end(ticket, state)
-        return grantWaiting(at: now)
+        guard let entry = tickets[ticket.worker]?.removeValue(forKey: ticket.number) else {
+            // Its refusal and its withdrawal have met on the way.
+            guard refusedLately.remove(ticket) != nil else { throw .unknownTicket(ticket.number) }
+            return []
+        }
+        var actions: [Action] = []
+        advance(at: now, &actions)
+        end(ticket, entry, report, at: now, &actions)
+        return actions
     }
 
     /// Where the ticket's request is now; nil while it waits, and when there is no such ticket.
     public func backend(of ticket: Ticket) -> BackendNumber? {
-        if case .granted(let backend)? = tickets[ticket] { backend } else { nil }
+        guard case .granted(let permit)? = tickets[ticket.worker]?[ticket.number] else { return nil }
+        return records[permit.place].settings.number
     }
 
     /// An exchange that was refused before any backend was chosen.
-    public mutating func refused(client: String, at now: MonotonicInstant) {}
+    public mutating func refused(client: String, at now: MonotonicInstant) {
+        ledger.count(ledger.place(of: client, at: now)) { view in
+            view.requests &+= 1
+            view.limited &+= 1
+        }
+    }
 
     /// All it held and asked for comes back.
     public mutating func died(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
-        for (ticket, state) in tickets where ticket.worker == worker {
-            tickets[ticket] = nil
-            end(ticket, state)
+        guard let lost = tickets.removeValue(forKey: worker) else { return [] }
+        var actions: [Action] = []
+        // First the questions, so that no permit that comes back is granted to the dead worker again. Removing one
+        // moves another, so the places are looked up anew.
+        var position = 0
+        while position < waiters.count {
+            if waiters[position].ticket.worker == worker {
+                forget(waiters[position].ticket, waiters[position].question, waiters[position].client)
+                removeWaiter(position)
+            } else {
+                position &+= 1
+            }
         }
-        return grantWaiting(at: now)
+        for case (let number, .granted(let permit)) in lost.sorted(by: { $0.key < $1.key }) {
+            let ticket = Ticket(worker: worker, number: number)
+            end(ticket, .granted(permit), AttemptReport(.notSent), at: now, &actions)
+        }
+        isUnsettled = true
+        dispatch(after: nil, at: now, &actions)
+        return actions
     }
 
     // MARK: Time
 
     /// What is due: waits that are over, rests that have ended.
-    public mutating func tick(at now: MonotonicInstant) -> [Action] { [] }
+    public mutating func tick(at now: MonotonicInstant) -> [Action] {
+        var actions: [Action] = []
+        advance(at: now, &actions)
+        return actions
+    }
 
     /// When `tick` has something to do at the latest; nil = nothing is to come.
-    public var nextDeadline: MonotonicInstant? { nil }
+    public var nextDeadline: MonotonicInstant? { due }
 
-    // MARK: The rest is to be replaced
+    // MARK: Common
 
-    private mutating func add(_ ticket: Ticket, _ state: State) throws(Violation) {
-        guard tickets[ticket] == nil else { throw .ticketInUse(ticket.number) }
-        guard tickets.keys.count(where: { $0.worker == ticket.worker }) < ticketsPerWorker else {
-            throw .tooManyTickets
-        }
-        tickets[ticket] = state
+    /// Nil: not known, or not configured any more.
+    func place(of backend: BackendNumber) -> Int? {
+        let place = Int(backend.value)
+        return place < records.count && records[place].isPresent ? place : nil
     }
 
-    private mutating func end(_ ticket: Ticket, _ state: State) {
-        switch state {
-        case .waiting: order.removeAll { $0 == ticket }
-        case .granted(let backend): inFlight[backend, default: 0] &-= 1
-        case .refused: break
-        }
+    private func freeBit() -> Int? {
+        var taken: UInt64 = 0
+        for record in records { if let bit = record.bit { taken |= 1 << UInt64(bit) } }
+        let bit = (~taken).trailingZeroBitCount
+        return bit < PrefixIndex.backends ? bit : nil
     }
 
-    private mutating func grantWaiting(at now: MonotonicInstant) -> [Action] {
-        var actions: [Action] = []
-        for ticket in order {
-            guard case .waiting(let question)? = tickets[ticket] else { continue }
-            let free = question.candidates.first { candidate in
-                guard let backend = backends[candidate.backend] else { return false }
-                return inFlight[candidate.backend, default: 0] < backend.limit ?? .max
-            }
-            guard let free else { continue }
-            tickets[ticket] = .granted(free.backend)
-            inFlight[free.backend, default: 0] &+= 1
-            actions.append(.grant(ticket, Grant(free.backend, .order)))
+    private mutating func check(_ ticket: Ticket) throws(Violation) {
+        if let held = tickets[ticket.worker] {
+            guard held[ticket.number] == nil else { throw .ticketInUse(ticket.number) }
+            guard held.count < ticketsPerWorker else { throw .tooManyTickets }
         }
-        order.removeAll { ticket in
-            if case .waiting = tickets[ticket] { false } else { true }
-        }
-        return actions
+        if refusedLately.count > 0 { refusedLately.remove(ticket) }
+    }
+
+    /// Something is to be done then.
+    mutating func lower(to moment: MonotonicInstant) {
+        due = due.map { min($0, moment) } ?? moment
     }
 }

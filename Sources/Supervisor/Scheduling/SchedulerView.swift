@@ -48,11 +48,36 @@ extension Scheduler {
         public init() {}
     }
 
-    public func view(of backend: BackendNumber, at now: MonotonicInstant) -> BackendView { BackendView() }
+    public func view(of backend: BackendNumber, at now: MonotonicInstant) -> BackendView {
+        var view = BackendView()
+        guard let place = place(of: backend) else { return view }
+        let record = records[place]
+        view.state = record.state
+        switch record.breaker.state {
+        case .closed: view.breaker = .closed
+        case .open: view.breaker = .open
+        case .halfOpen: view.breaker = .halfOpen
+        }
+        view.openModels = record.models.filter { !$0.breaker.isClosed }.map(\.model)
+        view.inFlight = record.inFlight
+        view.queued = record.queued
+        view.requests = record.requests
+        view.failures = record.failures
+        view.reason = record.checks.reason
+        return view
+    }
 
     /// By name.
-    public var clientViews: [ClientView] { [] }
-    public var affinityView: AffinityView { AffinityView() }
+    public var clientViews: [ClientView] { ledger.views }
+
+    public var affinityView: AffinityView {
+        var view = AffinityView()
+        view.sessions = conversations.count
+        view.hits = affinityHits
+        view.moves = affinityMoves
+        return view
+    }
+
     /// Requests that wait for a backend.
-    public var queued: Int { 0 }
+    public var queued: Int { waiters.count }
 }

@@ -1,0 +1,86 @@
+// What a request would cost at each of its candidates, in seconds until the first token.
+
+import Shared
+
+extension Scheduler {
+    /// Fills `scratch` with what each candidate costs.
+    mutating func weigh(
+        _ question: AdmissionQuestion, _ conversation: Conversation?, at now: MonotonicInstant
+    ) {
+        let isPlaced = settings.affinity != nil
+        let key = ConversationKey(question)
+        let isShort = question.lane >= .subagent
+        let root = question.prefix.first?.tokens ?? 0
+        if isPlaced, !question.prefix.isEmpty { prefixes.longest(question.prefix, into: &scratch.prefixes) }
+        let seconds = now.seconds
+        scratch.reading.removeAll(keepingCapacity: true)
+        scratch.waiting.removeAll(keepingCapacity: true)
+        scratch.cached.removeAll(keepingCapacity: true)
+        for candidate in question.candidates {
+            let place = Int(candidate.backend.value)
+            guard place < records.count else {
+                scratch.reading.append(.infinity)
+                scratch.waiting.append(0)
+                scratch.cached.append(0)
+                continue
+            }
+            var cached: UInt32 = 0
+            if isPlaced {
+                if !question.prefix.isEmpty, let bit = records[place].bit { cached = scratch.prefixes[bit] }
+                if let conversation, let known = conversation.place(at: candidate.backend),
+                    reaches(known, question)
+                {
+                    let isHeld = records[place].cache.holds(since: known.clock)
+                    cached = isHeld ? max(cached, known.tokens) : min(cached, root)
+                }
+                cached = min(cached, question.promptTokens)
+            }
+            let rate = records[place].speed.secondsPerToken
+            var displaced = 0.0
+            if records[place].slots != nil {
+                let slots = records[place].slots
+                if let key, slots?.isOwner(key) == false { cached = 0 }
+                displaced = Double(slots?.evicted(by: key) ?? 0)
+            } else if isShort, records[place].cache.span.isFinite {
+                displaced = Double(question.promptTokens - cached) / 2
+            }
+            var reading = (Double(question.promptTokens - cached) + displaced) * rate
+            if candidate.isLoaded == false { reading += records[place].speed.load }
+            scratch.cached.append(cached)
+            scratch.reading.append(reading)
+            scratch.waiting.append(expectedWait(place, at: seconds))
+        }
+    }
+
+    /// Whether what the conversation left there is a beginning of this prompt; after a compaction it is not.
+    func reaches(_ known: Conversation.Place, _ question: AdmissionQuestion) -> Bool {
+        known.end == 0 || question.prefix.isEmpty || question.prefix.contains { $0.digest == known.end }
+    }
+
+    /// Seconds until a request that comes now is begun with.
+    func expectedWait(_ place: Int, at now: Double) -> Double {
+        let speed = records[place].speed
+        let work = speed.backlog(at: now) + speed.crowding * Double(records[place].inFlight)
+        guard !records[place].hasPlace else { return work }
+        return work + Double(records[place].queuedAtHome &+ 1) * speed.hold / Double(records[place].limit)
+    }
+
+    /// For the grant: what the candidates would have cost, the least first.
+    func leastCosts(_ question: AdmissionQuestion) -> [Grant.Cost] {
+        var costs: [Grant.Cost] = []
+        costs.reserveCapacity(Grant.maximumCosts &+ 1)
+        for index in question.candidates.indices where scratch.standings[index] != .absent {
+            let milliseconds = (scratch.seconds(index) * 1000).clamped(to: 0...4e9)
+            let cost = Grant.Cost(question.candidates[index].backend, milliseconds: UInt32(milliseconds))
+            if costs.count == Grant.maximumCosts, let last = costs.last,
+                cost.milliseconds >= last.milliseconds
+            {
+                continue
+            }
+            let position = costs.firstIndex { cost.milliseconds < $0.milliseconds } ?? costs.endIndex
+            costs.insert(cost, at: position)
+            if costs.count > Grant.maximumCosts { costs.removeLast() }
+        }
+        return costs
+    }
+}
