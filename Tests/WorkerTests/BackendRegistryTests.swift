@@ -215,6 +215,10 @@ import Upstream
             .init(BackendNumber(99), type: "", dialect: "", isFirst: true, isLast: true, models: []))
         bed.prober.look(at: BackendNumber(99))
         #expect(!bed.registry.failsPersistently(99))
+        for _ in 0..<5 { bed.registry.failed(1) }
+        #expect(bed.registry.failsPersistently(1) && !bed.registry.failsPersistently(0))
+        bed.registry.succeeded(1)
+        #expect(!bed.registry.failsPersistently(1))
         let route = Route(destination: .backend(99), model: "m")
         #expect(bed.registry.access(route) == nil && bed.registry.candidate(of: route) == nil)
         bed.stop()

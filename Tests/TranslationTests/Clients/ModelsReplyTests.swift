@@ -47,6 +47,30 @@ struct ModelsReplyTests {
         )
     }
 
+    @Test("capabilities have every member that the shape knows")
+    func capabilities() throws {
+        var entry = ModelEntry(id: "m")
+        entry.capabilities = ModelCapabilities(
+            thinking: true, effort: false, images: true, documents: false, structuredOutput: true)
+        let root = try JSONDocument(parsing: ModelsReply.anthropic(entry)).root
+        let told = try #require(root["capabilities"])
+        #expect(
+            told.members.map { $0.name.string } == [
+                "batch", "citations", "code_execution", "context_management", "effort", "image_input",
+                "pdf_input",
+                "server_tools", "structured_outputs", "thinking",
+            ])
+        let supported = told.members.filter { $0.value["supported"]?.bool == true }.map { $0.name.string }
+        #expect(supported == ["context_management", "image_input", "structured_outputs", "thinking"])
+        #expect(told.members.allSatisfy { $0.value["supported"]?.bool != nil })
+        let types = try #require(told["thinking"]?["types"])
+        #expect(
+            types.members.map { "\($0.name.string ?? "") \($0.value["supported"]?.bool == true)" }
+                == ["adaptive true", "between_tools true", "disabled true", "enabled true"])
+        let effort = told["effort"]?.members.map { $0.name.string }
+        #expect(effort == ["supported", "low", "medium", "high", "xhigh", "max"])
+    }
+
     @Test("the OpenAI shape")
     func openAI() {
         #expect(

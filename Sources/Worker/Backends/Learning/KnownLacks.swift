@@ -17,6 +17,23 @@ extension ModelFacts {
     }
 }
 
+extension BackendRegistry {
+    /// The models of the service with all that is known of them.
+    var offer: ModelOffer {
+        let now = WallTime.now()
+        return ModelOffer(picture: picture) { [entries, observations] index, facts in
+            let place = ModelKey(backend: BackendID(entries[index].name), model: facts.id)
+            let profile = entries[index].profile
+            var knowledge = ModelOffer.Knowledge()
+            knowledge.lacking = observations.lacking(place, at: now)
+            if !profile.vision { knowledge.lacking.insert(.images) }
+            knowledge.taken = observations.taken(place)
+            knowledge.outputLimit = observations.outputLimit(place, at: now)
+            return knowledge
+        }
+    }
+}
+
 extension Feature {
     /// What becomes of requests that ask for it.
     var whenLacking: String {

@@ -26,6 +26,15 @@ struct ObservationCache: Sendable {
         return features
     }
 
+    /// Features that were refused once, asked for again, and taken.
+    func taken(_ place: ModelKey) -> Set<Feature> {
+        var features: Set<Feature> = []
+        for case .lacks(let name, times: 0) in book.observations(of: place).map(\.fact) {
+            if let feature = Feature(rawValue: name) { features.insert(feature) }
+        }
+        return features
+    }
+
     /// Tokens that this model gives in one answer at most, as it said itself.
     func outputLimit(_ place: ModelKey, at now: WallTime) -> Int? {
         for observation in book.observations(of: place) {

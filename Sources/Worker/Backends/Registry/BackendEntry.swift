@@ -37,8 +37,8 @@ struct BackendEntry {
     private(set) var seenDownAt: WallTime?
     /// The model that its own `auto` gave last, here or in another worker, and when.
     var lastAutomatic: (model: String, at: WallTime)?
-    /// An exchange has found it away, and none has met it since: a restart may be over before the next check.
-    private var wasMissed = false
+    /// Exchanges that have found it away, and none has met it since: a restart may be over before the next check.
+    private var misses = 0
     /// Its checks have found it away, and no exchange has met it since.
     private var isAway = false
     /// It is not asked to count tokens before.
@@ -101,6 +101,7 @@ struct BackendEntry {
             state: new.state, isOpen: new.isOpen, isLost: new.isLost, reason: new.reason)
         if isDown { seenDownAt = .now() }
         isAway = isDown && (isAway || !wasDown)
+        if wasDown, !isDown { misses = 0 }
     }
 
     mutating func take(_ model: ModelDigest, isOpen: Bool) {
@@ -116,17 +117,23 @@ struct BackendEntry {
         condition.isOpen && (closedModels.isEmpty || !closedModels.contains(ModelDigest(of: model)))
     }
 
+    /// As many exchanges in a row as say that it is not just starting.
+    private static let manyMisses = 5
+
+    /// It has been away for so long that waiting for it makes no sense.
+    var isGone: Bool { condition.isLost || misses >= Self.manyMisses }
+
     /// An exchange has found it away.
     mutating func missed() {
         seenDownAt = .now()
-        wasMissed = true
+        misses = min(misses + 1, Self.manyMisses)
     }
 
     /// An exchange has met it.
     /// - Returns: when it was last found away, if it was: it has returned.
     mutating func met() -> WallTime? {
-        guard wasMissed || isAway else { return nil }
-        wasMissed = false
+        guard misses > 0 || isAway else { return nil }
+        misses = 0
         isAway = false
         return seenDownAt
     }

@@ -138,7 +138,7 @@ final class BackendRegistry {
 
     /// Whether the backend has been away for so long that waiting for it makes no sense.
     func failsPersistently(_ index: Int) -> Bool {
-        entries.indices.contains(index) && entries[index].condition.isLost
+        entries.indices.contains(index) && entries[index].isGone
     }
 
     /// Whether something could answer for a model.

@@ -14,6 +14,8 @@ public struct ModelEntry: Sendable, Equatable {
     /// Tokens; nil if unknown.
     public var maxInputTokens: Int?
     public var maxOutputTokens: Int?
+    /// Nil if unknown.
+    public var capabilities: ModelCapabilities?
     /// Who offers it, for the OpenAI shape.
     public var owner: String
 
@@ -28,6 +30,43 @@ public struct ModelEntry: Sendable, Equatable {
         self.maxInputTokens = maxInputTokens
         self.maxOutputTokens = maxOutputTokens
         self.owner = owner
+    }
+}
+
+/// What the service takes for a model, where it is known. What no local model and no backend of ours has stands in
+/// the written form only.
+public struct ModelCapabilities: Sendable, Equatable {
+    public var thinking: Bool
+    /// Levels of thinking.
+    public var effort: Bool
+    public var images: Bool
+    /// PDF.
+    public var documents: Bool
+    public var structuredOutput: Bool
+
+    public init(thinking: Bool, effort: Bool, images: Bool, documents: Bool, structuredOutput: Bool) {
+        self.thinking = thinking
+        self.effort = effort
+        self.images = images
+        self.documents = documents
+        self.structuredOutput = structuredOutput
+    }
+
+    /// As Anthropic's API has it: strict clients want every member.
+    fileprivate func append(to out: inout [UInt8]) {
+        func word(_ isSupported: Bool) -> String { #"{"supported":\#(isSupported)}"# }
+        let (yes, no) = (word(true), word(false))
+        let levels = Effort.allCases.map { #","\#($0.rawValue)":\#(word(effort))"# }.joined()
+        out.append(
+            contentsOf: """
+                {"batch":\(no),"citations":\(no),"code_execution":\(no),\
+                "context_management":{"supported":true,"clear_thinking_20251015":\(yes),\
+                "clear_tool_uses_20250919":\(yes),"compact_20260112":\(no)},\
+                "effort":{"supported":\(effort)\(levels)},"image_input":\(word(images)),"pdf_input":\(word(documents)),\
+                "server_tools":{"supported":false,"code_execution":\(no),"web_search":\(no)},\
+                "structured_outputs":\(word(structuredOutput)),"thinking":{"supported":\(thinking),\
+                "types":{"adaptive":\(word(thinking)),"between_tools":\(yes),"disabled":\(yes),"enabled":\(word(thinking))}}}
+                """.utf8)
     }
 }
 
@@ -94,7 +133,13 @@ public enum ModelsReply {
             out.append(contentsOf: ",\"max_input_tokens\":\(tokens)".utf8)
         }
         if let tokens = entry.maxOutputTokens { out.append(contentsOf: ",\"max_tokens\":\(tokens)".utf8) }
-        out.append(ascii: ",\"capabilities\":null}")
+        out.append(ascii: ",\"capabilities\":")
+        if let capabilities = entry.capabilities {
+            capabilities.append(to: &out)
+        } else {
+            out.append(ascii: "null")
+        }
+        out.append(UInt8(ascii: "}"))
         return out
     }
 
