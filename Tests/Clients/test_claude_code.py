@@ -133,7 +133,7 @@ def test_the_conversation_goes_on_when_its_worker_is_killed_in_mid_answer(tmp_pa
             half = next(turn for turn in backend.turns if turn_step(turn) == 2)
             half.wait("half")
             daemon.wait_in_flight(1)
-            busy = next(worker["pid"] for worker in daemon.status()["workers"] if worker["exchanges"])
+            busy = next(worker["pid"] for worker in daemon.status()["workers"] if worker["in_flight"])
             os.kill(busy, signal.SIGKILL)
             half.wait_gone()
             backend.wait("the fourth step", lambda: any(turn_step(turn) == 4 for turn in backend.turns), LONG_AGO)

@@ -113,7 +113,7 @@ def test_what_is_refused_is_left_out_once_asked_remembered_and_shown(
         assert len(daemon.log.find(f"feature={feature}")) == 1, "told once"
 
         def shown() -> bool:
-            return bool(daemon.status()["backends"][0].get("learnt", [{}])[0].get("lacks") == [feature])
+            return [one.get("lacks") for one in daemon.learned()][:1] == [[feature]]
 
         processes.wait("the verdict stands in the status", shown)
         assert feature in daemon.run("status").stdout
@@ -152,7 +152,7 @@ def test_other_workers_know_it_too() -> None:
         assert daemon.client.message(tools=[TOOL]).status == 200
 
         def known() -> bool:
-            return bool(daemon.status()["backends"][0].get("learnt"))
+            return bool(daemon.learned())
 
         processes.wait("the verdict stands in the status", known)
         before = len(backend.turns)
@@ -217,7 +217,7 @@ def test_a_kind_of_image_that_is_refused_makes_no_model_blind() -> None:
         assert refused.error()[0] == 400 and words in refused.error()[2], "the client can do something about it"
         assert daemon.client.message(messages=LOOK).status == 200
         assert "image_url" in str(backend.turn(1).json), "other kinds are sent as before"
-        assert "learnt" not in daemon.status()["backends"][0]
+        assert not daemon.learned()
 
 
 # What a model refuses to give at once, in the words of those who say so.
@@ -244,7 +244,7 @@ def test_fewer_tokens_are_asked_for_once_the_model_has_said_how_many_it_gives(wo
             assert first.status == 200 and first.headers["x-dragoman-dropped"] == "max_tokens"
             assert [turn.json["max_tokens"] for turn in backend.turns] == [32_000, 8192]
             assert fields(daemon.log.wait(first.headers["request-id"]))["retried_without"] == "max_tokens>8192"
-            processes.wait("the limit stands in the status", lambda: daemon.status()["backends"][0].get("learnt", [{}])[0].get("output_limit") == 8192)
+            processes.wait("the limit stands in the status", lambda: [one.get("output_limit") for one in daemon.learned()][:1] == [8192])
             assert "8192 tokens at most" in daemon.run("status").stdout
             # Whichever worker answers.
             for _ in range(8):
@@ -260,7 +260,7 @@ def test_a_limit_that_is_refused_itself_is_told() -> None:
     with Backend(answer) as backend, Daemon(backend_config(backend.url, workers=1)) as daemon:
         daemon.log.allow(".")
         assert daemon.client.message(max_tokens=32_000).error() == (400, "invalid_request_error", words)
-        assert len(backend.turns) == 2 and "learnt" not in daemon.status()["backends"][0]
+        assert len(backend.turns) == 2 and not daemon.learned()
 
 
 def test_a_newer_name_of_the_length_is_learnt() -> None:
@@ -311,7 +311,7 @@ def test_missing_reasoning_is_about_one_history_and_no_verdict() -> None:
             assert daemon.client.message(thinking=thinking).status == 200
             kinds = [turn.json["thinking"]["type"] for turn in backend.turns]
             assert kinds == ["enabled", "disabled", "enabled", "disabled", "enabled"], "others think as before"
-            assert "learnt" not in daemon.status()["backends"][0]
+            assert not daemon.learned()
 
 
 def test_several_features_are_refused_one_after_the_other() -> None:
@@ -365,4 +365,4 @@ def test_what_a_model_says_of_itself_spares_the_refusal() -> None:
             assert len(backend.turns) == 1
             sent = backend.turn(0).json
             assert "tools" not in sent and "[image omitted" in sent["messages"][0]["content"]
-            assert "learnt" not in daemon.status()["backends"][0], "it is no verdict"
+            assert not daemon.learned(), "it is no verdict"

@@ -187,22 +187,16 @@ def reporting(factor: float, estimate: int) -> Answer:
     return answer
 
 
-def learnt(daemon: Daemon) -> list[Json]:
-    """What status says was learnt."""
-    found: list[Json] = daemon.status()["backends"][0].get("learnt", [])
-    return found
-
-
 def test_the_estimate_learns_from_what_the_backend_reports_and_all_workers_know() -> None:
     with Backend() as backend, Daemon(backend_config(backend.url)) as daemon:
         bare = count(daemon, conversation(WORDS))
         backend.answer = reporting(1.5, bare)
         for _ in range(4):
             assert daemon.client.message(WORDS).json["usage"]["input_tokens"] == int(bare * 1.5)
-        processes.wait("it was learnt", lambda: bool(learnt(daemon)) and learnt(daemon)[0]["tokens_per_thousand"] > 1400)
-        assert learnt(daemon)[0]["model"] == "test-model"
+        processes.wait("it was learnt", lambda: bool(daemon.learned()) and daemon.learned()[0]["tokens_per_thousand"] > 1400)
+        assert daemon.learned()[0]["model"] == "test-model"
         table = daemon.run("status").stdout
-        assert "learnt    test-model counts 1" in table, table
+        assert "learned: test-model counts 1" in table, table
         # Each connection goes to another worker: all say the same, within what is not worth telling.
         counts = [count(daemon, conversation(WORDS)) for _ in range(8)]
         assert all(bare * 1.4 < tokens < bare * 1.6 for tokens in counts), (bare, counts)
@@ -217,13 +211,13 @@ def test_what_was_learnt_survives_the_workers() -> None:
         bare = count(daemon, conversation(WORDS))
         backend.answer = reporting(1.5, bare)
         daemon.client.message(WORDS)
-        processes.wait("it was learnt", lambda: bool(learnt(daemon)))
+        processes.wait("it was learnt", lambda: bool(daemon.learned()))
         daemon.log.allow("worker died")
         dead = daemon.workers()
         for worker in dead:
             os.kill(worker, signal.SIGKILL)
         daemon.wait_workers(2, without=dead)
-        processes.wait("the successors tell", lambda: bool(learnt(daemon)))
+        processes.wait("the successors tell", lambda: bool(daemon.learned()))
         counts = [count(daemon, conversation(WORDS)) for _ in range(8)]
         assert all(bare * 1.2 < tokens for tokens in counts), (bare, counts)
 

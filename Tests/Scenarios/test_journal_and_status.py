@@ -78,12 +78,12 @@ def test_status_tells_of_workers_restarts_connections_and_backends() -> None:
         assert {worker["pid"] for worker in status["workers"]} == set(daemon.workers())
         assert sum(worker["connections"] for worker in status["workers"]) == 1
         assert [worker["restarts"] for worker in status["workers"]] == [0, 0]
-        assert all(worker["age_seconds"] >= 0 for worker in status["workers"])
+        assert all(worker["age_s"] >= 0 for worker in status["workers"])
         assert [one["name"] for one in status["backends"]] == ["gpu1"]
         people = daemon.run("status")
         assert people.returncode == 0 and "gpu1" in people.stdout and "worker" in people.stdout.lower()
 
-        idle = next(worker["pid"] for worker in status["workers"] if worker["exchanges"] == 0)
+        idle = next(worker["pid"] for worker in status["workers"] if worker["in_flight"] == 0)
         os.kill(idle, signal.SIGKILL)
         daemon.wait_workers(2, without=[idle])
         daemon.log.wait("worker died.*signal=SIGKILL")

@@ -158,7 +158,7 @@ def test_one_that_is_found_is_spoken_to_in_its_own_dialect() -> None:
         processes.wait("Ollama answers", lambda: daemon.client.message(model="claude-x").json["content"][0]["text"] == "Hello there.")
         assert backend.turns[-1].path == "/api/chat"
         (found,) = daemon.status()["backends"]
-        assert found["type"] == "ollama" and found["models"][0]["context"] == 65536
+        assert found["type"] == "ollama" and found["models"][0]["context_window"] == 65536
 
 
 def test_through_v1_when_the_configuration_says_so() -> None:

@@ -213,7 +213,7 @@ def test_connections_are_shared_out_evenly() -> None:
     with Backend(held) as backend, Daemon(backend_config(backend.url, workers=4)) as daemon:
         busy = [daemon.client.stream() for _ in range(20)]
         daemon.wait_in_flight(20)
-        assert [worker["exchanges"] for worker in daemon.status()["workers"]] == [5, 5, 5, 5]
+        assert [worker["in_flight"] for worker in daemon.status()["workers"]] == [5, 5, 5, 5]
         for number, stream in enumerate(busy):
             backend.turn(number).go("end")
             stream.rest()
@@ -248,7 +248,7 @@ def test_permits_of_a_dead_worker_are_given_to_others() -> None:
         with Daemon(config) as daemon:
             first = daemon.client.stream()
             daemon.wait_in_flight(1)
-            holder = next(worker for worker in daemon.status()["workers"] if worker["exchanges"] == 1)
+            holder = next(worker for worker in daemon.status()["workers"] if worker["in_flight"] == 1)
             second = daemon.client.begin()
             daemon.wait_in_flight(2)
             os.kill(holder["pid"], signal.SIGKILL)

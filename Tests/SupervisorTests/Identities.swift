@@ -9,3 +9,15 @@ extension WorkerID: ExpressibleByIntegerLiteral {
 extension WallTime: ExpressibleByIntegerLiteral {
     public init(integerLiteral nanoseconds: UInt64) { self.init(nanoseconds: nanoseconds) }
 }
+
+extension MonotonicInstant: ExpressibleByIntegerLiteral {
+    public init(integerLiteral nanoseconds: UInt64) { self.init(nanoseconds: nanoseconds) }
+
+    static func seconds(_ count: Double) -> MonotonicInstant {
+        MonotonicInstant(nanoseconds: UInt64(count * 1_000_000_000))
+    }
+}
+
+extension BackendNumber: ExpressibleByIntegerLiteral {
+    public init(integerLiteral number: UInt16) { self.init(number) }
+}

@@ -38,13 +38,13 @@ public struct ModelFacts: Sendable, Equatable {
 }
 
 extension Array where Element == ModelFacts {
-    /// What `auto` means among a backend's models: what it gave last, while that is listed; at first the loaded
-    /// model, else the first that can use tools, else the first. Whatever else is loaded meanwhile changes
-    /// nothing, or two models would displace each other.
-    public func automatic(last: String?) -> ModelFacts? {
-        if let last, let model = first(where: { $0.id == last }) { return model }
-        let chat = filter(\.isChat)
-        return chat.first { $0.isLoaded == true } ?? chat.first { $0.usesTools == true } ?? chat.first
-            ?? first
+    /// What `auto` means where it gave nothing before: the loaded model, else the first that can use tools, else
+    /// the first; its place. Nil where there is none.
+    public var usualPlace: Int? {
+        func place(_ condition: (ModelFacts) -> Bool) -> Int? {
+            firstIndex { $0.isChat && condition($0) }
+        }
+        return place { $0.isLoaded == true } ?? place { $0.usesTools == true } ?? place { _ in true }
+            ?? indices.first
     }
 }

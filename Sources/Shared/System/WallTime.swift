@@ -40,4 +40,11 @@ public struct WallTime: Hashable, Sendable {
         let (sum, overflow) = nanoseconds.addingReportingOverflow(count)
         return WallTime(nanoseconds: overflow ? .max : sum)
     }
+
+    /// As RFC 3339 has it, in UTC: `2026-01-02T03:04:05.678Z`.
+    public var text: String {
+        var bytes: [UInt8] = []
+        LogEntry.Clock(microseconds: Int64(clamping: nanoseconds / 1000)).appendDate(to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
 }

@@ -11,8 +11,6 @@ final class AdminServer {
 
     private static let maximumClients = 16
     private static let timeLimit: Duration = .seconds(5)
-    /// How long an answer waits for the workers' newest figures.
-    static let freshness: Duration = .milliseconds(250)
 
     private enum Phase {
         case reading([UInt8])
@@ -52,7 +50,7 @@ final class AdminServer {
     var nextDeadline: MonotonicInstant? {
         let deadlines =
             clients.values.map(\.deadline)
-            + [askedAt.map { $0 + Self.freshness }, pausedUntil].compactMap { $0 }
+            + [askedAt.map { $0 + StatusQuestions.freshness }, pausedUntil].compactMap { $0 }
         return deadlines.min()
     }
 
@@ -100,10 +98,10 @@ final class AdminServer {
     }
 
     /// Answers all who have asked.
-    func answer(_ report: StatusReport, _ poller: borrowing Poller) {
+    func answer(_ json: [UInt8], _ poller: borrowing Poller) {
         for (serial, client) in clients {
             guard case .asked = client.phase else { continue }
-            client.phase = .answering(report.json[...])
+            client.phase = .answering(json[...])
             try? poller.change(client.socket.raw, .adminClient(serial), for: .write)
             write(client, serial, poller)
         }

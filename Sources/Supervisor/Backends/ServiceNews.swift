@@ -55,6 +55,7 @@ struct LineLimit: Sendable {
     /// Whether one more may be written; if not, it is counted.
     mutating func admits(_ backend: BackendNumber, at now: MonotonicInstant) -> Bool {
         var count = counts[backend] ?? Count(since: now)
+        if count.kept == 0, now.since(count.since) >= Self.window { count = Count(since: now) }
         defer { counts[backend] = count }
         guard count.lines < Self.lines else {
             count.kept &+= 1

@@ -109,21 +109,9 @@ extension ServiceState {
     }
 
     private func found(_ entry: BackendCatalogue.Entry) -> ServiceNews.What {
-        let model = automaticModel(of: entry)
+        let model = AutomaticModels(observations).model(of: entry)
         return .found(
             type: entry.type, dialect: entry.dialect, models: entry.models?.count ?? 0, model: model?.id,
             context: model?.contextWindow)
-    }
-
-    /// What `auto` means at this backend.
-    func automaticModel(of entry: BackendCatalogue.Entry) -> ModelFacts? {
-        let backend = BackendID(entry.name)
-        var last: ModelObservation?
-        for key in observations.keys where key.backend == backend {
-            for observation in observations.observations(of: key) where observation.fact == .chosen {
-                if observation.learntAt.nanoseconds >= last?.learntAt.nanoseconds ?? 0 { last = observation }
-            }
-        }
-        return entry.models?.automatic(last: last?.key.model)
     }
 }

@@ -28,10 +28,6 @@ struct ServiceState: Sendable {
         case tell(ServiceNews)
         /// What is shown of the backends is another.
         case backendsChanged
-        /// The first real backend of this run.
-        case realBackendFound(by: WorkerID)
-        /// `report` is another one.
-        case reportChanged
     }
 
     let settings: Settings
@@ -50,11 +46,6 @@ struct ServiceState: Sendable {
     /// Whether some worker of this run has met a real backend.
     private(set) var realBackendSeen = false
     private(set) var limiter: ConcurrencyLimiter
-    /// The workers' reports of the backends, JSON arrays.
-    private var reports: [WorkerID: String] = [:]
-    /// The oldest worker's report: one that has just started has not asked the backends yet. Without any
-    /// worker the last report is the best there is.
-    private(set) var report = "[]"
 
     init(_ settings: Settings) {
         self.settings = settings
@@ -103,8 +94,7 @@ struct ServiceState: Sendable {
         guard workers.remove(worker) != nil else { return [] }
         prober.died(worker)
         let permits = limiter.reclaim(worker).map(Self.permit)
-        reports[worker] = nil
-        return permits + showOldest() + carryOut(scheduler.died(worker, at: now), at: now)
+        return permits + carryOut(scheduler.died(worker, at: now), at: now)
     }
 
     // MARK: Time
@@ -167,13 +157,7 @@ struct ServiceState: Sendable {
     mutating func realBackendSeen(by worker: WorkerID) -> [Action] {
         guard workers.contains(worker), !realBackendSeen else { return [] }
         realBackendSeen = true
-        return [.realBackendFound(by: worker)] + broadcast(.realBackendSeen, except: worker)
-    }
-
-    mutating func reported(_ report: String, by worker: WorkerID) -> [Action] {
-        guard workers.contains(worker) else { return [] }
-        reports[worker] = report
-        return showOldest()
+        return broadcast(.realBackendSeen, except: worker)
     }
 
     mutating func acquire(
@@ -199,11 +183,5 @@ struct ServiceState: Sendable {
 
     private static func permit(_ ticket: ConcurrencyLimiter.Ticket) -> Action {
         .send(worker: ticket.worker, .permit(ticket: ticket.number))
-    }
-
-    private mutating func showOldest() -> [Action] {
-        guard let shown = reports.min(by: { $0.key < $1.key })?.value, shown != report else { return [] }
-        report = shown
-        return [.reportChanged]
     }
 }

@@ -88,7 +88,9 @@ enum ServeCommand {
                 .first, executable: executable, source: source, overrides: overrides, secrets: secrets,
                 slots: openFiles.slots)
             let settings = ServeSettings(
-                generation: Generation(configuration: configuration, workers: workers, plan: plan),
+                generation: Generation(
+                    configuration: configuration, workers: workers, plan: plan,
+                    configurationFile: source.name.isEmpty ? nil : source.name, loadedAt: .now()),
                 queue: openFiles.queue, isService: isService, isInteractive: isInteractive)
             for listener in listeners.clients where !isInteractive {
                 log.notice(

@@ -10,7 +10,7 @@ final class StartupBanner {
     private let write: (String) -> Void
     private var isReady = false
     private var base: String?
-    private var latest: [BackendSummary]?
+    private var latest: [BackendStatus]?
     private var saidBackends: [String] = []
     private var hasHinted = false
     private var saidModel: [String] = []
@@ -40,8 +40,8 @@ final class StartupBanner {
         show()
     }
 
-    /// A worker's report of its backends.
-    func backends(_ summaries: [BackendSummary]) {
+    /// The backends as they are known now.
+    func backends(_ summaries: [BackendStatus]) {
         guard isOn else { return }
         latest = summaries
         show()
@@ -68,16 +68,17 @@ final class StartupBanner {
         if !model.isEmpty { saidModel = model }
     }
 
-    private static func line(_ summary: BackendSummary) -> String {
+    private static func line(_ summary: BackendStatus) -> String {
         summary.isDemo
             ? "no model server on the usual ports; the built-in demo answers until one appears"
             : "backend \(summary.line)"
     }
 
     /// Claude Code takes the window only for a model that it does not know by name.
-    static func modelLines(_ best: BackendSummary) -> [String] {
-        guard let model = best.defaultModel else { return [] }
-        let window = best.defaultContext.map { ["  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=\($0)"] } ?? []
+    static func modelLines(_ best: BackendStatus) -> [String] {
+        guard let model = best.automatic?.id else { return [] }
+        let window =
+            best.automatic?.contextWindow.map { ["  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=\($0)"] } ?? []
         return ["  export ANTHROPIC_MODEL=\(Wording.shellWord(model))"] + window
     }
 

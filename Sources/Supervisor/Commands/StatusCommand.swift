@@ -9,7 +9,8 @@ import Shared
 enum StatusCommand {
     /// How long the daemon may take for each part of its answer.
     private static let patience = timeval(tv_sec: 5, tv_usec: 0)
-    private static let maximumBytes = 4 << 20
+    /// A service of many models, each with a long name, tells a lot.
+    private static let maximumBytes = 32 << 20
 
     static func run(json: Bool) -> Int32 {
         let variable = { (name: String) in getenv(name).map { String(cString: $0) } }
@@ -78,51 +79,11 @@ enum StatusCommand {
             return ExitStatus.success
         }
         do throws(JSONError) {
-            say(table(try JSONDocument(parsing: answer).root))
+            say(StatusTable(root: try JSONDocument(parsing: answer).root).text)
             return ExitStatus.success
         } catch {
             complain("the daemon's answer is not JSON (\(error.reason.rawValue) at byte \(error.offset))")
             return ExitStatus.failure
         }
-    }
-
-    static func table(_ root: JSONNode) -> String {
-        func number(_ node: JSONNode?) -> String { "\(node?.int ?? 0)" }
-        func count(_ name: StaticString, _ word: String) -> String {
-            Wording.count(root[name]?.int ?? 0, word)
-        }
-        func age(_ node: JSONNode?) -> String { Duration.seconds(node?.int ?? 0).brief }
-        var lines = [
-            "dragoman \(root["version"]?.string ?? "?"), pid \(number(root["pid"])), "
-                + "\(root["state"]?.string ?? "?") for \(age(root["uptime_seconds"]))"
-        ]
-        for listener in root["listeners"].items {
-            lines.append("listening   \(listener["address"]?.string ?? "?")")
-        }
-        lines.append(
-            "now         \(count("connections", "connection")), \(count("exchanges", "exchange")) in flight, "
-                + "\(number(root["lobby"])) waiting for a slot")
-        lines.append(
-            "since start \(number(root["served"])) served, \(number(root["failed"])) failed, "
-                + "\(count("restarts", "worker restart"))")
-        let heads = ["pid", "state", "for", "connections", "in flight", "served", "failed", "restarts"]
-        var rows = [["worker"] + heads]
-        for worker in root["workers"].items {
-            let figures: [StaticString] = ["connections", "exchanges", "served", "failed", "restarts"]
-            rows.append(
-                [
-                    number(worker["number"]), number(worker["pid"]), worker["state"]?.string ?? "?",
-                    age(worker["age_seconds"]),
-                ] + figures.map { number(worker[$0]) })
-        }
-        lines += Wording.columns(rows)
-        let backends = root["backends"].items
-        if backends.isEmpty { lines.append("backend     none known yet") }
-        for backend in backends {
-            let summary = BackendSummary(backend)
-            lines += Wording.wrapped("backend     " + summary.line, indent: 12)
-            for fact in summary.learnt { lines += Wording.wrapped("  learnt    " + fact, indent: 12) }
-        }
-        return lines.map(Wording.shown).joined(separator: "\n")
     }
 }

@@ -25,7 +25,7 @@ enum Wording {
     }
 
     /// The line in parts of at most `width`, broken at spaces; all but the first are indented.
-    static func wrapped(_ line: String, indent: Int) -> [String] {
+    static func wrapped(_ line: String, indent: Int, width: Int = width) -> [String] {
         var lines: [String] = []
         var current: String?
         for word in line.split(separator: " ", omittingEmptySubsequences: false) {
@@ -40,16 +40,21 @@ enum Wording {
         return lines + [current ?? ""]
     }
 
-    /// Columns as wide as they need to be, two spaces between them; the first to the left, the others to the
-    /// right.
-    static func columns(_ rows: [[String]]) -> [String] {
+    /// At most so many characters; what is cut off is marked.
+    static func cut(_ text: String, _ limit: Int) -> String {
+        text.count > limit ? text.prefix(max(limit - 1, 0)) + "…" : text
+    }
+
+    /// Columns as wide as they need to be, two spaces between them; the first ones to the left, the others to
+    /// the right.
+    static func columns(_ rows: [[String]], left: Int = 1) -> [String] {
         let widths = (rows.first ?? []).indices.map { column in
             rows.map { $0.dropFirst(column).first?.count ?? 0 }.max() ?? 0
         }
         return rows.map { row in
             zip(row, widths).enumerated().map { index, cell in
                 let room = String(repeating: " ", count: max(0, cell.1 - cell.0.count))
-                return index == 0 ? cell.0 + room : room + cell.0
+                return index < left ? cell.0 + room : room + cell.0
             }.joined(separator: "  ")
         }
     }

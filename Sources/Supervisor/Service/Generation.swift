@@ -9,6 +9,9 @@ struct Generation: Sendable {
     let workers: Int
     /// Names the generation to its workers.
     let plan: WorkerPlan
+    /// Nil = built-in defaults.
+    let configurationFile: String?
+    let loadedAt: WallTime
 
     var id: GenerationID { plan.generation }
 }

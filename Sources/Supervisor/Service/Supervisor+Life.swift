@@ -12,7 +12,7 @@ extension Supervisor {
     static let meaninglessSignals = [SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGPOLL, SIGPWR]
 
     func announceReady() {
-        manager.ready(status: statusReport().line)
+        manager.ready(status: briefStatus().line)
         guard !isAnnounced else { return }
         isAnnounced = true
         let fields: LogFields = [
@@ -59,7 +59,7 @@ extension Supervisor {
         }
         closeListeners()
         perform(pool.stop(), at: now)
-        manager.stopping(status: statusReport().line)
+        manager.stopping(status: briefStatus().line)
     }
 
     private func closeListeners() {

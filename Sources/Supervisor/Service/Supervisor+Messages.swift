@@ -59,7 +59,7 @@ extension Supervisor {
             let actions = service.capabilitiesInvalidated(
                 of: backend, before: moment, by: worker, at: .now())
             perform(actions, at: now)
-        case .backends(let json): perform(service.reported(json, by: worker), at: now)
+        case .backends: break
         case .acquire(let ticket, let backend):
             perform(try service.acquire(ticket, of: backend, for: worker), at: now)
         case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)
@@ -74,7 +74,9 @@ extension Supervisor {
         case .discovered(let name, let url, let priority):
             let actions = service.discovered(name: name, url: url, priority: priority, by: worker, at: now)
             perform(actions, at: now)
-        case .askStatus: break
+        case .askStatus(let token):
+            statusQuestions.ask(token, by: worker, at: now)
+            perform(pool.pingAll(at: now), at: now)
         }
     }
 

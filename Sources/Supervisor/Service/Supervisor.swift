@@ -41,8 +41,11 @@ final class Supervisor {
     var connections: [UInt64: PendingConnection] = [:]
     /// What the dead whose burial is under way had in hand.
     var lost: [WorkerID: [InHand.Entry]] = [:]
-    /// `service.report` in a few words.
-    var backendsLine = ""
+    /// As they were shown last; gathered anew when something has changed.
+    var backends: [BackendStatus] = []
+    private var areBackendsStale = false
+    /// Workers that have asked for the status.
+    var statusQuestions = StatusQuestions()
 
     let signals: Descriptor
     var lastConnection: UInt64 = 0
@@ -105,22 +108,32 @@ final class Supervisor {
     private func turn(at now: MonotonicInstant) {
         perform(pool.tick(at: now), at: now)
         perform(service.tick(at: now), at: now)
+        showBackends(at: now)
         lookAfterWorkers(at: now)
         dispatchWaiting(at: now)
         advancePhase(at: now)
         watchListeners(at: now)
         answerStatus(at: now)
         log.flush()
-        manager.turn(at: now) { self.statusReport(at: now).line }
+        manager.turn(at: now) { self.briefStatus(at: now).line }
+    }
+
+    /// What has changed in this turn shows once.
+    private func showBackends(at now: MonotonicInstant) {
+        guard areBackendsStale else { return }
+        areBackendsStale = false
+        backends = service.backendStatuses(at: now, .now())
+        banner.backends(backends)
     }
 
     /// As soon as every worker has told its newest figures, or has taken too long to.
     private func answerStatus(at now: MonotonicInstant) {
-        guard let admin else { return }
-        admin.expire(at: now, poller)
-        guard let asked = admin.askedAt else { return }
-        guard pool.isCurrent || now.since(asked) >= AdminServer.freshness else { return }
-        admin.answer(statusReport(at: now), poller)
+        admin?.expire(at: now, poller)
+        guard let asked = [admin?.askedAt, statusQuestions.askedAt].compactMap({ $0 }).min() else { return }
+        guard pool.isCurrent || now.since(asked) >= StatusQuestions.freshness else { return }
+        let json = statusReport(at: now).json
+        admin?.answer(json, poller)
+        for (worker, message) in statusQuestions.answers(json) { send(message, to: worker, at: now) }
     }
 
     private func untilNextDeadline(from now: MonotonicInstant) -> Duration {
@@ -128,6 +141,7 @@ final class Supervisor {
         for deadline in pool.records.compactMap(\.nextDeadline) { next = min(next, deadline) }
         if let deadline = manager.nextDeadline { next = min(next, deadline) }
         if let deadline = admin?.nextDeadline { next = min(next, deadline) }
+        if let asked = statusQuestions.askedAt { next = min(next, asked + StatusQuestions.freshness) }
         if let deadline = service.nextDeadline { next = min(next, deadline) }
         if acceptPausedUntil > now { next = min(next, acceptPausedUntil) }
         if dispatcher.waiting > 0 { next = min(next, now + ConnectionDispatcher.closeIdleInterval) }
@@ -203,6 +217,7 @@ final class Supervisor {
             case .bury(let obituary):
                 obituary.write(to: log, lost: lost.removeValue(forKey: obituary.worker) ?? [], at: now)
                 dispatcher.lost(worker: obituary.worker)
+                statusQuestions.forget(obituary.worker)
                 perform(service.died(obituary.worker, at: now), at: now)
             }
         }
@@ -213,13 +228,7 @@ final class Supervisor {
             switch action {
             case .send(let worker, let message): send(message, to: worker, at: now)
             case .tell(let news): news.write(to: log)
-            case .backendsChanged: break
-            case .realBackendFound(let worker):
-                log.debug(.realBackend, ["worker": LogValue(processes[worker]?.number ?? 0)])
-            case .reportChanged:
-                let summaries = BackendSummary.all(in: service.report)
-                backendsLine = BackendSummary.line(of: summaries)
-                banner.backends(summaries)
+            case .backendsChanged: areBackendsStale = true
             }
         }
     }

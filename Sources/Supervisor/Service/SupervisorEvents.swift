@@ -24,7 +24,6 @@ extension LogEvent {
     static let adminUnavailable = LogEvent(
         "no socket for dragoman status", id: "12a2f5985d7a48598883464ce93714fc")
     static let adminRefused = LogEvent("status request denied", id: "7ecaa91bd5f845afa31ad87a09348a9c")
-    static let realBackend = LogEvent("first real backend found", id: "eb9b8d13504842dc9a9335a1a26555c8")
     static let reloadUnsupported = LogEvent(
         "SIGHUP ignored: reload is not supported in this version", id: "2882e8ce83204cd9841430a411b33ee8")
     static let signalIgnored = LogEvent("signal ignored", id: "d4f5b2c6a0e84f6d9f0e7c1b3a58d264")

@@ -51,7 +51,7 @@ struct ModelOffer {
     static func withAliases(_ entries: [ModelEntry]) -> [ModelEntry] {
         let known = Set(entries.map(\.id))
         return entries.flatMap { entry -> [ModelEntry] in
-            guard let alias = ModelAlias.offered(for: entry.id), !known.contains(alias) else {
+            guard let alias = ModelName.offered(for: entry.id), !known.contains(alias) else {
                 return [entry]
             }
             var offered = entry

@@ -24,12 +24,7 @@ public struct ListedModels: Sendable, Equatable {
         self.all = all
         self.exact = exact
         self.folded = folded
-        func place(_ condition: (ModelFacts) -> Bool) -> Int? {
-            all.firstIndex { $0.isChat && condition($0) }
-        }
-        first =
-            place { $0.isLoaded == true } ?? place { $0.usesTools == true } ?? place { _ in true }
-            ?? all.indices.first
+        first = all.usualPlace
     }
 
     public static func == (left: ListedModels, right: ListedModels) -> Bool { left.all == right.all }

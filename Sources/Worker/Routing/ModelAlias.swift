@@ -2,15 +2,11 @@
 // names are offered every other one as `claude-local-NAME`, and ask for it by that; some put `anthropic/`
 // before a name, or `[1m]` behind it for a large window. Pure.
 
-public enum ModelAlias {
-    private static let prefix = "claude-local-"
-    private static let prefixes = [prefix, "anthropic/"]
-    private static let suffix = "[1m]"
+internal import Shared
 
-    /// The name under which such clients see this model; nil when its own will do.
-    public static func offered(for name: String) -> String? {
-        isForeign(name) ? nil : prefix + name
-    }
+public enum ModelAlias {
+    private static let prefixes = [ModelName.localPrefix, "anthropic/"]
+    private static let suffix = "[1m]"
 
     /// The name without what asks for a large window; nil when nothing does.
     public static func withoutWindow(_ name: String) -> String? {
@@ -25,11 +21,5 @@ public enum ModelAlias {
             return nil
         }
         return String(name.dropFirst(prefix.count))
-    }
-
-    /// Names of Anthropic's models, which clients send unless told otherwise.
-    static func isForeign(_ name: String) -> Bool {
-        let folded = name.lowercased()
-        return folded.contains("claude") || folded.contains("anthropic")
     }
 }

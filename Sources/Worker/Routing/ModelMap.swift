@@ -56,7 +56,7 @@ public struct ModelMap: Sendable {
         if let routes = try aliased(name, picture) { return routes }
         if let routes = try rule(name, picture) { return routes }
         if let routes = listed(name, picture) { return routes }
-        if name == Self.automaticName || ModelAlias.isForeign(name) { return try automatic(picture) }
+        if name == Self.automaticName || ModelName.isForeign(name) { return try automatic(picture) }
         throw unknown(name, picture)
     }
 

@@ -226,10 +226,15 @@ class Daemon:
         value: Json = json.loads(done.stdout)
         return value
 
+    def learned(self) -> list[Json]:
+        """What exchanges have found out of the first backend's models, as status says."""
+        found: list[Json] = self.status()["backends"][0]["learned"]
+        return found
+
 
 def in_flight(status: Json) -> int:
     """Exchanges under way, over all workers."""
-    return sum(worker["exchanges"] for worker in status["workers"])
+    return sum(worker["in_flight"] for worker in status["workers"])
 
 
 def command(

@@ -1,20 +1,25 @@
 // What a terminal reads when the service starts, and later.
 
-import JSON
+import Scheduling
 import Shared
 import Testing
 
 @testable import Supervisor
 
 @Suite("Startup banner") struct StartupBannerTests {
-    private static func summary(_ json: String) throws -> BackendSummary {
-        BackendSummary(try JSONDocument(parsing: Array(json.utf8)).root)
+    private static func backend(
+        _ name: String, _ state: BackendState, _ model: String, _ window: Int
+    ) -> BackendStatus {
+        var backend = BackendStatus(name: name, url: "u", type: "vllm")
+        backend.view.state = state
+        backend.models = [ModelFacts(id: model, contextWindow: window)]
+        backend.automatic = backend.models.first
+        return backend
     }
 
     @Test("the lines for Claude Code name model and window, fit into a terminal, and never show a key")
-    func hints() throws {
-        let best = try Self.summary(
-            #"{"type":"ollama","state":"up","default_model":"qwen3:8b","default_context":40960}"#)
+    func hints() {
+        let best = Self.backend("g", .up, "qwen3:8b", 40_960)
         let open = StartupBanner.hints(
             base: "http://127.0.0.1:8484", access: .loopback, model: StartupBanner.modelLines(best))
         #expect(
@@ -40,39 +45,37 @@ import Testing
     }
 
     @Test("a terminal is told of backends once, and later only what has changed")
-    func banner() throws {
-        func json(_ name: String, _ state: String, _ window: Int) -> String {
-            #"{"name":"\#(name)","url":"u","type":"vllm","state":"\#(state)","#
-                + #""models":[{"id":"m","context":\#(window)}],"default_model":"m"}"#
+    func banner() {
+        func one(_ name: String, _ state: BackendState, _ window: Int) -> BackendStatus {
+            Self.backend(name, state, "m", window)
         }
-        let demo = #"{"name":"demo","type":"demo","state":"demo","default_model":"demo"}"#
         var told: [String] = []
         let banner = StartupBanner(isOn: true, access: .loopback) { told.append($0) }
-        func said(_ reports: String...) -> [String] {
+        func said(_ reports: [BackendStatus]...) -> [String] {
             told = []
-            for report in reports { banner.backends(BackendSummary.all(in: "[\(report)]")) }
+            for report in reports { banner.backends(report) }
             return told.flatMap { $0.split(separator: "\n").map(String.init) }
         }
-        #expect(said(demo).isEmpty)
+        #expect(said([.demo]).isEmpty)
         banner.ready(["127.0.0.1:1"], base: "http://127.0.0.1:1")
         #expect(told.joined().contains("listening on 127.0.0.1:1\nno model server on"))
         #expect(!told.joined().contains("ANTHROPIC_MODEL"))
         #expect(told.allSatisfy { $0.split(separator: "\n").allSatisfy { $0.count <= Wording.width } })
         // The demo leaves before the first backend's report comes: that is not news.
         #expect(
-            said("", json("a", "up", 1)) == [
+            said([], [one("a", .up, 1)]) == [
                 "backend a u (vllm) is up: m (1 tokens)", "a answers now; for Claude Code:",
                 "  export ANTHROPIC_MODEL=m", "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=1",
             ])
         // One more, of less preference: only that.
         #expect(
-            said(json("a", "up", 1) + "," + json("b", "up", 2)) == ["backend b u (vllm) is up: m (2 tokens)"])
+            said([one("a", .up, 1), one("b", .up, 2)]) == ["backend b u (vllm) is up: m (2 tokens)"])
         // Another one answers: its model and window, not all the lines again.
         #expect(
-            said(json("a", "down", 1) + "," + json("b", "up", 2)) == [
+            said([one("a", .down, 1), one("b", .up, 2)]) == [
                 "backend a u (vllm) is down: no reason known", "b answers now; for Claude Code:",
                 "  export ANTHROPIC_MODEL=m", "  export CLAUDE_CODE_MAX_CONTEXT_TOKENS=2",
             ])
-        #expect(said("", json("a", "down", 1) + "," + json("b", "up", 2)).isEmpty)
+        #expect(said([], [one("a", .down, 1), one("b", .up, 2)]).isEmpty)
     }
 }
