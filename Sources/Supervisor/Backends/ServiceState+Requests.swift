@@ -19,13 +19,14 @@ extension ServiceState {
 
     mutating func noticed(
         _ notices: [ExchangeNotice], by worker: WorkerID, at now: MonotonicInstant
-    ) throws(ProtocolViolation) -> [Action] {
+    ) -> [Action] {
         guard workers.contains(worker) else { return [] }
         var actions: [Action] = []
         do throws(Scheduler.Violation) {
             for notice in notices { actions += try noticed(notice, by: worker, at: now) }
         } catch {
-            throw ProtocolViolation("notices: \(error)")
+            // What those before it have brought about holds: others may have been granted what they waited for.
+            actions.append(.condemn(worker: worker, ProtocolViolation("notices: \(error)")))
         }
         return actions
     }

@@ -24,6 +24,8 @@ struct ServiceState: Sendable {
 
     enum Action: Equatable, Sendable {
         case send(worker: WorkerID, SupervisorMessage)
+        /// It has broken the contract.
+        case condemn(worker: WorkerID, ProtocolViolation)
         /// For the journal.
         case tell(ServiceNews)
         /// What is shown of the backends is another.
@@ -72,7 +74,7 @@ struct ServiceState: Sendable {
         for entry in catalogue.entries {
             messages += catalogue.parts(of: entry.number).map { .listing($0) }
             messages.append(.condition(scheduler.condition(of: entry.number, at: now)))
-            messages += scheduler.view(of: entry.number, at: now).openModels.map {
+            messages += scheduler.closedModels(of: entry.number).map {
                 .modelCondition(backend: entry.number, model: $0, isOpen: false)
             }
         }

@@ -269,8 +269,9 @@ public struct Scheduler: Sendable {
             return []
         }
         var actions: [Action] = []
-        advance(at: now, &actions)
+        // Before what is due: that grants what waits, and moves it.
         end(ticket, entry, report, at: now, &actions)
+        advance(at: now, &actions)
         return actions
     }
 

@@ -67,7 +67,7 @@ extension Supervisor {
 
         case .admit(let ticket, let question):
             perform(try service.admit(ticket, question, by: worker, at: now), at: now)
-        case .notices(let notices): perform(try service.noticed(notices, by: worker, at: now), at: now)
+        case .notices(let notices): perform(service.noticed(notices, by: worker, at: now), at: now)
         case .checked(let backend, let result):
             perform(try service.checked(backend, result, by: worker, at: now), at: now)
         case .listing(let part): perform(try service.listed(part, by: worker, at: now), at: now)

@@ -227,6 +227,8 @@ final class Supervisor {
         for action in actions {
             switch action {
             case .send(let worker, let message): send(message, to: worker, at: now)
+            case .condemn(let worker, let violation):
+                condemn(worker, for: .violation(violation.text), at: now)
             case .tell(let news): news.write(to: log)
             case .backendsChanged: areBackendsStale = true
             }
