@@ -104,6 +104,7 @@ extension BackendRegistry {
         case .automatic:
             if lastAutomatic.map({ $0.at.nanoseconds <= moment.nanoseconds }) ?? true {
                 lastAutomatic = (model, moment)
+                changed()
             }
         case .chosen:
             guard let index = entries.firstIndex(where: { $0.name == observation.key.backend.name }) else {
@@ -111,6 +112,7 @@ extension BackendRegistry {
             }
             if entries[index].lastAutomatic.map({ $0.at.nanoseconds <= moment.nanoseconds }) ?? true {
                 entries[index].lastAutomatic = (model, moment)
+                changed()
             }
         case .lacks, .output, .tokens: break
         }

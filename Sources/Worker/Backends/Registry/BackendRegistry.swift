@@ -31,6 +31,10 @@ final class BackendRegistry {
     /// Nothing is configured: backends are looked for.
     let searches: Bool
     private var hasSearched = false
+    /// All that is to be known at first is known.
+    private var isSettled = false
+    /// What routing sees, as long as nothing of it has changed.
+    private var drawn: BackendSnapshot?
     /// Some worker has met a real backend.
     private var hasMetReal: Bool
     /// Until then a request waits for what is not known yet.
@@ -61,9 +65,6 @@ final class BackendRegistry {
     }
 
     // MARK: For exchanges
-
-    /// All that is to be known at first is known.
-    private var isSettled: Bool { (hasSearched || !searches) && entries.allSatisfy(\.isSettled) }
 
     /// Waits until all backends have told what they have, or that they are away; only at the worker's
     /// beginning, and no longer than `firstLook` from then.
@@ -149,15 +150,25 @@ final class BackendRegistry {
     var isDemo: Bool { !hasMetReal && entries.isEmpty }
 
     var picture: BackendSnapshot {
-        BackendSnapshot(
+        if let drawn { return drawn }
+        let new = BackendSnapshot(
             backends: entries.map { $0.facts() }, isDemo: isDemo, lastAutomatic: lastAutomatic?.model)
+        drawn = new
+        return new
+    }
+
+    /// What routing sees has changed.
+    func changed() {
+        drawn = nil
+        refreshReport()
     }
 
     // MARK: The first look
 
     private func settle() {
-        refreshReport()
-        guard !waiters.isEmpty, isSettled else { return }
+        if !isSettled { isSettled = (hasSearched || !searches) && entries.allSatisfy { $0.isSettled } }
+        changed()
+        guard isSettled else { return }
         for waiter in waiters { waiter.signal() }
     }
 
@@ -191,7 +202,7 @@ extension BackendRegistry: BackendNewsReceiver {
         }
         guard let index = entries.firstIndex(where: { $0.number == backend.number }) else { return }
         indexes[backend.number] = index
-        refreshReport()
+        changed()
         named(index)
     }
 
@@ -218,7 +229,7 @@ extension BackendRegistry: BackendNewsReceiver {
 
     func realBackendSeen() {
         hasMetReal = true
-        refreshReport()
+        changed()
     }
 
     /// Another worker has learnt it.
