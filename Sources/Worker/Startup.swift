@@ -140,8 +140,8 @@ struct WorkerStart: Sendable {
         _ channel: WorkerChannel, _ upstream: UpstreamClient, _ finished: Wakeup,
         leave: @escaping @Loop (Int32) -> Void
     ) -> Control {
-        Control(channel, log: log, leave: leave) { control, welcome in
-            let server = Server(self, welcome, upstream, control, finished)
+        Control(channel, log: log, leave: leave) { control in
+            let server = Server(self, upstream, control, finished)
             server.begin()
             return server.receivers
         }

@@ -114,12 +114,14 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
     let scope = ListenerScope(rawValue: UInt8(number % 3)) ?? .unix
     for message: SupervisorMessage in [
         .connection(id: number, scope: scope, peer: text), .peek(id: number, scope: scope, peer: text),
-        .welcome(slots: small, realBackendSeen: number & 1 == 0), .ping(sequence: number),
+        .welcome(slots: small), .ping(sequence: number),
     ] { encode(message, tooLong: text.utf8.count > maximumPeerBytes) }
     for message: WorkerMessage in [
-        .backends(json: text),
         .pong(sequence: number, figures: figures), .peeked(id: number, verdict: .gone),
-    ] { encode(message, tooLong: text.utf8.count > maximumReportBytes) }
+    ] { encode(message, tooLong: false) }
+    encode(
+        SupervisorMessage.status(token: number, isLast: number & 1 == 0, json: text),
+        tooLong: text.utf8.count > maximumReportBytes)
     let backend = BackendID(text)
     let isTooLong = text.utf8.count > BackendID.longestName
     encode(WorkerMessage.acquire(ticket: number, backend: backend), tooLong: isTooLong)

@@ -19,10 +19,10 @@ private func figures() -> WorkerFigures {
 private let key = ModelKey(backend: "gpu1", model: "größe:4b")
 
 private let fromSupervisor: [SupervisorMessage] = [
-    .welcome(slots: 1024, realBackendSeen: false), .welcome(slots: .max, realBackendSeen: true),
+    .welcome(slots: 1024), .welcome(slots: .max),
     .connection(id: .max, scope: .network, peer: "[fe80::1%eth0]:65535"),
     .connection(id: 0, scope: .unix, peer: ""), .peek(id: 77, scope: .loopback, peer: "127.0.0.1:9"),
-    .unpeek(id: 77), .closeIdle(count: 12), .permit(ticket: 1 << 63), .realBackendSeen, .ping(sequence: 9),
+    .unpeek(id: 77), .closeIdle(count: 12), .permit(ticket: 1 << 63), .searched, .ping(sequence: 9),
     .cut,
     .drain, .observation(ModelObservation(key, .lacks("tools"), learntAt: WallTime(nanoseconds: .max))),
     .capabilitiesInvalidated(backend: "gpu1", before: WallTime(nanoseconds: 1 << 40)),
@@ -31,8 +31,9 @@ private let fromSupervisor: [SupervisorMessage] = [
 private let fromWorker: [WorkerMessage] = [
     .hello(protocolVersion: controlProtocolVersion), .ready, .accepted(id: 5), .released(count: 3),
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
-    .acquire(ticket: 8, backend: "gpu1"), .release(ticket: 8), .realBackendSeen,
-    .pong(sequence: 3, figures: figures()), .backends(json: "[{\"name\":\"größe\"}]"),
+    .acquire(ticket: 8, backend: "gpu1"), .release(ticket: 8), .searched,
+    .pong(sequence: 3, figures: figures()),
+    .discovered(name: "größe", url: "http://127.0.0.1:1", priority: .max),
     .drained,
     .observation(ModelObservation(key, .tokens(perThousand: .max), learntAt: WallTime(nanoseconds: 0))),
     .observation(ModelObservation(key, .automatic, learntAt: WallTime(nanoseconds: 3))),
@@ -76,22 +77,24 @@ func foreignMessages() {
         ([2, 2], .foreignFormat(2)), ([1, 0], .malformed), ([1, 12], .malformed), ([1, 14], .malformed),
         ([1, 255], .malformed),
         ([1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 3], .malformed),  // a verdict that does not exist
-        ([1, 10, 255, 255, 255, 255], .tooLong), ([1, 10, 1, 0, 0, 0, 0xff], .malformed),  // not UTF-8
+        ([1, 18, 255, 255, 255, 255], .tooLong), ([1, 18, 1, 0, 0, 0, 0xff], .malformed),  // not UTF-8
     ]
     for (bytes, failure) in cases {
         #expect(throws: failure) { try WorkerMessage(decoding: bytes) }
     }
-    let badFlag: [UInt8] = [1, 1, 0, 0, 0, 0, 2]
+    let badFlag: [UInt8] = [1, 20, 2]
     #expect(throws: ControlFailure.malformed) { try SupervisorMessage(decoding: badFlag) }
 }
 
 @Test("a text beyond its limit is refused before it is sent")
 func longTexts() throws {
-    let longest = WorkerMessage.backends(json: String(repeating: "x", count: maximumReportBytes))
+    func status(_ count: Int) -> SupervisorMessage {
+        .status(token: 1, isLast: false, json: String(repeating: "x", count: count))
+    }
+    let longest = status(maximumReportBytes)
     #expect(try longest.encoded().count <= maximumControlBytes)
-    #expect(try WorkerMessage(decoding: longest.encoded()) == longest)
-    let report = WorkerMessage.backends(json: String(repeating: "x", count: maximumReportBytes + 1))
-    #expect(throws: ControlFailure.tooLong) { try report.encoded() }
+    #expect(try SupervisorMessage(decoding: longest.encoded()) == longest)
+    #expect(throws: ControlFailure.tooLong) { try status(maximumReportBytes + 1).encoded() }
     let name = String(repeating: "n", count: ModelObservation.longestName + 1)
     for key in [ModelKey(backend: BackendID(name), model: ""), .init(backend: "", model: name)] {
         let observation = ModelObservation(key, .tokens(perThousand: 1), learntAt: WallTime(nanoseconds: 1))

@@ -14,7 +14,6 @@ import Testing
           unpeek                   .        .        x       x        x       .
           closeIdle                .        .        x       x        x       .
           permit                   .        .        x       x        x       .
-          realBackendSeen          .        x        x       x        x       .
           ping                     x        x        x       x        x       .
           drain                    .        .        x       .        .       .
           observation              .        x        x       x        x       .
@@ -39,9 +38,7 @@ import Testing
           peeked                   .        .        x       x        .       x
           acquire                  .        .        x       x        .       .
           release                  .        .        x       x        .       .
-          realBackendSeen          .        x        x       x        x       .
           pong                     .        x        x       x        x       .
-          backends                 .        x        x       x        x       .
           drained                  .        .        .       x        .       .
           observation              .        x        x       x        x       .
           capabilitiesInvalidated  .        x        x       x        x       .

@@ -86,7 +86,6 @@ import Upstream
             case .discovered(let name, let url, let priority):
                 announce(name, url, priority, isDiscovered: true)
             case .searched: registry.searched()
-            case .realBackendSeen: break
             default: Issue.record("\(message)")
             }
         }

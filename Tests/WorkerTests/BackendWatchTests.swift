@@ -180,6 +180,21 @@ import Translation
         #expect(first.take(Self.finding("+"), speaking: nil, at: .now()).awayAt == nil)
     }
 
+    @Test("that prompts are cut is told once, by whoever finds it first")
+    func cutting() {
+        func told(_ entry: BackendEntry, _ type: Configuration.BackendType = .ollama) -> [Bool] {
+            var watch = Self.watch(entry)
+            return (0..<2).map { _ in
+                watch.take(.up(type: type, models: []), speaking: .openAI, at: .now()).beginsToCut
+            }
+        }
+        #expect(told(Self.entry(.ollama, dialect: .openai)) == [true, false])
+        #expect(told(Self.entry()) == [true, false] && told(Self.entry(.ollama)) == [false, false])
+        #expect(told(Self.entry(), .vllm) == [false, false])
+        #expect(told(Self.known(Self.entry(.ollama, dialect: .openai), ["m"], .up)) == [false, false])
+        #expect(told(Self.known(Self.entry(), ["m"], .up, type: "ollama")) == [false, false])
+    }
+
     @Test("why a check failed is told in few words, and no character is torn")
     func reasons() {
         func reason(_ text: String) -> CheckResult {

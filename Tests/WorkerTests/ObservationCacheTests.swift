@@ -36,7 +36,6 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         let end = Self.after(5)
         #expect(observations.lacking(Self.place, at: WallTime(nanoseconds: end.nanoseconds - 1)) == [.tools])
         #expect(observations.lacking(Self.place, at: end) == [])
-        #expect(observations.places(of: "b", at: end) == [])
     }
 
     @Test("what is refused again is asked for again later and later, up to six hours")
@@ -100,7 +99,6 @@ private func expect(_ holds: Bool, at location: SourceLocation = #_sourceLocatio
         }
         #expect(learn(8192, 0) == .output(tokens: 8192) && learn(8192, 1) == nil)
         #expect(observations.outputLimit(Self.place, at: Self.after(4)) == 8192)
-        #expect(observations.places(of: "b", at: Self.after(4)) == [Self.place])
         #expect(observations.outputLimit(Self.place, at: Self.after(5)) == nil)
         #expect(learn(8192, 5) == .output(tokens: 8192, times: 2))
         #expect(learn(4096, 6) == .output(tokens: 4096), "another number is another limit")

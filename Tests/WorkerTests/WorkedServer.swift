@@ -56,7 +56,7 @@ final class Worked {
         try control.begin()
         #expect(await next { if case .hello(controlProtocolVersion) = $0 { true } else { false } })
         guard greet else { return }
-        try say(.welcome(slots: 8, realBackendSeen: true))
+        try say(.welcome(slots: 8))
         let absent = BackendNumber(0)
         try say(
             .backend(

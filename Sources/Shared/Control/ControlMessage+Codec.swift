@@ -4,7 +4,7 @@ extension SupervisorMessage: ControlCodable {
     public var carriesDescriptor: Bool {
         switch self {
         case .connection, .peek: true
-        case .welcome, .unpeek, .closeIdle, .permit, .realBackendSeen, .observation, .capabilitiesInvalidated,
+        case .welcome, .unpeek, .closeIdle, .permit, .observation, .capabilitiesInvalidated,
             .ping, .drain, .cut, .backend, .listing, .condition, .modelCondition, .granted, .refused,
             .superseded, .probe, .status, .look, .searched:
             false
@@ -14,9 +14,8 @@ extension SupervisorMessage: ControlCodable {
     public func write(into writer: inout ControlWriter) throws(ControlFailure) {
         writer.kind(kind.rawValue)
         switch self {
-        case .welcome(let slots, let realBackendSeen):
+        case .welcome(let slots):
             writer.integer(slots)
-            writer.flag(realBackendSeen)
         case .connection(let id, let scope, let peer):
             try Self.write(id, scope, peer, into: &writer)
         case .peek(let id, let scope, let peer):
@@ -27,7 +26,6 @@ extension SupervisorMessage: ControlCodable {
             writer.integer(count)
         case .permit(let ticket):
             writer.integer(ticket)
-        case .realBackendSeen: break
         case .ping(let sequence):
             writer.integer(sequence)
         case .drain: break
@@ -72,7 +70,7 @@ extension SupervisorMessage: ControlCodable {
     public init(kind number: UInt8, from reader: inout ControlReader) throws(ControlFailure) {
         guard let kind = Kind(rawValue: number) else { throw .malformed }
         switch kind {
-        case .welcome: self = .welcome(slots: try reader.integer(), realBackendSeen: try reader.flag())
+        case .welcome: self = .welcome(slots: try reader.integer())
         case .connection:
             self = .connection(
                 id: try reader.integer(), scope: try Self.scope(&reader),
@@ -84,7 +82,6 @@ extension SupervisorMessage: ControlCodable {
         case .unpeek: self = .unpeek(id: try reader.integer())
         case .closeIdle: self = .closeIdle(count: try reader.integer())
         case .permit: self = .permit(ticket: try reader.integer())
-        case .realBackendSeen: self = .realBackendSeen
         case .ping: self = .ping(sequence: try reader.integer())
         case .drain: self = .drain
         case .observation: self = .observation(try ModelObservation(from: &reader))
@@ -139,12 +136,9 @@ extension WorkerMessage: ControlCodable {
             try writer.backend(backend)
         case .release(let ticket):
             writer.integer(ticket)
-        case .realBackendSeen: break
         case .pong(let sequence, let figures):
             writer.integer(sequence)
             figures.write(into: &writer)
-        case .backends(let json):
-            try writer.text(json, limit: maximumReportBytes)
         case .drained: break
         case .observation(let observation):
             try observation.write(into: &writer)
@@ -181,9 +175,7 @@ extension WorkerMessage: ControlCodable {
             self = .peeked(id: id, verdict: verdict)
         case .acquire: self = .acquire(ticket: try reader.integer(), backend: try reader.backend())
         case .release: self = .release(ticket: try reader.integer())
-        case .realBackendSeen: self = .realBackendSeen
         case .pong: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
-        case .backends: self = .backends(json: try reader.text(limit: maximumReportBytes))
         case .drained: self = .drained
         case .observation: self = .observation(try ModelObservation(from: &reader))
         case .capabilitiesInvalidated:

@@ -43,9 +43,8 @@ public enum ListenerScope: UInt8, Sendable, Equatable {
 
 /// What the supervisor says to a worker.
 public enum SupervisorMessage: Sendable, Equatable {
-    /// Answer to `hello`, once: the worker's slots (connections held at once) and whether any worker of
-    /// this run has already met a real backend (then the demo never answers again).
-    case welcome(slots: UInt32, realBackendSeen: Bool)
+    /// Answer to `hello`, once: the worker's slots (connections held at once).
+    case welcome(slots: UInt32)
     /// A client connection for a free slot; carries the descriptor. `peer` is
     /// `address:port` (`[address]:port` for IPv6), for a Unix connection `pid P uid U`.
     case connection(id: UInt64, scope: ListenerScope, peer: String)
@@ -62,8 +61,6 @@ public enum SupervisorMessage: Sendable, Equatable {
     case closeIdle(count: UInt32)
     /// The permit asked for by `acquire` with this ticket is granted.
     case permit(ticket: UInt64)
-    /// Some worker has met a real backend.
-    case realBackendSeen
     /// Another worker has learnt this. After `welcome` also all that was learnt before.
     case observation(ModelObservation)
     /// What this backend was found to refuse before that moment is to be found out anew.
@@ -119,8 +116,6 @@ public enum WorkerMessage: Sendable, Equatable {
     case acquire(ticket: UInt64, backend: BackendID)
     /// Gives back a permit, or withdraws an `acquire` not answered yet.
     case release(ticket: UInt64)
-    /// This worker met a real backend. Relayed to all.
-    case realBackendSeen
     /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all
     /// others.
     case observation(ModelObservation)
@@ -143,9 +138,6 @@ public enum WorkerMessage: Sendable, Equatable {
     case askStatus(token: UInt64)
     /// Heartbeat answer with the worker's own figures.
     case pong(sequence: UInt64, figures: WorkerFigures)
-    /// What `dragoman status` shows of the backends as this worker sees them: a JSON array, at most
-    /// `maximumReportBytes`. Sent when it changes.
-    case backends(json: String)
     /// After `drain`, when nothing is left: the worker exits with 0 after this.
     case drained
 }

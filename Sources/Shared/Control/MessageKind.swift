@@ -9,7 +9,6 @@ extension SupervisorMessage {
         case unpeek = 4
         case closeIdle = 5
         case permit = 6
-        case realBackendSeen = 7
         case ping = 8
         case drain = 9
         case observation = 10
@@ -36,7 +35,6 @@ extension SupervisorMessage {
         case .unpeek: .unpeek
         case .closeIdle: .closeIdle
         case .permit: .permit
-        case .realBackendSeen: .realBackendSeen
         case .ping: .ping
         case .drain: .drain
         case .observation: .observation
@@ -66,9 +64,7 @@ extension WorkerMessage {
         case peeked = 5
         case acquire = 6
         case release = 7
-        case realBackendSeen = 8
         case pong = 9
-        case backends = 10
         case drained = 11
         case observation = 12
         case capabilitiesInvalidated = 13
@@ -90,9 +86,7 @@ extension WorkerMessage {
         case .peeked: .peeked
         case .acquire: .acquire
         case .release: .release
-        case .realBackendSeen: .realBackendSeen
         case .pong: .pong
-        case .backends: .backends
         case .drained: .drained
         case .observation: .observation
         case .capabilitiesInvalidated: .capabilitiesInvalidated

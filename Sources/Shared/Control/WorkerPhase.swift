@@ -49,8 +49,7 @@ extension WorkerMessage.Kind {
         // The last exchange may end with the last of what was left.
         case .notices: [.serving, .draining, .drained]
         // News, also while it starts and when nothing is left.
-        case .realBackendSeen, .observation, .capabilitiesInvalidated, .backends, .pong, .checked, .listing,
-            .discovered, .searched:
+        case .observation, .capabilitiesInvalidated, .pong, .checked, .listing, .discovered, .searched:
             [.welcomed, .serving, .draining, .drained]
         case .drained: .draining
         }
@@ -71,7 +70,7 @@ extension SupervisorMessage.Kind {
         // The supervisor sends these until it has read `drained`.
         case .unpeek, .closeIdle, .permit, .cut, .granted, .refused, .superseded, .status:
             [.serving, .draining, .drained]
-        case .realBackendSeen, .observation, .capabilitiesInvalidated, .backend, .listing, .condition,
+        case .observation, .capabilitiesInvalidated, .backend, .listing, .condition,
             .modelCondition, .probe, .look, .searched:
             [.welcomed, .serving, .draining, .drained]
         case .ping: [.greeting, .welcomed, .serving, .draining, .drained]

@@ -45,8 +45,6 @@ struct ServiceState: Sendable {
     /// Lines about lists that change.
     var listLines = LineLimit()
 
-    /// Whether some worker of this run has met a real backend.
-    private(set) var realBackendSeen = false
     private(set) var limiter: ConcurrencyLimiter
 
     init(_ settings: Settings) {
@@ -69,7 +67,7 @@ struct ServiceState: Sendable {
     /// It has said hello. What the others know, it is told: what there is before how it fares.
     mutating func joined(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
         workers.insert(worker)
-        var messages = [SupervisorMessage.welcome(slots: settings.slots, realBackendSeen: realBackendSeen)]
+        var messages = [SupervisorMessage.welcome(slots: settings.slots)]
         messages += catalogue.entries.map { .backend($0.announcement) }
         for entry in catalogue.entries {
             messages += catalogue.parts(of: entry.number).map { .listing($0) }
@@ -155,12 +153,6 @@ struct ServiceState: Sendable {
     }
 
     // MARK: Of workers that do not ask yet
-
-    mutating func realBackendSeen(by worker: WorkerID) -> [Action] {
-        guard workers.contains(worker), !realBackendSeen else { return [] }
-        realBackendSeen = true
-        return broadcast(.realBackendSeen, except: worker)
-    }
 
     mutating func acquire(
         _ number: UInt64, of backend: BackendID, for worker: WorkerID

@@ -52,14 +52,12 @@ extension Supervisor {
             if let action = try dispatcher.peeked(id, verdict, by: worker) { perform([action], at: now) }
             dispatchWaiting(at: now)
 
-        case .realBackendSeen: perform(service.realBackendSeen(by: worker), at: now)
         case .observation(let observation):
             perform(service.observed(observation, by: worker, at: .now()), at: now)
         case .capabilitiesInvalidated(let backend, let moment):
             let actions = service.capabilitiesInvalidated(
                 of: backend, before: moment, by: worker, at: .now())
             perform(actions, at: now)
-        case .backends: break
         case .acquire(let ticket, let backend):
             perform(try service.acquire(ticket, of: backend, for: worker), at: now)
         case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)

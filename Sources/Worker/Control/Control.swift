@@ -4,12 +4,6 @@
 internal import EventLoop
 internal import Shared
 
-/// What the supervisor says to a worker that has greeted it.
-struct Welcome: Sendable, Equatable {
-    /// Another worker has met a real backend: there is no demo any more.
-    var realBackendSeen: Bool
-}
-
 /// Serves the connections that come, until it is told to end.
 @Loop
 protocol ConnectionReceiver: AnyObject {
@@ -28,7 +22,6 @@ protocol BackendNewsReceiver: AnyObject {
     func fares(_ condition: BackendCondition)
     func fares(_ backend: BackendNumber, _ model: ModelDigest, isOpen: Bool)
     func searched()
-    func realBackendSeen()
     func learnt(_ observation: ModelObservation)
     func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime)
 }
@@ -61,7 +54,7 @@ final class Control {
     private var watch: Watch?
     /// Says what may come next.
     private var phase = WorkerPhase.greeting
-    private let welcomed: @Loop (Control, Welcome) -> ControlReceivers
+    private let welcomed: @Loop (Control) -> ControlReceivers
     /// Nil until the supervisor has said welcome.
     private(set) var receivers: ControlReceivers?
     private var permits: [UInt64: Permit] = [:]
@@ -72,7 +65,7 @@ final class Control {
     ///   - welcomed: makes the receivers of everything that follows; this object keeps them.
     init(
         _ channel: WorkerChannel, log: Log, leave: @escaping @Loop (Int32) -> Void,
-        welcomed: @escaping @Loop (Control, Welcome) -> ControlReceivers
+        welcomed: @escaping @Loop (Control) -> ControlReceivers
     ) {
         self.channel = channel
         self.leave = leave
@@ -154,16 +147,15 @@ final class Control {
     private func take(_ message: SupervisorMessage) throws(ControlFailure) {
         try check(message)
         switch message {
-        case .welcome(_, let seen):
+        case .welcome:
             phase = .welcomed
-            receivers = welcomed(self, Welcome(realBackendSeen: seen))
+            receivers = welcomed(self)
         case .ping(let sequence):
             send(.pong(sequence: sequence, figures: receivers?.connections.figures() ?? WorkerFigures()))
             // The heartbeat also moves on what a burst of entries left waiting.
             log.flush()
         case .unpeek(let id): try known().probes.release(id)
         case .closeIdle(let count): try known().connections.closeIdle(Int(count))
-        case .realBackendSeen: try known().backends.realBackendSeen()
         case .observation(let observation): try known().backends.learnt(observation)
         case .capabilitiesInvalidated(let backend, let moment):
             try known().backends.capabilitiesInvalidated(of: backend, before: moment)

@@ -33,8 +33,7 @@ final class Server {
     var refusedKeys = NoticeLimit(count: 10, each: .seconds(60))
 
     init(
-        _ start: WorkerStart, _ welcome: Welcome, _ upstream: UpstreamClient, _ control: Control,
-        _ finished: Wakeup
+        _ start: WorkerStart, _ upstream: UpstreamClient, _ control: Control, _ finished: Wakeup
     ) {
         configuration = start.configuration
         log = start.log
@@ -44,14 +43,10 @@ final class Server {
         bodyRoom = BodyRoom(largest: start.configuration.limits.requestBody)
         inHand = start.inHand.flatMap { InHandTable(mapping: $0) }
         let environment = BackendRegistry.Environment(
-            reportChanged: { [unowned control] report in
-                if report.utf8.count <= maximumReportBytes { control.send(.backends(json: report)) }
-            },
             learnt: { [unowned control] in control.send(.observation($0)) },
             forgot: { [unowned control] in control.send(.capabilitiesInvalidated(backend: $0, before: $1)) })
         let registry = BackendRegistry(
-            start.configuration, keys: start.secrets.backends, realBackendSeen: welcome.realBackendSeen,
-            log: start.log, environment: environment)
+            start.configuration, keys: start.secrets.backends, log: start.log, environment: environment)
         prober = BackendProber(
             start.configuration, registry, log: start.log,
             environment: .init(

@@ -62,7 +62,7 @@ extension [ServiceState.Action] {
         #expect(messages.allSatisfy { $0.worker == 7 })
         #expect(
             messages.map(\.message) == [
-                .welcome(slots: 8, realBackendSeen: false),
+                .welcome(slots: 8),
                 .backend(.init(0, name: "a", url: "http://a", priority: 100, isDiscovered: false)),
                 .backend(.init(1, name: "b", url: "http://b", priority: 100, isDiscovered: false)),
                 .backend(.init(2, name: "c", url: "http://c", priority: 100, isDiscovered: false)),

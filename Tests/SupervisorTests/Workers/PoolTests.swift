@@ -95,8 +95,8 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             "new",
             [
                 .ready, .accepted(id: 1), .released(count: 1), .peeked(id: 1, verdict: .gone), .drained,
-                .acquire(ticket: 1, backend: "a"), .release(ticket: 1), .realBackendSeen,
-                .backends(json: "[]"), .pong(sequence: 1, figures: .init()),
+                .acquire(ticket: 1, backend: "a"), .release(ticket: 1),
+                .searched, .pong(sequence: 1, figures: .init()),
                 .hello(protocolVersion: controlProtocolVersion + 1),
                 .observation(lacksTools), .capabilitiesInvalidated(backend: "b", before: 1),
             ]

@@ -123,6 +123,9 @@ final class BackendProber {
             // First what it has: who hears that it is up finds its models there.
             for part in news.listing ?? [] { environment.send(.listing(part)) }
             environment.send(.checked(backend: number, news.check))
+            if news.beginsToCut {
+                log.warning(.ollamaCuts, ["backend": LogValue(entry.name), "url": LogValue(entry.url)])
+            }
             if let moment = news.awayAt { registry.returned(index, awayAt: moment) }
             await pause(watch.pace(hasMore: inquiry.hasMore), wakeup, term)
         }
@@ -158,7 +161,6 @@ final class BackendProber {
         term.names.insert(name)
         let usual = Configuration.Backend(name: name, url: port.url).priority
         let rank = UsualPort.all.firstIndex(of: port) ?? UsualPort.all.count
-        environment.send(.realBackendSeen)
         environment.send(.discovered(name: name, url: port.url, priority: UInt32(clamping: usual - rank)))
     }
 
@@ -186,6 +188,9 @@ extension BackendProber: ProberReceiver {
 }
 
 extension LogEvent {
+    static let ollamaCuts = LogEvent(
+        "Ollama's /v1 silently truncates long prompts; leave `dialect` out or set OLLAMA_CONTEXT_LENGTH",
+        id: "651472bcd5604c8ab6bf53b67fd10031")
     static let strangerFound = LogEvent(
         "usual port is not a backend", id: "549043e963ab418f9c9f7121797325e6")
 }

@@ -14,6 +14,8 @@ struct BackendWatch {
         var check: CheckResult
         /// It is back: since this moment at the latest it was away.
         var awayAt: WallTime?
+        /// It turned out to cut long prompts without a word.
+        var beginsToCut = false
     }
 
     private let number: BackendNumber
@@ -59,6 +61,7 @@ struct BackendWatch {
         let wasUnknown = typeToAsk == .auto
         switch finding {
         case .up(let type, let found):
+            let cutBefore = models != nil && profile.cutsPrompts
             note(true)
             let told = (self.type, self.dialect, models)
             self.type = type
@@ -68,7 +71,8 @@ struct BackendWatch {
             isTold = true
             return News(
                 listing: isNews ? parts : nil, check: .good,
-                awayAt: wasGood == false ? seenDownAt ?? now : nil)
+                awayAt: wasGood == false ? seenDownAt ?? now : nil,
+                beginsToCut: profile.cutsPrompts && !cutBefore)
         case .down(let reason), .unrecognised(let reason):
             note(false)
             seenDownAt = now
@@ -80,6 +84,8 @@ struct BackendWatch {
         streak = isGood == good ? min(streak + 1, 1000) : 1
         isGood = good
     }
+
+    private var profile: Profile { Profile(settings, found: type, speaking: dialect) }
 
     /// What the service counts is certain: more rounds of the same result would change nothing.
     private var isCertain: Bool { streak >= (isGood == true ? health.rise : health.fall) }
@@ -95,7 +101,7 @@ struct BackendWatch {
     /// The windows that Ollama is asked for are decided here, once for all workers, and stay as they are: two
     /// windows for one model would load it anew with every request.
     private func windows(_ found: [ModelFacts]) -> [ModelFacts] {
-        guard Profile(settings, found: type, speaking: dialect).asksWindow else { return found }
+        guard profile.asksWindow else { return found }
         return found.map { model in
             var model = model
             let before = models?.model(called: model.id).flatMap {

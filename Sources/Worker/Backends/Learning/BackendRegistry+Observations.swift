@@ -1,5 +1,5 @@
-// The registry learns: from exchanges of this worker, and from what the others tell. What is news is told
-// on, once, and shows in the report.
+// The registry learns: from exchanges of this worker, and from what the others tell. What is news is told on,
+// once.
 
 internal import EventLoop
 internal import Routing
@@ -126,7 +126,7 @@ extension BackendRegistry {
         pauseCounting(index, for: .zero)
         entries[index].promptCuts = [:]
         let backend = BackendID(entries[index].name)
-        if observations.forgetVerdicts(of: backend, before: moment, at: .now()) { refreshReport() }
+        observations.forgetVerdicts(of: backend, before: moment, at: .now())
         environment.forgot(backend, moment)
     }
 
@@ -134,10 +134,7 @@ extension BackendRegistry {
         entries.indices.contains(index) ? .init(backend: BackendID(entries[index].name), model: model) : nil
     }
 
-    private func tell(_ observation: ModelObservation) {
-        environment.learnt(observation)
-        refreshReport()
-    }
+    private func tell(_ observation: ModelObservation) { environment.learnt(observation) }
 }
 
 /// A prompt that was sent to a backend, and how many tokens we think it has.

@@ -59,15 +59,6 @@ struct ObservationCache: Sendable {
         return nil
     }
 
-    /// Models of this backend of which something is known now, by name.
-    func places(of backend: BackendID, at now: WallTime) -> [ModelKey] {
-        book.keys.filter { place in
-            place.backend == backend
-                && (told(place) != nil || !lacking(place, at: now).isEmpty
-                    || outputLimit(place, at: now) != nil)
-        }.sorted { $0.model < $1.model }
-    }
-
     // MARK: Learning
 
     /// A request was refused the feature and answered without it.
@@ -158,7 +149,7 @@ struct ObservationCache: Sendable {
         return true
     }
 
-    mutating func forgetVerdicts(of backend: BackendID, before moment: WallTime, at now: WallTime) -> Bool {
+    mutating func forgetVerdicts(of backend: BackendID, before moment: WallTime, at now: WallTime) {
         book.forgetRefusals(of: backend, before: moment, at: now)
     }
 }

@@ -10,8 +10,6 @@ internal import Translation
 @Loop
 final class BackendRegistry {
     struct Environment {
-        /// Called with what `dragoman status` shows of the backends, whenever it has changed.
-        var reportChanged: @Loop (String) -> Void = { _ in }
         /// Called with what the other workers should know.
         var learnt: @Loop (ModelObservation) -> Void = { _ in }
         /// Called when a backend has returned that was away at that moment.
@@ -35,12 +33,9 @@ final class BackendRegistry {
     private var isSettled = false
     /// What routing sees, as long as nothing of it has changed.
     private var drawn: BackendSnapshot?
-    /// Some worker has met a real backend.
-    private var hasMetReal: Bool
     /// Until then a request waits for what is not known yet.
     private let patience: Instant
     private var waiters: [Wakeup] = []
-    private var reported = ""
     /// Called when the supervisor has named a backend.
     var named: @Loop (_ index: Int) -> Void = { _ in }
 
@@ -50,8 +45,8 @@ final class BackendRegistry {
     /// - Parameter keys: by the backend's index in the configuration.
     /// - Parameter firstLook: how long requests wait at most, from now on, until all backends are known.
     init(
-        _ configuration: Configuration, keys: [SecretValue?], realBackendSeen: Bool = false, log: Log,
-        environment: Environment, firstLook: Duration = ProbePace.firstRound
+        _ configuration: Configuration, keys: [SecretValue?], log: Log, environment: Environment,
+        firstLook: Duration = ProbePace.firstRound
     ) {
         entries = configuration.backends.enumerated().map { index, backend in
             BackendEntry(backend, key: keys.indices.contains(index) ? keys[index] : nil)
@@ -60,7 +55,6 @@ final class BackendRegistry {
         self.log = log
         self.environment = environment
         searches = configuration.backends.isEmpty
-        hasMetReal = realBackendSeen || !searches
         patience = Loop.now.advanced(by: firstLook)
     }
 
@@ -147,7 +141,8 @@ final class BackendRegistry {
         isDemo ? hasSearched : entries.contains { $0.models != nil && !$0.isDown }
     }
 
-    var isDemo: Bool { !hasMetReal && entries.isEmpty }
+    /// Backends that were found once stay known: then the demo never answers again.
+    var isDemo: Bool { entries.isEmpty }
 
     var picture: BackendSnapshot {
         if let drawn { return drawn }
@@ -158,10 +153,7 @@ final class BackendRegistry {
     }
 
     /// What routing sees has changed.
-    func changed() {
-        drawn = nil
-        refreshReport()
-    }
+    func changed() { drawn = nil }
 
     // MARK: The first look
 
@@ -170,17 +162,6 @@ final class BackendRegistry {
         changed()
         guard isSettled else { return }
         for waiter in waiters { waiter.signal() }
-    }
-
-    /// What `dragoman status` shows of the backends.
-    var report: String { reported }
-
-    func refreshReport() {
-        guard isSettled || Loop.now >= patience else { return }
-        let new = BackendReport.json(entries, observations, picture)
-        guard new != reported else { return }
-        reported = new
-        environment.reportChanged(new)
     }
 }
 
@@ -227,19 +208,11 @@ extension BackendRegistry: BackendNewsReceiver {
         settle()
     }
 
-    func realBackendSeen() {
-        hasMetReal = true
-        changed()
-    }
-
     /// Another worker has learnt it.
-    func learnt(_ observation: ModelObservation) {
-        take(observation)
-        refreshReport()
-    }
+    func learnt(_ observation: ModelObservation) { take(observation) }
 
     /// Another worker has seen the backend return.
     func capabilitiesInvalidated(of backend: BackendID, before moment: WallTime) {
-        if observations.forgetVerdicts(of: backend, before: moment, at: .now()) { refreshReport() }
+        observations.forgetVerdicts(of: backend, before: moment, at: .now())
     }
 }
