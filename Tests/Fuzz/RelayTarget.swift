@@ -62,7 +62,7 @@ private struct ShownRelay: Equatable {
         reply.receive(Array("data: {\"type\":\"message_stop\"}\n\n".utf8))
         reply.end(.complete)
         reply.ping()
-        reply.commitEarly()
+        reply.openEarly()
         expect(reply.takeOutput().isEmpty && reply.phase == phase, "nothing after the end")
     }
 

@@ -40,10 +40,8 @@ public struct ChatGrammar {
 
     private mutating func read(frame: String) {
         if isComplete || hasFailed { faults.append("after the end: \(frame)") }
-        if frame.hasPrefix(": ") {
-            if head == nil { faults.append("a comment before the first chunk") }
-            return
-        }
+        // Also before the first chunk: while nobody answers.
+        if frame.hasPrefix(": ") { return }
         guard frame.hasPrefix("data: "), !frame.contains("\n") else {
             return faults.append("not one line of data: \(frame)")
         }

@@ -32,57 +32,58 @@ struct CauseTableTests {
     /// Cause: kind; status for the Messages API and for OpenAI's; `retry-after`; `x-should-retry`; whether
     /// the next backend may be tried.
     private static let expected = """
-        unreachable: overloaded_error 529 503 5 - next
-        unreachable for long: api_error 502 502 - false next
-        misconfigured: api_error 502 502 - false next
-        brokenConnection: api_error 502 502 - - next
-        closedEarly: api_error 502 502 - - next
-        timedOut: timeout_error 504 504 - - final
-        redirects 307: api_error 502 502 - false next
-        notAnAPI 200: api_error 502 502 - false next
-        unusable compressed 200: api_error 502 502 - false next
-        unusable tooLarge 200: api_error 502 502 - false next
-        unusable toolCallsTooLarge 200: api_error 502 502 - false next
-        unusable document 200: api_error 502 502 - - next
-        unusable event 200: api_error 502 502 - - next
-        unusable arguments 200: api_error 502 502 - - next
-        unusable noChoices 200: api_error 502 502 - - next
-        unloaded 200: overloaded_error 529 503 1 true next
-        generationFailed 200: api_error 502 502 - - next
-        unparsedOutput 500: api_error 500 500 - true next
-        refusedCredentials 401: api_error 502 502 - false next
-        notSignedIn 401: api_error 502 502 - false next
-        billing 402: billing_error 402 429 - false final
-        rateLimited 429: rate_limit_error 429 429 - - next
-        rateLimited 429: rate_limit_error 429 429 60 - next
-        overloaded 503: overloaded_error 529 503 7 true next
-        modelMissing 404: not_found_error 404 404 - false next
-        modelMissing 404: not_found_error 404 404 - false next
-        endpointMissing 404: api_error 502 502 - false next
-        refusedForm 405: api_error 500 500 - false next
-        promptTooLong 400: invalid_request_error 400 400 - false final
-        imagesUnsupported 500: invalid_request_error 400 400 - false final
-        requestRejected 422: invalid_request_error 400 400 - false final
-        requestTooLarge 413: request_too_large 413 413 - false final
-        conflict 409: conflict_error 409 409 - - final
-        deadlineExceeded 504: timeout_error 504 504 - - final
-        outOfMemory 500: api_error 500 500 - false next
-        failed 500: api_error 500 500 - - next
-        failed 502: api_error 502 502 - - next
+        unreachable: overloaded_error 529 503 5 - next broken reset
+        unreachable for long: api_error 502 502 - false next broken reset
+        misconfigured: api_error 502 502 - false next broken reset
+        brokenConnection: api_error 502 502 - - next broken cut
+        closedEarly: api_error 502 502 - - next broken cut
+        timedOut: timeout_error 504 504 - - next stalled stall
+        redirects 307: api_error 502 502 - false next failed(status: 307) status_307
+        notAnAPI 200: api_error 502 502 - false next failed(status: 200) status_200
+        unusable compressed 200: api_error 502 502 - false next failed(status: 200) status_200
+        unusable tooLarge 200: api_error 502 502 - false next well status_200
+        unusable toolCallsTooLarge 200: api_error 502 502 - false next well status_200
+        unusable document 200: api_error 502 502 - - next failed(status: 200) status_200
+        unusable event 200: api_error 502 502 - - next failed(status: 200) status_200
+        unusable arguments 200: api_error 502 502 - - next well status_200
+        unusable noChoices 200: api_error 502 502 - - next failed(status: 200) status_200
+        unloaded 200: overloaded_error 529 503 1 true next loading loading
+        generationFailed 200: api_error 502 502 - - next failed(status: 200) status_200
+        unparsedOutput 500: api_error 500 500 - true next well status_500
+        refusedCredentials 401: api_error 502 502 - false next failed(status: 401) status_401
+        notSignedIn 401: api_error 502 502 - false next failed(status: 401) status_401
+        billing 402: billing_error 402 429 - false final failed(status: 402) status_402
+        rateLimited 429: rate_limit_error 429 429 - - next busy(rest: 0) status_429
+        rateLimited 429: rate_limit_error 429 429 60 - next busy(rest: 90) status_429
+        overloaded 503: overloaded_error 529 503 7 true next busy(rest: 7) status_503
+        modelMissing 404: not_found_error 404 404 - false next modelMissing status_404
+        modelMissing 404: not_found_error 404 404 - false next modelMissing status_404
+        endpointMissing 404: api_error 502 502 - false next failed(status: 404) status_404
+        refusedForm 405: api_error 500 500 - false next failed(status: 405) status_405
+        promptTooLong 400: invalid_request_error 400 400 - false final well status_400
+        imagesUnsupported 500: invalid_request_error 400 400 - false final well status_500
+        requestRejected 422: invalid_request_error 400 400 - false final well status_422
+        requestTooLarge 413: request_too_large 413 413 - false final well status_413
+        conflict 409: conflict_error 409 409 - - final well status_409
+        deadlineExceeded 504: timeout_error 504 504 - - final failed(status: 504) status_504
+        outOfMemory 500: api_error 500 500 - false next failed(status: 500) status_500
+        failed 500: api_error 500 500 - - next failed(status: 500) status_500
+        failed 502: api_error 502 502 - - next failed(status: 502) status_502
         """
 
-    @Test("from the cause to the statuses, to trying again and to the next backend")
+    @Test("from the cause to the statuses, to trying again, to the next backend, to what the service and the journal are told")
     func table() {
         let lines = Self.causes.map { cause, status in
             let failure = Failure.upstream(UpstreamFault(cause, status: status, said: "words"))
             let (messages, chat) = (failure.error(for: .messages), failure.error(for: .chat))
             #expect(messages.retryAfter == chat.retryAfter && messages.shouldRetry == chat.shouldRetry)
-            #expect(!Failover.mayTryNext(failure, anythingSent: true))
-            let next = Failover.mayTryNext(failure, anythingSent: false)
+            let next = Failover.mayTryNext(failure)
             return "\(Self.name(cause))\(status.map { " \($0)" } ?? ""): \(messages.type)"
                 + " \(messages.status) \(chat.status)"
                 + " \(messages.retryAfter.map(String.init) ?? "-")"
                 + " \(messages.shouldRetry.map(String.init) ?? "-") \(next ? "next" : "final")"
+                + " \(AttemptReport.Verdict(failure, .init(wasConnected: true, hasHead: true)))"
+                + " \(failure.causeWord(.init(wasConnected: true, hasHead: true)) ?? "-")"
         }
         #expect(lines.joined(separator: "\n") == Self.expected)
     }
@@ -108,7 +109,7 @@ struct CauseTableTests {
         let failures: [Failure] = [
             .gateway(.stopping), .gateway(.notReady), .routing(.lost(["b"])), .request(.invalidKey),
         ]
-        for failure in failures { #expect(!Failover.mayTryNext(failure, anythingSent: false)) }
+        for failure in failures { #expect(!Failover.mayTryNext(failure)) }
     }
 }
 

@@ -102,7 +102,7 @@ struct RoutesTests {
             (.get, "/anthropicx/v1/messages", .notFound),
             (.post, "/v1/messages/batches", .notFound), (.get, "/v1/messagesx", .notFound),
             (.get, "/metrics", .notInThisVersion("GET /metrics")),
-            (.get, "/status", .notInThisVersion("GET /status")),
+            (.get, "/status", .endpoint(.status)), (.post, "/status", .wrongMethod(allow: "GET, HEAD")),
             (.post, "/", .wrongMethod(allow: "GET, HEAD")),
             (.post, "/health", .wrongMethod(allow: "GET, HEAD")),
         ])

@@ -198,21 +198,26 @@ struct ServerTests {
         worker.end()
     }
 
-    @Test("a permit is asked for, granted and given back once")
-    @Loop func permits() async throws {
+    @Test("a backend is asked for, granted and left once; what was told goes out before the last word")
+    @Loop func admissions() async throws {
         let worker = try await Worked()
         let wakeup = Wakeup()
-        let control = worker.control
-        let permit = control.acquire("gpu", signalling: wakeup)
-        #expect(await worker.next { $0 == .acquire(ticket: permit.ticket, backend: "gpu") })
-        #expect(!permit.isGranted)
-        try worker.say(.permit(ticket: permit.ticket))
+        let desk = worker.control.admissions
+        let question = AdmissionQuestion(client: "c", candidates: [.init(BackendNumber(3), .init(of: "m"))])
+        let ticket = desk.admit(question, signalling: wakeup)
+        #expect(await worker.next { $0 == .admit(ticket: ticket.number, question) })
+        #expect(ticket.isWaiting)
+        try worker.say(.granted(ticket: ticket.number, Grant(BackendNumber(3), .load)))
         await wakeup.wait()
-        #expect(permit.isGranted)
-        control.release(permit)
-        control.release(permit)
-        #expect(await worker.next { $0 == .release(ticket: permit.ticket) })
-        #expect(worker.count { if case .release = $0 { true } else { false } } == 0)
+        #expect(!ticket.isWaiting)
+        desk.end(ticket, AttemptReport(.well))
+        desk.end(ticket, AttemptReport(.well))
+        let ended = ExchangeNotice.ended(ticket: ticket.number, AttemptReport(.well))
+        #expect(await worker.next { $0 == .notices([ended]) })
+        let told = desk.tell(question, signalling: wakeup)
+        try worker.say(.drain)
+        #expect(await worker.next { $0 == .notices([.began(ticket: told.number, question)]) })
+        #expect(await worker.next { $0 == .drained })
         worker.end()
     }
 

@@ -34,7 +34,7 @@ protocol ProberReceiver: AnyObject {
 }
 
 /// Who gets what the supervisor says after its welcome: each message goes to exactly one of them, or to the
-/// permits, which Control itself keeps.
+/// desks, which Control itself keeps.
 struct ControlReceivers {
     let connections: any ConnectionReceiver
     let probes: ProbeResponder
@@ -57,8 +57,9 @@ final class Control {
     private let welcomed: @Loop (Control) -> ControlReceivers
     /// Nil until the supervisor has said welcome.
     private(set) var receivers: ControlReceivers?
-    private var permits: [UInt64: Permit] = [:]
-    private var lastTicket: UInt64 = 0
+    /// Where requests ask for a backend.
+    private(set) lazy var admissions = AdmissionDesk { [unowned self] in send($0) }
+    private(set) lazy var status = StatusDesk { [unowned self] in send($0) }
 
     /// - Parameters:
     ///   - leave: ends the process with this status, at once.
@@ -88,7 +89,9 @@ final class Control {
     func send(_ message: WorkerMessage) {
         switch message.kind {
         case .ready: phase = .serving
-        case .drained: phase = .drained
+        case .drained:
+            admissions.flush()
+            phase = .drained
         default: break
         }
         do throws(ControlFailure) {
@@ -159,8 +162,10 @@ final class Control {
         case .observation(let observation): try known().backends.learnt(observation)
         case .capabilitiesInvalidated(let backend, let moment):
             try known().backends.capabilitiesInvalidated(of: backend, before: moment)
-        // Withdrawn meanwhile: the supervisor learns so from our `release`.
-        case .permit(let ticket): permits[ticket]?.grant()
+        case .granted(let ticket, let grant): admissions.granted(ticket, grant)
+        case .refused(let ticket, let refusal): admissions.refused(ticket, refusal)
+        case .superseded(let ticket): admissions.superseded(ticket)
+        case .status(let token, let isLast, let json): status.received(token, json, isLast: isLast)
         case .drain:
             phase = .draining
             let receivers = try known()
@@ -179,30 +184,14 @@ final class Control {
         case .searched: try known().backends.searched()
         case .probe(let isOn): try known().prober.probe(isOn: isOn)
         case .look(let backend): try known().prober.look(at: backend)
-        case .granted, .refused, .superseded, .status: break
+        // Nobody asks for such permits any more.
+        case .permit: break
         case .connection, .peek: throw .descriptorMismatch
         }
     }
 
     private func check(_ message: SupervisorMessage) throws(ControlFailure) {
         guard message.isPermitted(in: phase) else { throw .notPermitted("\(message.kind) while \(phase)") }
-    }
-
-    // MARK: Permits
-
-    /// Asks for one of the backend's permits; `wakeup` is signalled when it is granted.
-    func acquire(_ backend: BackendID, signalling wakeup: Wakeup) -> Permit {
-        lastTicket &+= 1
-        let permit = Permit(ticket: lastTicket, wakeup: wakeup)
-        permits[lastTicket] = permit
-        send(.acquire(ticket: lastTicket, backend: backend))
-        return permit
-    }
-
-    /// Gives the permit back, or withdraws the question; once.
-    func release(_ permit: Permit) {
-        guard permits.removeValue(forKey: permit.ticket) != nil else { return }
-        send(.release(ticket: permit.ticket))
     }
 
     // MARK: The end
@@ -215,24 +204,6 @@ final class Control {
         if failure == .ended { return leave(0) }
         log.error(.channelBroken, ["reason": LogValue("\(failure)")])
         leave(Self.brokenChannel)
-    }
-}
-
-/// A place among a backend's `max_concurrent` requests, asked for or held.
-@Loop
-final class Permit {
-    let ticket: UInt64
-    private(set) var isGranted = false
-    private let wakeup: Wakeup
-
-    init(ticket: UInt64, wakeup: Wakeup) {
-        self.ticket = ticket
-        self.wakeup = wakeup
-    }
-
-    fileprivate func grant() {
-        isGranted = true
-        wakeup.signal()
     }
 }
 

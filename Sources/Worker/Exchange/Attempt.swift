@@ -1,5 +1,4 @@
-// One backend asked once: wait for a permit, transfer, translate, write. Everything that can make it go
-// on signals the connection's wakeup; each round looks at all sources again, so no order is special.
+// One backend asked once: transfer, translate, write. Everything that can make it go on signals the connection's wakeup; each round looks at all sources again, so no order is special.
 
 internal import EventLoop
 internal import Glibc
@@ -11,7 +10,6 @@ internal import Upstream
 final class Attempt {
     private enum Stage {
         case planned(AttemptPlan.Source)
-        case queued(Permit, UpstreamRequest, backend: Int)
         case transferring(Transfer, backend: Int)
         case playing(DemoPlayback)
     }
@@ -20,12 +18,12 @@ final class Attempt {
     private let connection: Connection
     private let context: ExchangeContext
     private let streaming: Bool
+    private let placement: Placement
     private let committed: () -> Void
+    private var isCommitted = false
     private var stage: Stage
-    private var permit: Permit?
     private var reply: ClientReply
     private var timing: ExchangeTiming
-    private var headSeen = false
     /// The client takes less than comes: the upstream waits.
     private var congested = false
     /// When the model was seen to have stopped.
@@ -33,17 +31,19 @@ final class Attempt {
     /// Called once the backend's answer has begun.
     var began: (() -> Void)?
 
-    /// - Parameter committed: called once the client has seen a byte.
+    /// - Parameter committed: called once the client has seen a byte of the answer.
     init(
-        _ plan: consuming AttemptPlan, _ answer: Answer, _ connection: Connection,
+        _ plan: consuming AttemptPlan, _ answer: Answer, _ connection: Connection, _ placement: Placement,
         _ context: ExchangeContext, committed: @escaping () -> Void
     ) {
         self.answer = answer
         self.connection = connection
+        self.placement = placement
         self.context = context
         self.committed = committed
         streaming = plan.isStreaming
         timing = plan.timing
+        times = (Loop.now, nil)
         stage = .planned(plan.source)
         reply = plan.reply
     }
@@ -58,23 +58,42 @@ final class Attempt {
     var refused: Refusal? { reply.refused }
     /// The backend answered with success and without a byte.
     var saidNothing: Bool { reply.saidNothing }
+    /// What the client has seen although nothing of an answer has come.
+    var opening: ReplyOpening { reply.opening }
     /// How the transport failed, for the journal; nil when it did not.
-    private(set) var cause: String?
+    private(set) var detail: String?
+    /// How far the transport came.
+    private(set) var seen = AttemptCircumstances()
+    /// Sent, and when the first byte of the answer's body came.
+    private var times: (begun: Instant, firstByte: Instant?)
     /// The backend could not be reached, and not for the first time.
     private var isPersistent = false
-    /// Not nil when it ended before anything was sent: another backend may be tried, or this is the answer.
+    /// Not nil when it ended before anything of an answer was sent: another backend may be tried, or this is the
+    /// answer.
     var undecidedFailure: Failure? {
-        guard answer.isOpen, let failure = reply.failure else { return nil }
+        guard !answer.isEnded, let failure = reply.failure else { return nil }
         return isPersistent ? failure.persisting : failure
     }
 
     /// Not nil once it has run.
     private(set) var outcome: Outcome?
 
+    /// What the service has to know of it, but for what its client was told.
+    var report: AttemptReport {
+        var report = AttemptReport(outcome.map { .init($0, seen) } ?? .notSent)
+        let usage = reply.usage
+        let input = usage.input &+ usage.cacheRead &+ usage.cacheCreation
+        report.firstByte = (times.firstByte?.nanoseconds(since: times.begun) ?? 0) / 1000
+        report.duration = Loop.now.nanoseconds(since: times.begun) / 1000
+        report.inputTokens = UInt32(clamping: input)
+        report.cachedTokens = usage.tellsCache ? UInt32(clamping: usage.cacheRead) : nil
+        report.outputTokens = UInt32(clamping: usage.output)
+        return report
+    }
+
     /// Runs to the one outcome. When `undecidedFailure` is nil then, the client has been answered or is gone.
     func run() async {
         begin()
-        defer { if let permit { context.permits.release(permit) } }
         while !turn() { _ = await connection.wakeup.wait(until: deadline) }
     }
 
@@ -83,11 +102,7 @@ final class Attempt {
         guard case .planned(let source) = stage else { return }
         switch source {
         case .demo(let demo): stage = .playing(DemoPlayback(demo, begun: Loop.now))
-        case .backend(let index, let request, limit: let backend?):
-            let permit = context.permits.acquire(backend, signalling: connection.wakeup)
-            self.permit = permit
-            stage = .queued(permit, request, backend: index)
-        case .backend(let index, let request, limit: nil):
+        case .backend(let index, let request):
             stage = .transferring(
                 context.upstream.start(request, wakeup: connection.wakeup), backend: index)
         }
@@ -102,7 +117,7 @@ final class Attempt {
     }
 
     private func step() -> Outcome? {
-        if connection.socket.isGone || connection.socket.isStalled {
+        if connection.socket.isGone || connection.socket.isStalled || placement.isSuperseded {
             if case .transferring(let transfer, _) = stage { transfer.cancel() }
             reply.cancel()
             return .cancelled
@@ -130,12 +145,8 @@ final class Attempt {
     }
 
     private func advance() {
-        if case .queued(let permit, let request, let backend) = stage, permit.isGranted {
-            stage = .transferring(
-                context.upstream.start(request, wakeup: connection.wakeup), backend: backend)
-        }
         switch stage {
-        case .planned, .queued: break
+        case .planned: break
         case .transferring(let transfer, let backend): take(from: transfer, backend)
         case .playing(var playback):
             for delta in playback.take(at: Loop.now) { reply.receive(delta) }
@@ -147,8 +158,9 @@ final class Attempt {
     // MARK: From upstream
 
     private func take(from transfer: Transfer, _ backend: Int) {
-        if !headSeen, let head = transfer.head {
-            headSeen = true
+        if !seen.hasHead, let head = transfer.head {
+            seen = AttemptCircumstances(wasConnected: true, hasHead: true)
+            if head.status < 500 { placement.answered() }
             context.registry.succeeded(backend)
             upstreamID = head.requestID
             reply.receive(head: UpstreamHead(head))
@@ -156,9 +168,12 @@ final class Attempt {
         let waiting = connection.socket.waiting
         congested = waiting > (congested ? ServingLimits.outputLowWater : ServingLimits.outputHighWater)
         guard !congested else { return }
-        if transfer.hasBytes { transfer.consume { reply.receive($0) } }
+        if transfer.hasBytes {
+            if times.firstByte == nil { times.firstByte = Loop.now }
+            transfer.consume { reply.receive($0) }
+        }
         if reply.wantsMore, let end = transfer.end, !transfer.hasBytes {
-            cause = end.cause
+            detail = end.detail
             reply.end(UpstreamEnd(end))
         }
     }
@@ -183,13 +198,14 @@ final class Attempt {
     private func cut() {
         guard reply.wantsMore else { return }
         if case .transferring(let transfer, _) = stage { transfer.cancel() }
-        cause = "stopped"
+        detail = "stopped"
         reply.end(.stopped)
     }
 
     /// The reply is over. What the backend still has to say (the end of its framing) may come for a moment,
     /// so that its connection can be used again; then it is cut.
     private func detach(_ transfer: Transfer, _ backend: Int, _ outcome: Outcome) {
+        seen.wasConnected = transfer.times.connected != nil
         switch transfer.end {
         case nil where outcome.isCompleted:
             Timer { transfer.cancel() }.arm(at: Loop.now.advanced(by: ServingLimits.upstreamFarewell))
@@ -205,6 +221,7 @@ final class Attempt {
 
     private var timingStage: ExchangeTiming.Stage {
         switch reply.phase {
+        case .undecided where reply.opening != .nothing: .streaming
         case .undecided: .undecided(mayCommit: streaming)
         case .streaming: .streaming
         case .ended: .over
@@ -214,7 +231,7 @@ final class Attempt {
     private func keepTime() {
         switch timing.due(timingStage, at: Loop.now) {
         case .nothing: break
-        case .commit: reply.commitEarly()
+        case .commit: reply.openEarly()
         case .ping:
             // A client that does not even take what waits needs no sign of life.
             if connection.socket.waiting == 0 { reply.ping() }
@@ -223,14 +240,18 @@ final class Attempt {
     }
 
     private func write() {
-        guard reply.phase == .streaming else { return }
+        let isAnswer = reply.phase == .streaming
+        guard isAnswer || reply.opening != .nothing else { return }
         let events = reply.takeOutput()
         guard !events.isEmpty else { return }
         if let began, reply.hasBegun {
             began()
             self.began = nil
         }
-        if answer.isOpen { committed() }
+        if isAnswer, !isCommitted {
+            isCommitted = true
+            committed()
+        }
         answer.beginStream()
         answer.stream(events)
         timing.noteSent(at: Loop.now)
@@ -259,7 +280,7 @@ extension UpstreamHead {
 }
 
 extension TransferEnd {
-    fileprivate var cause: String? {
+    fileprivate var detail: String? {
         switch self {
         case .complete: nil
         case .broken(let detail), .unreachable(let detail), .misconfigured(let detail): detail

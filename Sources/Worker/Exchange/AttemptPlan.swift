@@ -9,12 +9,11 @@ internal import Upstream
 struct AttemptPlan: ~Copyable {
     /// Where the reply comes from.
     enum Source {
-        /// `limit` = whose permit is needed first.
-        case backend(Int, UpstreamRequest, limit: BackendID?)
+        case backend(Int, UpstreamRequest)
         case demo(Demo)
     }
 
-    /// What is different for each answer, found by the caller.
+    /// What is different for each answer, and the same in all attempts at it.
     struct Identity {
         var message: String
         var request: String
@@ -28,16 +27,20 @@ struct AttemptPlan: ~Copyable {
     /// The client reads a stream.
     let isStreaming: Bool
 
-    /// - Parameter begun: when the whole request was here.
+    /// - Parameters:
+    ///   - begun: when the whole request was here.
+    ///   - opening: what the client has seen already.
+    ///   - lastSent: when that was.
     init(
         _ message: ClientRequest, _ call: UpstreamCall, to destination: Destination, begun: Instant,
-        _ identity: Identity, _ timeouts: Configuration.Timeouts
+        opening: ReplyOpening, lastSent: Instant?, _ identity: Identity, _ timeouts: Configuration.Timeouts
     ) {
         isStreaming = message.stream
-        timing = ExchangeTiming(begun: begun, holdStatus: destination.holdStatus ?? timeouts.holdStatus)
+        timing = ExchangeTiming(
+            begun: begun, holdStatus: destination.holdStatus ?? timeouts.holdStatus, lastSent: lastSent)
         reply = ClientReply(
             to: message, call, messageID: identity.message, requestID: identity.request,
-            created: identity.created)
+            created: identity.created, opening: opening)
         switch destination {
         case .demo(let request):
             source = .demo(
@@ -45,9 +48,7 @@ struct AttemptPlan: ~Copyable {
                     answering: request, inputTokens: message.estimatedInputTokens,
                     callID: "toolu_" + identity.message.suffix(RequestIdentity.length)))
         case .backend(let access):
-            source = .backend(
-                access.index, access.request(for: call, timeouts),
-                limit: access.settings.maxConcurrent == nil ? nil : BackendID(access.name))
+            source = .backend(access.index, access.request(for: call, timeouts))
         }
     }
 }

@@ -1,5 +1,5 @@
-// The journey of one request for an answer, in any client API: parse, route, convert, send, translate back,
-// answer, remember. The only place that knows all steps; each step takes a value and gives one. Holds:
+// The journey of one request for an answer, in any client API: parse, route, place, convert, send, translate
+// back, answer, remember. The only place that knows all steps; each step takes a value and gives one. Holds:
 // exactly one answer and one journal entry; the upstream is cancelled in the turn in which the client is seen
 // gone.
 
@@ -20,10 +20,8 @@ final class Exchange {
     private var record: ExchangeRecord
     /// The parsed request, as long as another backend may still be tried with it.
     private var message: ClientRequest?
-    private var routes: ArraySlice<Route> = []
-    /// The route in use, and whether its backend is to be asked once more.
-    private var route: Route?
-    private var asksAgain = false
+    /// Where it goes.
+    private let placement: Placement
     private var retry = FeatureRetry()
     /// The backend in use had nothing to say in a stream: it is asked for the whole answer.
     private var asksWhole = false
@@ -36,6 +34,12 @@ final class Exchange {
     private var sentPrompt: SentPrompt?
     /// Not nil once the client has its answer, or is gone.
     private var ending: ExchangeRecord.Ending?
+    /// What the client has seen of a stream that has no answer yet.
+    private var opening = ReplyOpening.nothing
+    /// While a backend is waited for.
+    private var early: EarlyStream?
+    private lazy var identity = AttemptPlan.Identity(
+        message: RequestIdentity.reply(answer.api), request: answer.requestID, created: Int(time(nil)))
 
     @inline(never)
     init(_ request: Request, _ answer: Answer, on connection: Connection, in context: ExchangeContext) {
@@ -43,6 +47,7 @@ final class Exchange {
         self.answer = answer
         self.connection = connection
         self.context = context
+        placement = Placement(context, signalling: connection.wakeup)
         record = ExchangeRecord(
             requestID: answer.requestID, begun: request.receivedAt, peer: connection.peer)
     }
@@ -50,6 +55,7 @@ final class Exchange {
     func run() async {
         context.exchangeBegan()
         await journey()
+        placement.end(AttemptReport(.notSent))
         context.exchangeEnded()
         remember()
     }
@@ -66,6 +72,7 @@ final class Exchange {
             if request.isLarge { await Loop.yield() }
             switch nextStep() {
             case .end: return
+            case .wait: await waitForPlace()
             case .count: await countPrompt()
             case .attempt(let attempt):
                 await attempt.run()
@@ -108,15 +115,17 @@ final class Exchange {
     private func findRoutes() {
         guard !isOver else { return }
         guard let message else { return refuse(.gateway(.notReady)) }
+        let routes: [Route]
         do throws(RoutingFailure) {
-            routes = try context.registry.settledRoutes(for: message.model)[...]
+            routes = try context.registry.settledRoutes(for: message.model)
         } catch {
             guard let local = message.localAnswer else { return refuse(Failure(error)) }
             return answer(local, message)
         }
+        placement.begin(routes, message)
         guard let local = message.localAnswer else { return }
         // A backend that speaks the client's API decides itself.
-        let isPassthrough = routes.first.flatMap(destination)?.passesThrough(message.api) == true
+        let isPassthrough = placement.routes.first.flatMap(destination)?.passesThrough(message.api) == true
         if !isPassthrough { answer(local, message) }
     }
 
@@ -124,7 +133,7 @@ final class Exchange {
     @inline(never)
     private func hasDocumentsToRead() -> Bool {
         guard let message, !message.pdfs.isEmpty, context.documents.canRead else { return false }
-        return routes.contains { needsWords($0, message) }
+        return placement.routes.contains { needsWords($0, message) }
     }
 
     private func needsWords(_ route: Route, _ message: ClientRequest) -> Bool {
@@ -147,6 +156,8 @@ final class Exchange {
 
     private enum Step {
         case attempt(Attempt)
+        /// No backend has a place for it yet.
+        case wait
         /// Whether the prompt fits is in doubt, and the backend can tell.
         case count
         /// The client has its answer, or is gone.
@@ -158,14 +169,22 @@ final class Exchange {
     private func nextStep() -> Step {
         guard !isOver else { return .end }
         // A client that left while it waited for a slot or for room: no backend is asked.
-        guard !connection.socket.hasLeft else {
-            ending = .ended(.cancelled)
-            return .end
-        }
+        guard !hasLeft else { return .end }
         guard !context.isCut else { return end(.gateway(.stopping)) }
         guard let message else { return end(.gateway(.notReady)) }
-        while let route = nextRoute() {
-            guard let destination = destination(of: route) else { continue }
+        while true {
+            let isNew = placement.route == nil
+            let route: Route
+            switch placement.step({ question(message, isAlone: $0) }) {
+            case .waiting: return .wait
+            case .nowhere(let failure): return nowhere(failure)
+            case .at(let place): route = place
+            }
+            if isNew { arrive() }
+            guard let destination = destination(of: route) else {
+                placement.end(AttemptReport(.notSent))
+                continue
+            }
             if case .backend(let access) = destination,
                 counts.shouldAsk(message, access, context.registry)
             {
@@ -177,11 +196,28 @@ final class Exchange {
                 // Its refusals are confirmed: this request cannot be asked without what was refused.
                 rememberVerdicts()
                 // Another backend's model may not lack it.
-                let lacking = destination.target.lacking
-                guard !lacking.isEmpty, !routes.isEmpty else { return end(error) }
+                guard !destination.target.lacking.isEmpty, !placement.isLast else { return end(error) }
+                placement.end(AttemptReport(.notSent))
             }
         }
-        return end(.gateway(.notReady))
+    }
+
+    private var hasLeft: Bool {
+        if placement.isSuperseded {
+            ending = .superseded
+        } else if connection.socket.hasLeft || connection.socket.isStalled {
+            ending = .ended(.cancelled)
+        } else {
+            return false
+        }
+        return true
+    }
+
+    /// A backend has been found.
+    private func arrive() {
+        record.attempts += 1
+        retry.reset()
+        asksWhole = false
     }
 
     private func end(_ failure: Failure) -> Step {
@@ -189,25 +225,62 @@ final class Exchange {
         return .end
     }
 
-    private func nextRoute() -> Route? {
-        if asksAgain {
-            asksAgain = false
-            return route
+    /// No backend is left: of what was said, the client is told what says most.
+    private func nowhere(_ failure: Failure?) -> Step {
+        guard let failed, !Failover.says(more: failure, than: failed) else {
+            return end(failure ?? .gateway(.notReady))
         }
-        retry.reset()
-        asksWhole = false
-        route = routes.popFirst()
-        if let route {
-            record.attempts += 1
-            context.registry.gave(route)
+        finish(with: failed)
+        return .end
+    }
+
+    /// The request as the service has to know it.
+    @inline(never)
+    private func question(_ message: ClientRequest, isAlone: Bool) -> AdmissionQuestion {
+        AdmissionQuestion(request, message, client: connection.account, isAlone: isAlone)
+    }
+
+    // MARK: Waiting
+
+    /// Until the service has answered, or there is a reason not to wait any longer.
+    private func waitForPlace() async {
+        while !mayGoOn() { _ = await connection.wakeup.wait(until: waitDeadline()) }
+        stopWaiting()
+    }
+
+    @inline(never)
+    private func mayGoOn() -> Bool {
+        connection.socket.flush()
+        guard placement.ticket?.isWaiting == true, !placement.isSuperseded, !context.isCut,
+            placement.deadline > Loop.now, !connection.socket.isGone, !connection.socket.isStalled
+        else { return true }
+        guard let message else { return true }
+        if early == nil {
+            let timing = ExchangeTiming(
+                begun: request.receivedAt, holdStatus: context.configuration.timeouts.holdStatus,
+                lastSent: answer.lastSentAt)
+            early = EarlyStream(
+                message, answer, { [unowned self] in identity }, opening: opening, timing: timing)
         }
-        return route
+        early?.keepTime(
+            { PlacementStory.queued(request.receivedAt.duration(to: Loop.now)) },
+            isIdle: connection.socket.waiting == 0)
+        return false
+    }
+
+    @inline(never)
+    private func waitDeadline() -> Instant { min(early?.deadline ?? .distantFuture, placement.deadline) }
+
+    @inline(never)
+    private func stopWaiting() {
+        if let seen = early?.opening { opening = seen }
+        early = nil
     }
 
     @inline(never)
     private func countPrompt() async {
-        asksAgain = true
-        guard let message, let route, case .backend(let access)? = destination(of: route) else { return }
+        guard let message, let route = placement.route, case .backend(let access)? = destination(of: route)
+        else { return }
         counts.note(await context.count(message, access), for: access.index)
     }
 
@@ -225,12 +298,12 @@ final class Exchange {
         record.omissions = call.omissions.map(\.path)
         record.historyRepairs = call.repairs
         answer.fields = destination.fields(
-            omissions: record.omissions, isPassthrough: call.plan.isPassthrough)
+            omissions: record.omissions, isPassthrough: call.plan.isPassthrough) + placement.story.fields
         if case .backend(let access) = destination { sentPrompt = SentPrompt(access, call) }
         let plan = AttemptPlan(
-            message, call, to: destination, begun: request.receivedAt, identity(),
-            context.configuration.timeouts)
-        let attempt = Attempt(plan, answer, connection, context) {
+            message, call, to: destination, begun: request.receivedAt, opening: opening,
+            lastSent: answer.lastSentAt, identity, context.configuration.timeouts)
+        let attempt = Attempt(plan, answer, connection, placement, context) {
             // No other backend will be asked: the received bytes and the parsed request are released.
             [unowned self] in
             self.message = nil
@@ -240,16 +313,10 @@ final class Exchange {
         return attempt
     }
 
-    private func identity() -> AttemptPlan.Identity {
-        AttemptPlan.Identity(
-            message: RequestIdentity.reply(answer.api),
-            request: answer.requestID, created: Int(time(nil)))
-    }
-
     /// The backend answers the request without what it had refused: the refusal is confirmed.
     @inline(never)
     private func rememberVerdicts() {
-        guard let route, case .backend(let index) = route.destination else { return }
+        guard let route = placement.route, case .backend(let index) = route.destination else { return }
         context.registry.learn(index, route.model, retry.verdicts, of: retry.conversation)
     }
 
@@ -273,50 +340,70 @@ final class Exchange {
                 var access = access
                 retry.amend(&access.target)
                 access.target.asksWhole = asksWhole
+                access.target.slot = placement.slot
                 access.target.countedPrompt = counts.tokens(access.index)
                 return .backend(access)
             }
         }
     }
 
-    /// What an ended attempt means: the end, or that the next backend is to be tried.
+    /// What an ended attempt means: the end, or that another backend is to be tried.
     @inline(never)
     private func conclude(_ attempt: Attempt) {
         guard let outcome = attempt.outcome else { return }
-        record.usage = attempt.usage
-        record.repairs = attempt.repairs
-        record.cause = attempt.cause
-        record.upstreamID = attempt.upstreamID.map(secret.hidden)
+        note(attempt, outcome)
         if outcome.isCompleted {
             learn(from: attempt)
             rememberVerdicts()
         }
         guard let failure = attempt.undecidedFailure else {
-            ending = .ended(outcome)
-            return
+            ending = placement.isSuperseded ? .superseded : .ended(outcome)
+            return leave(attempt)
         }
+        guard !asksAgain(attempt) else { return }
+        let this = FailedAttempt(failure, outcome, fields: answer.fields, record)
+        guard !context.isCut, Failover.mayTryNext(failure) else {
+            finish(with: this)
+            return leave(attempt)
+        }
+        let moreInformative = failed.map { Failover.moreInformative($0, this) } ?? this
+        placement.noteFailure()
+        if placement.isLast {
+            finish(with: moreInformative)
+        } else {
+            failed = moreInformative
+        }
+        leave(attempt)
+    }
+
+    private func note(_ attempt: Attempt, _ outcome: Outcome) {
+        opening = attempt.opening
+        record.usage = attempt.usage
+        record.repairs = attempt.repairs
+        record.cause = outcome.causeWord(attempt.seen)
+        record.detail = attempt.detail
+        record.upstreamID = attempt.upstreamID.map(secret.hidden)
+    }
+
+    /// Whether the same backend is to be asked in another way.
+    private func asksAgain(_ attempt: Attempt) -> Bool {
         if let refused = attempt.refused, retry.shouldRetry(without: refused, of: message?.conversation ?? 0)
         {
             record.retriedWithout = retry.all
-            asksAgain = true
-            return
+            return true
         }
-        if attempt.saidNothing, record.isStreamed, !asksWhole {
-            // Some servers fail inside their stream and say why only to those who ask without one.
-            asksWhole = true
-            asksAgain = true
-            return
-        }
-        let this = FailedAttempt(failure, outcome, fields: answer.fields, record)
-        guard !context.isCut, Failover.mayTryNext(failure, anythingSent: !answer.isOpen) else {
-            return finish(with: this)
-        }
-        let moreInformative = failed.map { Failover.moreInformative($0, this) } ?? this
-        guard routes.isEmpty else {
-            failed = moreInformative
-            return
-        }
-        finish(with: moreInformative)
+        // Some servers fail inside their stream and say why only to those who ask without one.
+        guard attempt.saidNothing, record.isStreamed, !asksWhole else { return false }
+        asksWhole = true
+        return true
+    }
+
+    /// It is over with this backend.
+    private func leave(_ attempt: Attempt) {
+        var report = attempt.report
+        report.isLast = isOver
+        report.isFailure = ending?.isFailure == true
+        placement.end(report)
     }
 
     private func finish(with attempt: FailedAttempt) {
@@ -325,7 +412,7 @@ final class Exchange {
         record.attempts = attempts
         record.retriedWithout = retriedWithout
         answer.fields = attempt.fields
-        answer.send(attempt.failure)
+        answer.fail(attempt.failure)
         ending = .ended(attempt.outcome)
     }
 
@@ -336,7 +423,7 @@ final class Exchange {
 
     @inline(never)
     private func refuse(_ failure: Failure) {
-        answer.send(failure)
+        answer.fail(failure)
         ending = .refused(failure)
     }
 
@@ -361,12 +448,14 @@ final class Exchange {
     @inline(never)
     private func remember() {
         guard let ending else { return }
+        if case .refused = ending, !placement.wasTold { context.admissions.refused(client: connection.account) }
         context.counters.served &+= 1
         if ending.isFailure { context.counters.failed &+= 1 }
         context.counters.inputTokens &+= UInt64(clamping: record.usage.input)
         context.counters.outputTokens &+= UInt64(clamping: record.usage.output)
         guard context.log.takes(ending.level) else { return }
         record.client = connection.client
+        record.placement = placement.story
         let fields = record.fields(
             ending, status: answer.status, firstByteAt: answer.firstByteAt, now: .now)
         if ending.level == .warning {

@@ -1,4 +1,5 @@
-// What exchanges need of the worker they run in: its backends, the way to them, permits, and where it counts.
+// What exchanges need of the worker they run in: its backends, the way to them, where they ask for one, and where
+// it counts.
 
 internal import CSystem
 internal import EventLoop
@@ -12,8 +13,8 @@ final class ExchangeContext {
     let registry: BackendRegistry
     let upstream: UpstreamClient
     let documents: DocumentReader
-    /// Gives the permits of backends with `max_concurrent`.
-    unowned let permits: Control
+    /// Where the service is asked for a backend.
+    let admissions: AdmissionDesk
     var counters = WorkerFigures()
     /// What is left of the exchanges ends with an error, at once.
     private(set) var isCut = false
@@ -21,14 +22,14 @@ final class ExchangeContext {
 
     init(
         _ configuration: Configuration, _ log: Log, _ registry: BackendRegistry, _ upstream: UpstreamClient,
-        _ documents: DocumentReader, permits: Control
+        _ documents: DocumentReader, _ admissions: AdmissionDesk
     ) {
         self.configuration = configuration
         self.log = log
         self.registry = registry
         self.upstream = upstream
         self.documents = documents
-        self.permits = permits
+        self.admissions = admissions
     }
 
     func cut() { isCut = true }

@@ -10,10 +10,13 @@ struct ExchangeRecord {
         /// Answered with an error before any backend was asked.
         case refused(Failure)
         case ended(Outcome)
+        /// The client has sent the same request again, and does not wait for this one.
+        case superseded
 
         var name: String {
             switch self {
             case .refused: "refused"
+            case .superseded: "superseded"
             case .ended(.completed): "completed"
             case .ended(.truncated): "truncated"
             case .ended(.upstreamFailed): "upstream_failed"
@@ -27,7 +30,7 @@ struct ExchangeRecord {
         var level: LogLevel {
             switch self {
             case .refused(let failure) where !failure.isClientsMatter: .warning
-            case .refused, .ended(.completed), .ended(.cancelled): .info
+            case .refused, .superseded, .ended(.completed), .ended(.cancelled): .info
             case .ended(.truncated), .ended(.upstreamFailed), .ended(.timedOut): .warning
             }
         }
@@ -35,7 +38,7 @@ struct ExchangeRecord {
         var isFailure: Bool {
             switch self {
             case .refused, .ended(.truncated), .ended(.upstreamFailed), .ended(.timedOut): true
-            case .ended(.completed), .ended(.cancelled): false
+            case .superseded, .ended(.completed), .ended(.cancelled): false
             }
         }
 
@@ -45,7 +48,7 @@ struct ExchangeRecord {
                 .ended(.timedOut(let failure)):
                 failure.entry.error
             case .ended(.truncated): "truncated"
-            case .ended: nil
+            case .ended, .superseded: nil
             }
         }
 
@@ -55,7 +58,7 @@ struct ExchangeRecord {
             case .refused(let failure), .ended(.upstreamFailed(let failure)),
                 .ended(.timedOut(let failure)):
                 failure.entry.reason
-            case .ended: nil
+            case .ended, .superseded: nil
             }
         }
     }
@@ -86,8 +89,11 @@ struct ExchangeRecord {
     var repairs: [String] = []
     /// What a backend was asked without after it had refused it.
     var retriedWithout: [String] = []
-    /// How the transport to the backend failed, in words of libcurl and the system.
+    /// Where it went, and what it waited for.
+    var placement = PlacementStory()
+    /// Why the backend failed, in one word; and how the transport to it did, in words of libcurl and the system.
     var cause: String?
+    var detail: String?
     /// How the backend calls this exchange.
     var upstreamID: String?
 
@@ -114,7 +120,12 @@ struct ExchangeRecord {
         if let reason = ending.reason {
             fields.append("reason", Self.short(reason, limit: Self.longestReason))
         }
-        if let cause, ending.problem != nil { fields.append("cause", Self.short(cause)) }
+        if ending.problem != nil {
+            if let cause { fields.append("cause", cause) }
+            if let detail { fields.append("cause_detail", Self.short(detail)) }
+        }
+        placement.append(to: &fields)
+        if usage.tellsCache { fields.append("cached_tokens", usage.cacheRead) }
         if let upstreamID { fields.append("upstream_request_id", Self.short(upstreamID)) }
         if !omissions.isEmpty { fields.append("omitted", Self.short(omissions.joined(separator: ","))) }
         if !retriedWithout.isEmpty {

@@ -14,6 +14,7 @@ struct ExchangeTiming {
     enum Stage: Equatable {
         /// No byte has gone to the client. `mayCommit` = it asked for a stream.
         case undecided(mayCommit: Bool)
+        /// The head is out.
         case streaming
         case over
     }
@@ -22,10 +23,14 @@ struct ExchangeTiming {
     private let pingInterval: Duration
     private var lastSent: Instant
 
-    init(begun: Instant, holdStatus: Duration, pingInterval: Duration = ServingLimits.pingInterval) {
+    /// - Parameter lastSent: when the client was last sent something; nil = never.
+    init(
+        begun: Instant, holdStatus: Duration, lastSent: Instant? = nil,
+        pingInterval: Duration = ServingLimits.pingInterval
+    ) {
         holdUntil = begun.advanced(by: holdStatus)
         self.pingInterval = pingInterval
-        lastSent = begun
+        self.lastSent = lastSent ?? begun
     }
 
     mutating func noteSent(at now: Instant) { lastSent = now }

@@ -1,6 +1,7 @@
-// Whether a failed attempt may be repeated with the next backend. Pure. The client must not have seen a
-// byte, and the failure must be the backend's state, not the request's fault: an overflow or a refusal
-// that another backend would repeat in worse words has to reach the client as it is.
+// Whether a failed attempt may be repeated with another backend, and whose words the client gets when none
+// succeeds. Pure. The client must not have seen anything of an answer, and the failure must be the backend's
+// state, not the request's fault: an overflow or a refusal that another backend would repeat in worse words has
+// to reach the client as it is.
 
 internal import HTTP
 internal import Translation
@@ -23,8 +24,8 @@ struct FailedAttempt {
 }
 
 enum Failover {
-    static func mayTryNext(_ failure: Failure, anythingSent: Bool) -> Bool {
-        guard !anythingSent, case .upstream(let fault) = failure else { return false }
+    static func mayTryNext(_ failure: Failure) -> Bool {
+        guard case .upstream(let fault) = failure else { return false }
         switch fault.cause {
         case .unreachable, .misconfigured, .brokenConnection, .closedEarly: return true
         case .redirects, .notAnAPI, .unusable, .unloaded, .generationFailed, .unparsedOutput: return true
@@ -32,8 +33,9 @@ enum Failover {
             return true
         // Busy, or without this model: another backend may not be.
         case .rateLimited, .overloaded, .modelMissing: return true
-        // The whole first-byte limit is used up already; a second wait of that length helps nobody.
-        case .timedOut, .deadlineExceeded: return false
+        // It may hang. One that waited too long for something else has tried what could be done.
+        case .timedOut: return true
+        case .deadlineExceeded: return false
         case .billing, .promptTooLong, .imagesUnsupported, .requestRejected, .requestTooLarge, .conflict:
             return false
         }
@@ -46,13 +48,20 @@ enum Failover {
         weight(later) > weight(earlier) ? later : earlier
     }
 
-    private static func weight(_ attempt: FailedAttempt) -> Int {
-        guard case .upstream(let fault) = attempt.failure else { return 1 }
+    /// Whether the service's refusal tells the client more than what failed before.
+    static func says(more refusal: Failure?, than failed: FailedAttempt) -> Bool {
+        refusal.map { weight($0) > weight(failed.failure) } ?? false
+    }
+
+    private static func weight(_ attempt: FailedAttempt) -> Int { weight(attempt.failure) }
+
+    private static func weight(_ failure: Failure) -> Int {
+        guard case .upstream(let fault) = failure else { return 2 }
         switch fault.cause {
         case .modelMissing: return 0
         case .unreachable, .misconfigured, .brokenConnection, .timedOut: return 1
         // It said something, if only that it cannot.
-        default: return 2
+        default: return 3
         }
     }
 }

@@ -23,6 +23,9 @@ extension AccessRules {
         let path = head.path
         switch Routes.decide(head.method, path: path, anthropicVersion: head.hasField("anthropic-version")) {
         case .endpoint(let endpoint):
+            if endpoint == .status, !Self.isLocal(head, scope) {
+                return .refused(.request(.localOnly("GET /status")), [])
+            }
             if endpoint.needsKey, let failure = refusesKey(head) { return .refused(failure, []) }
             if endpoint.hasBody, let failure = Self.refusesEncoding(head) { return .refused(failure, []) }
             return .endpoint(endpoint)
@@ -32,6 +35,19 @@ extension AccessRules {
                 [.init("allow", allow)])
         case .notInThisVersion(let what): return .refused(.request(.futureEndpoint(what)), [])
         case .notFound: return .refused(.request(.unknownPath(ExchangeRecord.short(path))), [])
+        }
+    }
+
+    /// On this machine, and not by way of a proxy on it: whoever gets in there sees what all clients do.
+    static func isLocal(_ head: RequestHead, _ scope: ListenerScope) -> Bool {
+        let isForwarded =
+            head.hasField("forwarded") || head.hasField("via") || head.hasField("x-real-ip")
+            || head.hasField("x-forwarded-for") || head.hasField("x-forwarded-host")
+            || head.hasField("x-forwarded-proto")
+        switch scope {
+        case .unix: return true
+        case .loopback: return !isForwarded && (head.authority.map(namesLoopback) ?? true)
+        case .network: return false
         }
     }
 
@@ -49,14 +65,14 @@ extension Endpoint {
     var needsKey: Bool {
         switch self {
         case .exchange, .countTokens, .models, .model: true
-        case .hello, .greeting, .health, .ready, .telemetry: false
+        case .hello, .greeting, .health, .ready, .status, .telemetry: false
         }
     }
 
     var hasBody: Bool {
         switch self {
         case .exchange, .countTokens: true
-        case .models, .model, .hello, .greeting, .health, .ready, .telemetry: false
+        case .models, .model, .hello, .greeting, .health, .ready, .status, .telemetry: false
         }
     }
 }

@@ -42,6 +42,13 @@ extension Server {
             let probe = probe(endpoint)
             answer.send(probe.status, body: probe.body)
             probed(request, answer, connection)
+        case .status:
+            if let text = await status.ask() {
+                answer.send(200, body: text + [0x0a])
+            } else {
+                answer.send(.gateway(.noStatus))
+            }
+            probed(request, answer, connection)
         }
     }
 

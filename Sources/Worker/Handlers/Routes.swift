@@ -17,6 +17,8 @@ enum Endpoint: Sendable, Equatable {
     case greeting
     case health
     case ready
+    /// What `dragoman status --json` says.
+    case status
     /// Telemetry that clients send on their own: taken and dropped.
     case telemetry
 
@@ -24,7 +26,7 @@ enum Endpoint: Sendable, Equatable {
     var isNoted: Bool {
         switch self {
         case .exchange, .countTokens, .models, .model: true
-        case .hello, .greeting, .health, .ready, .telemetry: false
+        case .hello, .greeting, .health, .ready, .status, .telemetry: false
         }
     }
 }
@@ -65,7 +67,7 @@ enum Routes {
         case "/health": return get(method, .health)
         case "/ready": return get(method, .ready)
         case "/api/event_logging/batch": return post(method, .telemetry)
-        case "/status": return .notInThisVersion("GET /status")
+        case "/status": return get(method, .status)
         case "/metrics": return .notInThisVersion("GET /metrics")
         default:
             if let api = ClientAPI(path: String(rest))

@@ -91,6 +91,8 @@ struct AccessRules: Sendable {
         return String(decoding: name, as: UTF8.self)
     }
 
+    static func namesLoopback(_ authority: String) -> Bool { loopbackHosts.contains(hostName(authority)) }
+
     private static func lowered(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }

@@ -27,6 +27,8 @@ final class Answer {
     private(set) var closes: Bool
     private(set) var status = 0
     private(set) var firstByteAt: Instant?
+    /// When something of a stream was last sent.
+    private(set) var lastSentAt: Instant?
 
     init(
         to request: RequestHead, requestID: String, api: ClientAPI, on socket: ClientSocket, closes: Bool
@@ -74,6 +76,11 @@ final class Answer {
         send(error.status, body: error.body(requestID: requestID) + [0x0a])
     }
 
+    /// The error that ends the answer: a status, or where that is out already, an event.
+    func fail(_ failure: Failure) {
+        if isOpen { send(failure) } else { endStream(failure.event(for: api, requestID: requestID)) }
+    }
+
     // MARK: Streams
 
     /// Queues the head of an event stream; it goes out with the first events.
@@ -91,6 +98,7 @@ final class Answer {
         socket.queue { output in
             if chunked { Chunk.append(events, to: &output) } else { output.append(contentsOf: events) }
         }
+        lastSentAt = Loop.now
         flush()
     }
 

@@ -66,6 +66,10 @@ final class Connection {
     /// The name of the key that came with the request being answered; all keys are compared for it, so it is
     /// kept.
     private(set) var client: String?
+    /// Where the client is: whom it is served as where no key says so.
+    private lazy var address = AdmissionQuestion.bounded(ClientAddress.account(peer, scope))
+    /// Who is served: the name of the key, else the address.
+    var account: String { client.map(AdmissionQuestion.bounded) ?? address }
     /// Where the request being answered is noted.
     private var place: InHandTable.Place?
     /// The client API of the last request: the format of errors before the next one.

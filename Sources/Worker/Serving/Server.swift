@@ -54,9 +54,10 @@ final class Server {
                 send: { [unowned control] in control.send($0) }))
         context = ExchangeContext(
             start.configuration, start.log, registry, upstream,
-            DocumentReader(program: TextProgram.find(), log: start.log), permits: control)
+            DocumentReader(program: TextProgram.find(), log: start.log), control.admissions)
     }
 
+    var status: StatusDesk { control.status }
     var registry: BackendRegistry { context.registry }
     let prober: BackendProber
     /// Who gets what the supervisor says from here on.

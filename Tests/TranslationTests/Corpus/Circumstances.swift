@@ -14,6 +14,8 @@ struct Circumstances {
         case outputLimit = "output-limit"
         case loadedWindow = "loaded-window"
         case keepAlive = "keep-alive"
+        /// Of the server's caches the one that has the conversation.
+        case slot
         case textCalls = "text-calls"
         case thinkTags = "think-tags"
         // The request.
@@ -65,7 +67,7 @@ struct Circumstances {
     private mutating func read(_ key: Key, _ value: String) {
         switch key {
         case .profile, .dialect, .model, .window, .remedy, .vision, .echo, .history, .calls, .alternation,
-            .lacking, .cut, .outputLimit, .loadedWindow, .keepAlive, .textCalls, .thinkTags:
+            .lacking, .cut, .outputLimit, .loadedWindow, .keepAlive, .slot, .textCalls, .thinkTags:
             readBackend(key, value)
         case .anthropicVersion: head.version = value
         case .anthropicBeta: head.betas.append(value)
@@ -102,6 +104,7 @@ struct Circumstances {
         case .window: number(key, value) { $0.target.contextWindow = $1 }
         case .loadedWindow: number(key, value) { $0.target.loadedWindow = $1 }
         case .outputLimit: number(key, value) { $0.target.outputLimit = $1 }
+        case .slot: number(key, value) { $0.target.slot = $1 }
         case .remedy:
             choose(key, value, ["filled": .filled, "off": .thinkingOff]) { $0.target.reasoningRemedy = $1 }
         case .vision: choose(key, value, ["true": true, "false": false]) { $0.target.profile.vision = $1 }
@@ -168,7 +171,7 @@ extension GoldenRoom {
     var keys: Set<Circumstances.Key> {
         let backend: Set<Circumstances.Key> = [
             .profile, .dialect, .model, .window, .remedy, .vision, .echo, .history, .calls, .alternation,
-            .lacking, .cut, .outputLimit, .keepAlive,
+            .lacking, .cut, .outputLimit, .keepAlive, .slot,
         ]
         switch self {
         case .requests: return backend.union([.anthropicVersion, .anthropicBeta, .query, .pdf])

@@ -161,7 +161,7 @@ struct FailureWordsTests {
         var plan = ReplyPlan()
         plan.isPassthrough = true
         var reply = DrivenReply(to: .plain(at: api, streaming: true), plan: plan)
-        reply.commitEarly()
+        reply.openEarly()
         reply.receive(head: UpstreamHead(status: 200, contentType: "text/plain"))
         reply.receive(Array("Ollama is running".utf8))
         reply.end(.complete)

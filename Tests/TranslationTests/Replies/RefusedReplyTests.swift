@@ -54,11 +54,11 @@ struct RefusedReplyTests {
     @Test("also when the status went out early, but not behind an answer's beginning")
     func late() {
         var early = reply()
-        early.commitEarly()
+        early.openEarly()
         early.receive(head: UpstreamHead(status: 400, contentType: "application/json"))
         early.receive(Array(refusal.utf8))
         early.end(.complete)
-        #expect(early.refused == .feature(.tools, isPlain: true) && early.failure == nil)
+        #expect(early.refused == .feature(.tools, isPlain: true) && early.failure != nil)
 
         var begun = reply()
         begun.receive(head: UpstreamHead(status: 200, contentType: "text/event-stream"))

@@ -100,6 +100,11 @@ final class BackendRegistry {
         return routes.first { $0.destination == .backend(index) }
     }
 
+    /// As configured, or as found; nil = there is none of this number.
+    func name(of number: BackendNumber) -> String? {
+        indexes[number].map { entries[$0].name }
+    }
+
     /// A request that has no other candidate may go there without asking the service first: nothing is wrong with
     /// backend and model, and nothing is counted there.
     func isOpen(_ route: Route) -> Bool {

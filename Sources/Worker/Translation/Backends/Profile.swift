@@ -18,6 +18,8 @@ public struct Profile: Sendable {
     public var streamOptions = true
     /// Asked for a stream also where the client wants the answer whole.
     public var alwaysStreams = false
+    /// Takes `id_slot`: which of its caches a request shall use.
+    public var slots = false
     public var topK = false
     /// Stop sequences at most; nil = no limit known.
     public var maxStops: Int?

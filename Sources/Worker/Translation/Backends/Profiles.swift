@@ -53,6 +53,7 @@ extension Profile {
         $0.counting = .template
         // While it streams to anybody, a whole answer goes on after its client has left, and keeps the slot.
         $0.alwaysStreams = true
+        $0.slots = true
         $0.topK = true
         $0.prefill = .passedWithoutThinking
         $0.contentOfCalls = .emptyString

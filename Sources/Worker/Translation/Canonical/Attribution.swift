@@ -7,6 +7,8 @@ import JSON
 enum Attribution {
     private static let mark = Array("x-anthropic-billing-header:".utf8)
 
+    static func isMarked(_ text: ArraySlice<UInt8>) -> Bool { text.starts(with: mark) }
+
     static func stripped(_ slice: TextSlice) -> TextSlice {
         guard slice.bytes.starts(with: mark) else { return slice }
         var rest = slice

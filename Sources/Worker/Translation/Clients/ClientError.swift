@@ -37,6 +37,13 @@ extension Failure {
     /// What clients of this API are told.
     public func error(for api: ClientAPI) -> ClientError { api.dialect.error(of: self) }
 
+    /// What ends a stream of this API in which nothing of an answer was said.
+    public func event(for api: ClientAPI, requestID: String) -> [UInt8] {
+        var event: [UInt8] = []
+        api.dialect.append(eventOf: self, requestID: requestID, to: &event)
+        return event
+    }
+
     /// The error as a backend that speaks this API wrote it.
     func object(for api: ClientAPI) -> [UInt8]? {
         guard case .upstream(let fault) = self, let passed = fault.passed, passed.api == api else {

@@ -56,8 +56,8 @@ extension Failure {
         let terms = terms
         let reason: String? =
             switch self {
-            case .gateway(.stopping), .gateway(.noRoom): nil
-            case .request, .upstream, .routing, .gateway(.notReady): terms.words.noted
+            case .gateway(.stopping), .gateway(.noRoom), .gateway(.noStatus): nil
+            case .request, .upstream, .routing, .gateway: terms.words.noted
             }
         return ("\(terms.status) \(terms.kind.rawValue)", reason)
     }
@@ -87,6 +87,8 @@ extension FailureTerms {
         case .unknownPath(let path): self.init(404, .notFound, "Not found: \(path).")
         case .futureEndpoint(let name):
             self.init(404, .notFound, "\(name) is not supported in this version.")
+        case .localOnly(let name):
+            self.init(403, .permission, "\(name) answers only to clients on this machine.")
         case .wrongMethod(let path, let allowed):
             self.init(405, .invalidRequest, "Method not allowed: \(path) takes \(allowed).")
         case .unlistedModel(let name): self.init(404, .notFound, "model: \(name)")
@@ -113,6 +115,19 @@ extension FailureTerms {
             self.init(
                 529, .overloaded, "Too many large requests are being handled at once; try again soon.",
                 retryAfter: seconds, shouldRetry: true)
+        case .queueFull(let waiting, let seconds):
+            self.init(
+                529, .overloaded, "The queue is full: \(waiting) requests wait for a backend; try again soon.",
+                retryAfter: seconds, shouldRetry: true)
+        case .waitedTooLong(let seconds):
+            self.init(
+                529, .overloaded, "No backend had a free place in time; try again later.",
+                retryAfter: seconds, shouldRetry: true)
+        case .resting(let seconds):
+            self.init(
+                529, .overloaded, "All backends for this model have asked to be left alone for a while.",
+                retryAfter: seconds, shouldRetry: true)
+        case .noStatus: self.init(500, .api, "The status did not come in time; try again.")
         }
     }
 }

@@ -20,6 +20,13 @@ protocol ParsedRequest: Sendable {
     var pdfs: [PDFSource] { get }
     mutating func read(_ pdf: PDFSource, as reading: PDFReading)
 
+    /// What it says of itself beside what it asks.
+    var traits: RequestTraits { get }
+    /// The beginnings of its prompt.
+    var chain: PromptChain { get }
+    /// Whether this backend's model can be asked it at all, as far as that is known.
+    func fits(_ target: UpstreamTarget) -> Bool
+
     /// How many tokens the prompt probably has for this backend and model.
     func estimate(for target: UpstreamTarget) -> PromptEstimate
 
@@ -40,8 +47,17 @@ extension ParsedRequest {
         root["messages"]?.elements.first { $0["role"]?.stringEquals("user") == true }
     }
     var localAnswer: LocalAnswer? { nil }
+    var traits: RequestTraits { RequestTraits() }
     var pdfs: [PDFSource] { [] }
     mutating func read(_ pdf: PDFSource, as reading: PDFReading) {}
+
+    /// The prompt is not surely too long, and nothing that the answer will depend on has to be left out.
+    func fits(_ target: UpstreamTarget, tools: Bool, images: Bool) -> Bool {
+        if tools, !target.profile.tools || target.lacking.contains(.tools) { return false }
+        if images, !target.profile.vision || target.lacking.contains(.images) { return false }
+        guard let window = target.contextWindow else { return true }
+        return estimate(for: target).fewest < window
+    }
 
     /// The request for one backend. Pure: the same request and target give the same bytes.
     /// - Throws: 400 for what this backend cannot be asked, and when the prompt is surely too long.

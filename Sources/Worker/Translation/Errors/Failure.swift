@@ -21,6 +21,14 @@ public enum GatewayFault: Sendable, Equatable {
     case notReady
     /// Other large requests took too long to be dealt with. Seconds after which to come again.
     case noRoom(retryAfter: Int)
+    /// So many requests wait for a backend already.
+    case queueFull(waiting: Int, retryAfter: Int)
+    /// No backend had a place for it in time.
+    case waitedTooLong(retryAfter: Int)
+    /// All backends that could answer have asked for peace.
+    case resting(retryAfter: Int)
+    /// Its figures did not come in time.
+    case noStatus
 }
 
 /// Why there is no backend to send a request to, as far as its client is concerned.

@@ -23,6 +23,8 @@ public enum RequestFault: Sendable, Equatable {
     case unknownPath(String)
     /// Method and path of an endpoint that only later versions have.
     case futureEndpoint(String)
+    /// This endpoint is for clients on the same machine.
+    case localOnly(String)
     /// `allowed` as in the field `allow`.
     case wrongMethod(path: String, allowed: String)
     /// No model of this name is listed.

@@ -4,7 +4,7 @@ import JSON
 
 extension UpstreamFault {
     /// Seconds to wait for a backend that is starting or busy.
-    private static let busyDelay = 5
+    static let busyDelay = 5
 
     /// An answer with an error status, or an answer of 200 that is no answer.
     /// - Parameters:

@@ -12,24 +12,40 @@ public struct ClientReply: ~Copyable {
     ///   - messageID: the id that the client sees where the reply is translated.
     ///   - requestID: stands in errors.
     ///   - created: when the reply was begun, in seconds since 1970.
+    ///   - opening: what the client has seen of an earlier reply to the same request.
     public init(
-        to request: ClientRequest, _ call: UpstreamCall, messageID: String, requestID: String, created: Int
+        to request: ClientRequest, _ call: UpstreamCall, messageID: String, requestID: String, created: Int,
+        opening: ReplyOpening = .nothing
     ) {
         let start = ReplyStart(
             streaming: request.stream, messageID: messageID, requestID: requestID, model: request.model,
-            inputEstimate: call.estimate.tokens, backend: call.plan.backend)
+            inputEstimate: call.estimate.tokens, opening: opening, backend: call.plan.backend)
         machine = request.reply(start, call.plan, created: created)
+    }
+
+    /// The beginning of the reply to a request whose backend has not been chosen yet: it can only be opened
+    /// early, and give signs of life.
+    public init(
+        opening request: ClientRequest, messageID: String, requestID: String, created: Int,
+        opening: ReplyOpening = .nothing
+    ) {
+        let start = ReplyStart(
+            streaming: request.stream, messageID: messageID, requestID: requestID, model: request.model,
+            inputEstimate: request.estimatedInputTokens, opening: opening)
+        machine = request.reply(start, ReplyPlan(), created: created)
     }
 
     public typealias Phase = ReplyPhase
 
     public var phase: Phase { machine.phase() }
-    /// The error, when the reply ended before anything was said to the client.
+    /// The error, when the reply ended before anything of an answer was said to the client.
     public var failure: Failure? { machine.failure() }
     /// What the backend said that its model does not take, when it failed without having answered anything.
     public var refused: Refusal? { machine.refused() }
     /// The backend answered with success and without a byte.
     public var saidNothing: Bool { machine.saidNothing() }
+    /// What the client has seen before an answer.
+    public var opening: ReplyOpening { machine.opening() }
     /// Something of an answer has come; what is handed through is not looked into.
     public var hasBegun: Bool { machine.hasBegun() }
     /// The model has stopped; only counts and the end of the framing can still come.
@@ -52,7 +68,7 @@ public struct ClientReply: ~Copyable {
     public mutating func receive(_ delta: Delta) { machine.receiveDelta(delta) }
     public mutating func end(_ end: UpstreamEnd) { machine.end(end) }
     /// The time to hold the status back has passed.
-    public mutating func commitEarly() { machine.commitEarly() }
+    public mutating func openEarly() { machine.openEarly() }
     public mutating func ping() { machine.ping() }
     /// The client left.
     public mutating func cancel() { machine.cancel() }

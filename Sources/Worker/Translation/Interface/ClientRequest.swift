@@ -41,6 +41,16 @@ public struct ClientRequest: Sendable {
     /// How many tokens the prompt probably has for this backend and model.
     public func estimate(for target: UpstreamTarget) -> PromptEstimate { parsed.estimate(for: target) }
 
+    /// What it says of itself beside what it asks.
+    public var traits: RequestTraits { parsed.traits }
+
+    /// The beginnings of its prompt: system prompt and tools, then ends of messages in their order, the whole
+    /// prompt last. Linear in its bytes.
+    public var promptMarks: [PromptMark] { parsed.chain.marks }
+
+    /// Whether this backend's model can be asked it at all, as far as that is known.
+    public func fits(_ target: UpstreamTarget) -> Bool { parsed.fits(target) }
+
     /// What no backend has to see.
     public var localAnswer: LocalAnswer? { parsed.localAnswer }
 

@@ -29,6 +29,8 @@ public struct Usage: Sendable, Equatable {
     public var cacheRead = 0
     public var cacheCreation = 0
     public var thinking: Int?
+    /// Somebody has said how much came from the cache, if only that nothing did.
+    public var tellsCache = false
 
     public init() {}
 }

@@ -10,6 +10,7 @@ final class ReplyMachine {
     let failure: () -> Failure?
     let refused: () -> Refusal?
     let saidNothing: () -> Bool
+    let opening: () -> ReplyOpening
     let hasBegun: () -> Bool
     let hasStopped: () -> Bool
     let wantsMore: () -> Bool
@@ -22,7 +23,7 @@ final class ReplyMachine {
     let receiveBytes: (Span<UInt8>) -> Void
     let receiveDelta: (Delta) -> Void
     let end: (UpstreamEnd) -> Void
-    let commitEarly: () -> Void
+    let openEarly: () -> Void
     let ping: () -> Void
     let cancel: () -> Void
     let takeOutput: () -> [UInt8]
@@ -33,6 +34,7 @@ final class ReplyMachine {
         failure = { place.reply.body.failure }
         refused = { place.reply.refused }
         saidNothing = { place.reply.body.saidNothing }
+        opening = { place.reply.opening }
         hasBegun = { place.reply.hasBegun }
         hasStopped = { place.reply.hasStopped }
         wantsMore = { place.reply.wantsMore }
@@ -45,7 +47,7 @@ final class ReplyMachine {
         receiveBytes = { place.reply.receive($0) }
         receiveDelta = { place.reply.receive($0) }
         end = { place.reply.end($0) }
-        commitEarly = { place.reply.commitEarly() }
+        openEarly = { place.reply.openEarly() }
         ping = { place.reply.ping() }
         cancel = { place.reply.cancel() }
         takeOutput = { place.reply.takeOutput() }

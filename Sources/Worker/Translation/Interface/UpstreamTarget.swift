@@ -29,6 +29,8 @@ public struct UpstreamTarget: Sendable {
     public var countedPrompt: Int?
     /// No stream is asked for, whatever the client reads: the backend had nothing to say in one.
     public var asksWhole = false
+    /// The server's slot whose cache has most of this conversation; nil = the server chooses.
+    public var slot: Int?
 
     public init(
         model: String, profile: Profile, contextWindow: Int? = nil,
@@ -62,4 +64,7 @@ extension UpstreamTarget {
     /// Whether the backend is asked for a stream.
     /// - Parameter wanted: the client reads one.
     func streams(_ wanted: Bool) -> Bool { !asksWhole && (wanted || profile.alwaysStreams) }
+
+    /// The slot to ask for, where the server knows what that is.
+    var takenSlot: Int? { profile.slots && profile.dialect == .openAI ? slot : nil }
 }

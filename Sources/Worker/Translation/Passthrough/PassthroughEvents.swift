@@ -11,6 +11,8 @@ enum PassthroughMeaning {
     case part
     /// Belongs to the answer; this range of its data is the model's name, with quotes.
     case named(Range<Int>)
+    /// Belongs to the answer, and the client has been told the same before.
+    case repeated
     /// The client's API does not know it.
     case foreign
     case failed(Failure)
@@ -33,8 +35,10 @@ protocol PassthroughEvents: Sendable {
     /// How the API writes errors.
     associatedtype Client: ClientDialect
 
-    /// - Parameter model: as the client named it.
-    init(model: String)
+    /// - Parameters:
+    ///   - model: as the client named it.
+    ///   - isStarted: the client has the first event of a stream already.
+    init(model: String, isStarted: Bool)
 
     /// As the backend counted; zeros where it said nothing.
     var usage: Usage { get }
@@ -62,7 +66,7 @@ protocol PassthroughEvents: Sendable {
     /// What goes before an error, so that clients keep what they have.
     func appendClosing(to out: inout [UInt8])
     /// A whole answer as the frames it would have come in.
-    static func append(whole root: JSONNode, model: String, to out: inout [UInt8])
+    static func append(whole root: JSONNode, model: String, isStarted: Bool, to out: inout [UInt8])
 }
 
 extension [UInt8] {

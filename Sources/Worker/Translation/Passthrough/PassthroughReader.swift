@@ -9,8 +9,10 @@ struct PassthroughReader<Events: PassthroughEvents>: Sendable {
     private(set) var events: Events
     private var parser = JSONParser()
 
-    /// - Parameter model: as the client named it.
-    init(model: String) { events = Events(model: model) }
+    /// - Parameters:
+    ///   - model: as the client named it.
+    ///   - isStarted: the client has the first event of a stream already.
+    init(model: String, isStarted: Bool) { events = Events(model: model, isStarted: isStarted) }
 
     /// - Parameter isWhole: false for what the end of the body left; then what is no whole JSON text is
     ///   foreign.

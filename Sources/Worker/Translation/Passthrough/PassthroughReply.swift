@@ -20,7 +20,8 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
 
     init(_ start: ReplyStart) {
         self.start = start
-        reader = PassthroughReader(model: start.model)
+        reader = PassthroughReader(model: start.model, isStarted: start.opening == .started)
+        if start.opening != .nothing { body.open() }
     }
 
     // MARK: what is known
@@ -104,6 +105,7 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
         case .failed(let error): fail(error)
         case .idle:
             if body.isStreaming || output.count < Self.idleLimit { append(frame) }
+        case .repeated: begin()
         case .part:
             begin()
             append(frame)
@@ -177,7 +179,8 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
         if start.streaming {
             // The client reads events: the answer is told as one.
             body.commit()
-            Events.append(whole: root, model: start.model, to: &output)
+            Events.append(
+                whole: root, model: start.model, isStarted: start.opening == .started, to: &output)
             note("whole-answer")
         } else if case .named(let range) = meaning {
             output.reserveCapacity(document.count + start.model.utf8.count)
@@ -199,8 +202,10 @@ struct PassthroughReply<Events: PassthroughEvents>: Reply {
 
     // MARK: what goes out
 
-    /// Nothing is invented that the backend's own first event would contradict.
     mutating func commit() { body.commit() }
+    /// Nothing is invented that the backend's own first event would contradict.
+    mutating func writeOpening() {}
+    var hasStarted: Bool { start.opening == .started || body.isStreaming }
     mutating func writePing() { output.append(ascii: Events.ping) }
     mutating func willFail(_ failure: Failure) {}
 

@@ -39,8 +39,10 @@ extension MessagesRequest {
 extension JSONNode {
     /// The text of this root with another value for its member `model`, or with that member in front if it
     /// has none; every other byte stays, but for surrogates without partner, which the backend would refuse.
-    /// - Parameter withoutStream: no stream is asked for either.
-    func replacingModel(with model: String, withoutStream: Bool = false) -> [UInt8] {
+    /// - Parameters:
+    ///   - withoutStream: no stream is asked for either.
+    ///   - slot: of the server's caches the one to use.
+    func replacingModel(with model: String, withoutStream: Bool = false, slot: Int? = nil) -> [UInt8] {
         var text = bytes
         if hasLoneSurrogate {
             text = []
@@ -49,12 +51,19 @@ extension JSONNode {
         var out: [UInt8] = []
         out.reserveCapacity(text.count &+ model.utf8.count)
         var copied = 0
-        if self["model"] == nil, let brace = text.firstIndex(of: UInt8(ascii: "{")) {
+        if self["model"] == nil || slot != nil, let brace = text.firstIndex(of: UInt8(ascii: "{")) {
             copied = text.index(after: brace)
             out.append(contentsOf: text[..<copied])
-            out.append(ascii: "\"model\":")
-            out.appendJSON(model)
-            if !isEmpty { out.append(UInt8(ascii: ",")) }
+            if self["model"] == nil {
+                out.append(ascii: "\"model\":")
+                out.appendJSON(model)
+                if !isEmpty || slot != nil { out.append(UInt8(ascii: ",")) }
+            }
+            if let slot {
+                out.append(ascii: "\"id_slot\":")
+                out.appendJSON(slot)
+                if !isEmpty { out.append(UInt8(ascii: ",")) }
+            }
         }
         for member in members {
             let isModel = member.name.stringEquals("model")

@@ -1,7 +1,7 @@
 // One reply, from the upstream's bytes to the client's: which state the exchange is in, and its one end. What
 // is the same for replies that are translated and for those that are handed through.
-// Holds: nothing is said to the client before it is decided whether this is a reply or an error; every reply
-// ends in exactly one outcome; nothing follows it.
+// Holds: nothing of an answer is said to the client before it is decided whether this is a reply or an error;
+// every reply ends in exactly one outcome; nothing follows it.
 
 /// What a reply is begun with.
 struct ReplyStart: Sendable {
@@ -15,6 +15,8 @@ struct ReplyStart: Sendable {
     var model: String
     /// Tokens of the prompt, where the backend does not count them.
     var inputEstimate = 0
+    /// What the client has seen of an earlier reply to the same request.
+    var opening = ReplyOpening.nothing
     /// For errors.
     var backend = BackendIdentity()
 }
@@ -66,6 +68,10 @@ protocol Reply: Sendable {
     /// An error behind a part of the answer.
     mutating func write(_ failure: Failure)
     mutating func commit()
+    /// What may stand before every answer.
+    mutating func writeOpening()
+    /// The event that every stream begins with is written.
+    var hasStarted: Bool { get }
     mutating func writePing()
     mutating func discardOutput()
     var hasWritten: Bool { get }
@@ -120,13 +126,17 @@ extension Reply {
     }
 
     /// The time to hold the status back has passed.
-    mutating func commitEarly() {
-        guard start.streaming, body.isUndecided else { return }
-        commit()
+    mutating func openEarly() {
+        guard start.streaming, body.isUndecided, !body.isOpened else { return }
+        writeOpening()
+        body.open()
         writePing()
     }
 
-    mutating func ping() { if body.isStreaming { writePing() } }
+    mutating func ping() { if body.isStreaming || body.isUndecided && body.isOpened { writePing() } }
+
+    /// What of it the client has seen, or sees with what it writes next, although nothing of an answer has come.
+    var opening: ReplyOpening { !body.isOpened ? .nothing : hasStarted ? .started : .head }
 
     /// The client left.
     mutating func cancel() {
@@ -138,7 +148,9 @@ extension Reply {
     // MARK: what goes out
 
     /// Client bytes made so far: events, or the JSON body once ended.
-    mutating func takeOutput() -> [UInt8] { !body.isUndecided && hasWritten ? takeWritten() : [] }
+    mutating func takeOutput() -> [UInt8] {
+        (!body.isUndecided || body.isOpened) && hasWritten ? takeWritten() : []
+    }
 
     // MARK: the end
 
@@ -146,7 +158,7 @@ extension Reply {
         willFail(failure)
         let failure = failure.identified(as: start.backend)
         let isStreaming = body.isStreaming
-        if isStreaming { write(failure) } else { discardOutput() }
+        if isStreaming { write(failure) } else if !body.isOpened { discardOutput() }
         body.end(outcome?.with(failure) ?? .upstreamFailed(failure), failure: isStreaming ? nil : failure)
     }
 }

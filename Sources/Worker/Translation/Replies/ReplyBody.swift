@@ -2,9 +2,20 @@
 // what of it is collected, whether anything was said to the client, how it ended. The same for all kinds of
 // replies.
 
+/// What has gone to a client that reads a stream before any backend had answered: none of it is an answer, so
+/// that another backend may still be asked.
+public enum ReplyOpening: Sendable, Equatable {
+    case nothing
+    /// The head, and signs of life.
+    case head
+    /// Also the event that every stream of its API begins with.
+    case started
+}
+
 /// Where a reply stands.
 public enum ReplyPhase: Sendable, Equatable {
-    /// Nothing that decides the status has come. A reply without a stream stays here until it ends.
+    /// Nothing of an answer has come. A reply without a stream stays here until it ends; the head of a stream
+    /// may have gone out nevertheless.
     case undecided
     case streaming
     case ended(Outcome)
@@ -29,7 +40,9 @@ struct ReplyBody: Sendable {
     static let failureLimit = 256 << 10
 
     private(set) var phase = ReplyPhase.undecided
-    /// The error, when the reply ended before anything was said to the client.
+    /// The head of the stream is out, before an answer or for one.
+    private(set) var isOpened = false
+    /// The error, when the reply ended before anything of an answer was said to the client.
     private(set) var failure: Failure?
     /// The backend answered with success and without a byte.
     var saidNothing = false
@@ -113,7 +126,10 @@ struct ReplyBody: Sendable {
 
     // MARK: the reply
 
-    /// The status goes out.
+    /// The status goes out, with nothing of an answer.
+    mutating func open() { isOpened = true }
+
+    /// The answer begins.
     mutating func commit() { phase = .streaming }
 
     mutating func end(_ outcome: Outcome, failure: Failure? = nil) {

@@ -10,12 +10,15 @@ enum ReplyForm: Sendable { case events, message }
 protocol ReplyWriter: Sendable {
     /// Of ids for tool calls that came without one.
     static var callIDPrefix: String { get }
+    /// What a stream begins with names nothing that its backend decides: it may stand before the choice of one.
+    static var opensEarly: Bool { get }
 
     var form: ReplyForm { get }
     /// Bytes that may leave now; of a whole message also those that wait for its end.
     var output: [UInt8] { get }
     /// Bytes that are held, to be sent now or at the end.
     var pending: Int { get }
+    var hasStarted: Bool { get }
     /// No text, no reasoning, no call was written.
     var hasSaidNothing: Bool { get }
 
@@ -26,7 +29,7 @@ protocol ReplyWriter: Sendable {
     mutating func reasoning(_ text: ArraySlice<UInt8>)
     /// A whole tool call; `input` is the text of one JSON object.
     mutating func toolCall(id: String, name: String, input: [UInt8])
-    /// A sign of life.
+    /// A sign of life, also before the start.
     mutating func ping()
     /// The end of a complete reply.
     mutating func finish(_ reason: StopReason, _ usage: Usage)

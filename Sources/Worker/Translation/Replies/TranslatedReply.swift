@@ -21,6 +21,11 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
         composer = ReplyComposer(
             plan: plan, stopSequences: Reader.heedsStopSequences ? [] : plan.stopSequences, writer: writer,
             messageID: start.messageID, inputEstimate: start.inputEstimate)
+        guard start.opening != .nothing else { return }
+        body.open()
+        guard start.opening == .started else { return }
+        composer.start()
+        composer.discardOutput()
     }
 
     // MARK: what is known
@@ -189,6 +194,8 @@ struct TranslatedReply<Reader: UpstreamReader, Writer: ReplyWriter>: Reply {
         body.commit()
     }
 
+    mutating func writeOpening() { if Writer.opensEarly { composer.start() } }
+    var hasStarted: Bool { composer.writer.hasStarted }
     mutating func writePing() { composer.ping() }
 
     mutating func willFail(_ failure: Failure) {

@@ -132,6 +132,10 @@ struct OpenAIRequest: ArrangedRequest {
             writer.name("continue_final_message")
             writer.value(true)
         }
+        if let slot = target.takenSlot {
+            writer.name("id_slot")
+            writer.value(slot)
+        }
         writer.name("stream")
         let streams = target.streams(request.stream)
         writer.value(streams)

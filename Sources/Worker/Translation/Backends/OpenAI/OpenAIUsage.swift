@@ -19,7 +19,8 @@ enum OpenAIUsage {
         let hit =
             integer(details?["cached_tokens"]) ?? integer(usage["prompt_cache_hit_tokens"])
             ?? integer(usage["cache_read_input_tokens"])
-        let cached = hit ?? integer(timings?["cache_n"]) ?? 0
+        let told = hit ?? integer(timings?["cache_n"])
+        let cached = told ?? 0
         // OpenRouter, vLLM, LiteLLM.
         let write =
             integer(details?["cache_write_tokens"]) ?? integer(details?["created_cache_tokens"])
@@ -29,6 +30,7 @@ enum OpenAIUsage {
             (usage["completion_tokens_details"] ?? usage["output_tokens_details"])?["reasoning_tokens"]
         var result = Usage()
         result.cacheRead = cached
+        result.tellsCache = told != nil
         result.cacheCreation = written
         result.input = max(0, (prompt ?? 0) &- cached &- written)
         result.output = completion ?? 0
@@ -51,6 +53,7 @@ enum OpenAIUsage {
         var result = Usage()
         result.input = evaluated
         result.cacheRead = integer(timings["cache_n"]) ?? 0
+        result.tellsCache = integer(timings["cache_n"]) != nil
         result.output = generated
         return result
     }

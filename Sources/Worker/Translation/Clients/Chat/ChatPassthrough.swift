@@ -13,7 +13,8 @@ struct ChatPassthrough: PassthroughEvents {
     /// Something of an answer came; a call began; a choice has ended.
     private var (hasBegun, hasCalls, hasFinished) = (false, false, false)
 
-    init(model: String) { self.model = model }
+    /// What stands before an answer is only comments.
+    init(model: String, isStarted: Bool) { self.model = model }
 
     /// Every chunk may name the model.
     static func isPlainPart(_ name: ArraySlice<UInt8>, _ data: ArraySlice<UInt8>) -> Bool { false }
@@ -57,7 +58,7 @@ struct ChatPassthrough: PassthroughEvents {
     static var end: StaticString? { "data: [DONE]\n\n" }
     func appendClosing(to out: inout [UInt8]) {}
 
-    static func append(whole root: JSONNode, model: String, to out: inout [UInt8]) {
+    static func append(whole root: JSONNode, model: String, isStarted: Bool, to out: inout [UInt8]) {
         CompletionChunks.append(root, model: model, to: &out)
     }
 }

@@ -88,6 +88,17 @@ public struct ChatRequest: ParsedRequest {
         return estimate
     }
 
+    var chain: PromptChain {
+        PromptChain(
+            messages: root["messages"] ?? root,
+            tools: [root["tools"], root["functions"]].compactMap(\.self).flatMap { Array($0.elements) })
+    }
+
+    func fits(_ target: UpstreamTarget) -> Bool {
+        let tools = root["tools"] ?? root["functions"]
+        return fits(target, tools: tools.map { !$0.isEmpty } ?? false, images: tally.pictures > 0)
+    }
+
     /// The bytes as they came, but for the model's name.
     func passthroughCall(for target: UpstreamTarget) -> UpstreamCall {
         var plan = ReplyPlan()
@@ -95,7 +106,9 @@ public struct ChatRequest: ParsedRequest {
         plan.streamRequested = stream && !target.asksWhole
         var call = UpstreamCall(
             path: String(describing: target.profile.chatPath),
-            body: root.replacingModel(with: target.model, withoutStream: stream && target.asksWhole),
+            body: root.replacingModel(
+                with: target.model, withoutStream: stream && target.asksWhole,
+                slot: root["id_slot"] == nil ? target.takenSlot : nil),
             omissions: [], plan: plan)
         call.headers = [.init(name: "accept", value: accept(target))]
         call.estimate = estimate(for: target)

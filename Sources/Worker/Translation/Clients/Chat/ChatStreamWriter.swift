@@ -8,6 +8,9 @@ import JSON
 
 struct ChatStreamWriter: ReplyWriter {
     static let callIDPrefix = "call_"
+    /// Every chunk has the id of the reply, and a backend whose chunks pass has its own: only comments stand
+    /// before the answer.
+    static var opensEarly: Bool { false }
 
     /// What is the same in every chunk of one reply.
     struct Head: Sendable {
@@ -31,6 +34,7 @@ struct ChatStreamWriter: ReplyWriter {
     private(set) var output: [UInt8] = []
     private var calls = 0
     private(set) var hasSaidNothing = true
+    var hasStarted: Bool { if case .unstarted = phase { false } else { true } }
 
     // Of a stream: the bytes around a text.
     private var contentOpening: [UInt8] = []
@@ -127,7 +131,8 @@ struct ChatStreamWriter: ReplyWriter {
 
     /// A comment, which no client sees and every connection feels.
     mutating func ping() {
-        guard form == .events, case .open = phase else { return }
+        guard form == .events else { return }
+        if case .finished = phase { return }
         output.append(ascii: ": ping\n\n")
     }
 

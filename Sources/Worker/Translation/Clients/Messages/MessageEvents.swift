@@ -5,7 +5,16 @@ import JSON
 
 enum MessageEvents {
     /// Appends the events of a `message`.
-    static func append(_ message: JSONNode, model: String, to out: inout [UInt8]) {
+    /// - Parameter isStarted: without the first of them.
+    static func append(_ message: JSONNode, model: String, isStarted: Bool = false, to out: inout [UInt8]) {
+        if !isStarted { start(message, model, &out) }
+        for (index, block) in (message["content"]?.elements).map(Array.init).orEmpty.enumerated() {
+            append(block: block, index, &out)
+        }
+        end(message, &out)
+    }
+
+    private static func start(_ message: JSONNode, _ model: String, _ out: inout [UInt8]) {
         event("message_start", &out) { writer in
             writer.name("message")
             writer.beginObject()
@@ -21,9 +30,9 @@ enum MessageEvents {
             }
             writer.endObject()
         }
-        for (index, block) in (message["content"]?.elements).map(Array.init).orEmpty.enumerated() {
-            append(block: block, index, &out)
-        }
+    }
+
+    private static func end(_ message: JSONNode, _ out: inout [UInt8]) {
         event("message_delta", &out) { writer in
             writer.name("delta")
             writer.beginObject()

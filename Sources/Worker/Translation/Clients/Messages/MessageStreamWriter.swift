@@ -1,12 +1,13 @@
 // Opens and closes the content blocks of a translated reply. Two forms of the same walk: server-sent events,
 // or the one JSON message that those events would add up to.
-// Holds: message_start first and once; blocks numbered 0, 1, 2 … strictly one after the other; exactly one
+// Holds: message_start first (but for pings) and once; blocks numbered 0, 1, 2 … strictly one after the other; exactly one
 // message_delta, then message_stop, then nothing; an error ends everything.
 
 import JSON
 
 struct MessageStreamWriter: ReplyWriter {
     static let callIDPrefix = "toolu_"
+    static var opensEarly: Bool { true }
 
     /// What is the same in every reply to one request.
     struct Head: Sendable {
@@ -45,6 +46,7 @@ struct MessageStreamWriter: ReplyWriter {
     }
 
     var pending: Int { output.count }
+    var hasStarted: Bool { if case .unstarted = phase { false } else { true } }
     var hasSaidNothing: Bool { blocks == 0 }
 
     /// Blocks opened so far.
@@ -125,8 +127,9 @@ struct MessageStreamWriter: ReplyWriter {
     mutating func ping() {
         guard form == .events else { return }
         switch phase {
-        case .between, .inside: output.append(ascii: "event: ping\ndata: {\"type\":\"ping\"}\n\n")
-        case .unstarted, .finished: break
+        case .unstarted, .between, .inside:
+            output.append(ascii: "event: ping\ndata: {\"type\":\"ping\"}\n\n")
+        case .finished: break
         }
     }
 

@@ -8,12 +8,16 @@ struct MessagesPassthrough: PassthroughEvents {
 
     /// As the client named it.
     private let model: String
+    private let isStarted: Bool
     private(set) var usage = Usage()
     private(set) var hasStopped = false
     /// The text block that has begun and not ended, by index.
     private var openText: Int?
 
-    init(model: String) { self.model = model }
+    init(model: String, isStarted: Bool) {
+        self.model = model
+        self.isStarted = isStarted
+    }
 
     private static let delta = Array("content_block_delta".utf8)
 
@@ -27,7 +31,7 @@ struct MessagesPassthrough: PassthroughEvents {
         if type.stringEquals("ping") { return .idle }
         if type.stringEquals("message_start"), let message = root["message"] {
             usage.update(message["usage"])
-            return .part(message["model"], model: model, offset: offset)
+            return isStarted ? .repeated : .part(message["model"], model: model, offset: offset)
         }
         if type.stringEquals("content_block_start") {
             let isText = root["content_block"]?["type"]?.stringEquals("text") == true
@@ -66,7 +70,7 @@ struct MessagesPassthrough: PassthroughEvents {
         out.append(ascii: "}\n\n")
     }
 
-    static func append(whole root: JSONNode, model: String, to out: inout [UInt8]) {
-        MessageEvents.append(root, model: model, to: &out)
+    static func append(whole root: JSONNode, model: String, isStarted: Bool, to out: inout [UInt8]) {
+        MessageEvents.append(root, model: model, isStarted: isStarted, to: &out)
     }
 }

@@ -58,6 +58,13 @@ public struct MessagesRequest: ParsedRequest {
         estimate(for: target).isDoubtful(for: target)
     }
 
+    var traits: RequestTraits { RequestTraits(content) }
+    var chain: PromptChain { PromptChain(content) }
+
+    func fits(_ target: UpstreamTarget) -> Bool {
+        fits(target, tools: tally.tools > 0, images: tally.images > 0)
+    }
+
     /// nil = a backend has to answer.
     public var localAnswer: LocalAnswer? { content.localAnswer }
 

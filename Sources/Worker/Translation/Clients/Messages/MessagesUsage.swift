@@ -10,7 +10,10 @@ extension Usage {
         guard let node, node.isObject else { return false }
         input = OpenAIUsage.integer(node["input_tokens"]) ?? input
         output = OpenAIUsage.integer(node["output_tokens"]) ?? output
-        cacheRead = OpenAIUsage.integer(node["cache_read_input_tokens"]) ?? cacheRead
+        if let count = OpenAIUsage.integer(node["cache_read_input_tokens"]) {
+            cacheRead = count
+            tellsCache = true
+        }
         cacheCreation = OpenAIUsage.integer(node["cache_creation_input_tokens"]) ?? cacheCreation
         if let count = OpenAIUsage.integer(node["output_tokens_details"]?["thinking_tokens"]), count > 0 {
             thinking = count
