@@ -23,7 +23,7 @@ check_needs  = systemd
 export SWIFT
 
 .DEFAULT_GOAL := build
-.PHONY: help build run test check format endurance fuzz bench install uninstall clean packages swift venv
+.PHONY: help build run test check format endurance fuzz bench simulate install uninstall clean packages swift venv
 
 help: ## show this list
 	@awk -F':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -60,6 +60,11 @@ fuzz: packages swift ## run every fuzzer in turn, ten minutes in total (ARGS=SEC
 bench: build ## run load tests against nginx and the bare backend; prints a table of ratios
 	@Tests/tools/packages $(bench_needs)
 	@$(release)/dragoman-bench $(ARGS)
+
+simulate: packages swift ## replay synthetic coding sessions against the scheduler; prints hit rates and makespans
+	@mkdir -p .build; $(SWIFT) build -c release --static-swift-stdlib --product dragoman-simulate >.build/simulate.log 2>&1 \
+	  || { cat .build/simulate.log >&2; exit 1; }
+	@$(release)/dragoman-simulate $(ARGS)
 
 venv:
 	@Tests/tools/packages $(test_needs)

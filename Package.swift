@@ -131,6 +131,11 @@ let package = Package(
             name: "LoopTesting", dependencies: ["EventLoop"], path: "Tests/LoopTesting",
             swiftSettings: strict),
 
+        // The scheduler against synthetic coding sessions, for `make simulate`; not installed.
+        .executableTarget(
+            name: "dragoman-simulate", dependencies: ["Scheduling", "Shared", "TestSupport"],
+            path: "Tests/Simulation", swiftSettings: strict),
+
         // The load generator and mock backend of `make bench`; not installed.
         .executableTarget(
             name: "dragoman-bench", dependencies: ["CSystem"], path: "Tests/Bench",

@@ -72,7 +72,10 @@ struct CacheEstimate: Sendable {
         if wasThere {
             if age > span { span = age }
         } else if age < span {
-            span = max(age * 0.95, Self.smallestSpan)
+            // How long something stays depends on what else was used meanwhile. So a single loss only says that it is
+            // possible; and who is believed to have lost its cache moves, and loses it for certain.
+            let far = span.isFinite ? span - (span - age) * 0.1 : age * 4
+            span = max(far, Self.smallestSpan)
         }
     }
 }

@@ -39,6 +39,8 @@ struct BackendRecord: Sendable {
     var speed = SpeedEstimate()
     var cache = CacheEstimate()
     var slots: SlotTable?
+    /// The model of the last request that was sent there.
+    var lastModel: ModelDigest?
     /// In the masks of `PrefixIndex`; nil: all are taken.
     var bit: Int?
     /// Of the smooth weighted round-robin.

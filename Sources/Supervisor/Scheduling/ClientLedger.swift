@@ -24,6 +24,8 @@ struct ClientLedger: Sendable {
     private(set) var clients: [Client] = []
     private var places: [String: Int] = [:]
     private var free: [Int] = []
+    /// What is reserved for all requests that hold a place now.
+    private(set) var outstanding = 0.0
     /// The one served last.
     private var last: Int?
 
@@ -65,11 +67,13 @@ struct ClientLedger: Sendable {
 
     mutating func reserve(_ place: Int, _ seconds: Double) {
         clients[place].service += seconds
+        outstanding += seconds
         last = place
     }
 
     mutating func settle(_ place: Int, reserved: Double, used: Double) {
         clients[place].service = max(0, clients[place].service + used - reserved)
+        outstanding = max(0, outstanding - reserved)
     }
 
     var views: [Scheduler.ClientView] {

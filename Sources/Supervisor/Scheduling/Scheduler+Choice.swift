@@ -12,10 +12,10 @@ import Shared
 
 extension Scheduler {
     /// What reading a prompt costs the others that are there, beyond the request itself: times its seconds.
-    static let readingWeight = 1.5
+    static let readingWeight = 2.0
     /// A move must be better by this part of staying, and by so many seconds.
-    static let moveMargin = 0.1
-    static let moveSeconds = 0.25
+    static let moveMargin = 0.3
+    static let moveSeconds = 1.0
     /// Backends within this of the best are equal for a request without history.
     private static let equalMargin = 0.15
     private static let equalSeconds = 0.25

@@ -60,9 +60,11 @@ extension Scheduler {
     /// Seconds until a request that comes now is begun with.
     func expectedWait(_ place: Int, at now: Double) -> Double {
         let speed = records[place].speed
-        let work = speed.backlog(at: now) + speed.crowding * Double(records[place].inFlight)
+        let work = speed.backlog(at: now)
         guard !records[place].hasPlace else { return work }
-        return work + Double(records[place].queuedAtHome &+ 1) * speed.hold / Double(records[place].limit)
+        // Until its turn what is there now will have been read.
+        let turn = Double(records[place].queuedAtHome &+ 1) * speed.hold / Double(records[place].limit)
+        return max(work, turn)
     }
 
     /// For the grant: what the candidates would have cost, the least first.

@@ -21,9 +21,8 @@ struct Permit: Sendable {
     /// nil: it is not known.
     var cached: UInt32 = 0
     var age: Double?
-    /// The backlog in tokens and the requests in flight when it was granted.
-    var ahead = 0.0
-    var others = 0
+    /// Nil for a told one, of which nothing was estimated.
+    var expected: SpeedEstimate.Expectation?
     var wasUnloaded = false
 
     var isTrial: Bool { trial != nil || modelTrial != nil }
@@ -70,13 +69,11 @@ extension Scheduler {
         let speed = records[place].speed
         permit.cached = choice.remembered
         permit.age = choice.age
-        permit.others = records[place].inFlight
-        permit.ahead = speed.backlog(at: now.seconds) / speed.secondsPerToken
         permit.wasUnloaded = isLoaded == false
         let fresh = Double(question.promptTokens) - Double(min(choice.cached, question.promptTokens))
-        let reading = fresh * speed.secondsPerToken + (permit.wasUnloaded ? speed.load : 0)
-        permit.reserved = reading + speed.answer
-        records[place].speed.began(reading: reading, at: now.seconds)
+        let loading = permit.wasUnloaded ? speed.load : 0
+        permit.reserved = fresh * speed.secondsPerToken + loading + speed.answer
+        permit.expected = records[place].speed.began(tokens: fresh, loading: loading, at: now.seconds)
         records[place].cache.advance(fresh)
         count(permit, at: now)
         follow(&permit, isKnownPrefix: !question.prefix.isEmpty, at: now)
@@ -92,7 +89,6 @@ extension Scheduler {
         var permit = Permit(
             place: place, client: client, question: question, model: candidate.model, began: now.seconds)
         permit.isTold = true
-        permit.others = records[place].inFlight
         ledger.lift(client, least: leastWaiting())
         count(permit, at: now)
         follow(&permit, isKnownPrefix: false, at: now)
@@ -102,6 +98,7 @@ extension Scheduler {
     private mutating func count(_ permit: Permit, at now: MonotonicInstant) {
         records[permit.place].inFlight &+= 1
         records[permit.place].requests &+= 1
+        records[permit.place].lastModel = permit.model
         records[permit.place].sees(permit.model, at: now)
         ledger.count(permit.client) { $0.inFlight &+= 1 }
         ledger.reserve(permit.client, permit.reserved)
@@ -192,18 +189,11 @@ extension Scheduler {
             records[place].speed.loaded(after: firstByte - reading)
             return
         }
-        guard let reported = report.cachedTokens else {
-            // Told requests have no estimate of what was cached, so they teach nothing here.
-            guard !permit.isTold else { return }
-            let fresh = max(input - Double(permit.cached), 0)
-            records[place].speed.firstByte(
-                after: firstByte, fresh: fresh, ahead: permit.ahead, others: Double(permit.others))
-            return
-        }
-        let fresh = max(input - Double(reported), 0)
-        records[place].speed.firstByte(
-            after: firstByte, fresh: fresh, ahead: permit.ahead, others: Double(permit.others))
-        learnCache(permit, reported: reported)
+        // Told requests have no estimate of what was cached, so they teach nothing here.
+        guard let expected = permit.expected else { return }
+        let cached = Double(report.cachedTokens ?? permit.cached)
+        records[place].speed.firstByte(after: firstByte, fresh: max(input - cached, 0), expected)
+        if let reported = report.cachedTokens { learnCache(permit, reported: reported) }
     }
 
     /// The backend says how much it had in its cache: whether what was expected is still there.

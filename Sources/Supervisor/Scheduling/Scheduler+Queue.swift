@@ -2,11 +2,13 @@
 //
 // A place that frees goes to the client that has had least, of its requests to the highest lane, there to one that was
 // failed before, then to the first come. Two things are stronger than that order, both bounded:
-// - A request that is better off elsewhere (its conversation's cache or its model is there) lets others pass, while
-//   they are at home here: at most `maximumPasses` of them and for at most `longestPassing`. It takes a foreign place
-//   that nobody else wants when what it would cost there is less than the wait at home, or when it has waited as
-//   long as that.
-// - It does not let another client pass that is ahead of its own by more than one exchange's service.
+// - A request that is better off elsewhere, because its conversation's cache is there, lets those pass that are at home
+//   here. It takes a foreign place that nobody else wants when the wait at home is long against what it would cost
+//   there, or when it has waited many times as long as that; and any place after half of `queue.wait`.
+// - A request whose model would have to be loaded lets those pass that want the one in memory: at most
+//   `maximumSwapPasses` of them, and for at most `longestSwapPassing`.
+// Neither lets another client pass that is ahead of its own by more than what is held at once. So between two clients
+// that both wait all the time the difference is at most twice that, or twice the largest request.
 
 import Shared
 
@@ -37,9 +39,11 @@ struct Waiter: Sendable {
 }
 
 extension Scheduler {
-    /// Requests of others that one in the queue lets pass because they are at home, and for how long it does.
-    static let maximumPasses = 64
-    static let longestPassing = Duration.seconds(60)
+    /// Requests for the loaded model that one for another model lets pass, and for how long it does.
+    static let maximumSwapPasses = 8
+    static let longestSwapPassing = Duration.seconds(30)
+    /// A request has waited long when it has waited so many times what a foreign place would cost it.
+    private static let patience = 10.0
     private static let shortestReconsideration = Duration.milliseconds(200)
 
     // MARK: In and out
@@ -217,7 +221,8 @@ extension Scheduler {
         guard let first, let chosen = content ?? willing else { return nil }
         guard chosen != first else { return chosen }
         let lead = ledger.service(waiters[chosen].client) - ledger.service(waiters[first].client)
-        if waiters[chosen].client != waiters[first].client, lead > records[place].speed.hold { return first }
+        let allowed = max(records[place].speed.hold, ledger.outstanding)
+        if waiters[chosen].client != waiters[first].client, lead > allowed { return first }
         letPass(chosen, bit, at: now)
         return chosen
     }
@@ -277,32 +282,44 @@ extension Scheduler {
 
     /// It is at home here, or has let enough others pass.
     private func isContent(_ position: Int, _ index: Int, at now: MonotonicInstant) -> Bool {
+        let candidate = waiters[position].question.candidates[index]
+        if isSwap(candidate) {
+            if waiters[position].passes >= Self.maximumSwapPasses { return true }
+            return waiters[position].passing.map { now.since($0) >= Self.longestSwapPassing } ?? false
+        }
         if detour(position, index, at: now) <= Self.moveSeconds { return true }
-        if waiters[position].passes >= Self.maximumPasses { return true }
-        return waiters[position].passing.map { now.since($0) >= Self.longestPassing } ?? false
+        return now.since(waiters[position].arrived) >= settings.queue.wait / 2
+    }
+
+    /// Another model would have to make room.
+    private func isSwap(_ candidate: BackendCandidate) -> Bool {
+        guard candidate.isLoaded == false, let last = records[Int(candidate.backend.value)].lastModel else {
+            return false
+        }
+        return last != candidate.model
     }
 
     /// It takes this place if no one else wants it.
     private func isWilling(_ position: Int, _ index: Int, at now: MonotonicInstant) -> Bool {
         let detour = detour(position, index, at: now)
-        if now.since(waiters[position].arrived).inSeconds >= detour { return true }
-        guard let home = waiters[position].home else { return true }
+        guard detour > 0, let home = waiters[position].home else { return true }
+        if now.since(waiters[position].arrived).inSeconds >= detour * Self.patience { return true }
         let place = Int(waiters[position].question.candidates[home].backend.value)
         return expectedWait(place, at: now.seconds) > detour * Self.readingWeight
     }
 
-    /// When it has waited as long as the cheapest foreign place would cost it.
+    /// When it has waited so long that it takes a foreign place that is free now.
     private func reconsideration(_ waiter: Waiter, at now: MonotonicInstant) -> MonotonicInstant? {
         guard let home = waiter.home, waiter.question.candidates.count > 1 else { return nil }
-        let waited = now.since(waiter.arrived).inSeconds
-        var least = Double.infinity
+        let half = waiter.arrived + settings.queue.wait / 2
+        var earliest = half > now ? half : nil
         for (index, candidate) in waiter.question.candidates.enumerated() where index != home {
             guard let place = place(of: candidate.backend), records[place].hasPlace else { continue }
             let detour = max(0, waiter.reading[index] - waiter.reading[home])
-            if detour > waited { least = min(least, detour) }
+            let moment = waiter.arrived + .seconds(min(detour * Self.patience, 1e6))
+            if moment > now { earliest = min(earliest ?? moment, moment) }
         }
-        guard least.isFinite else { return nil }
-        return max(waiter.arrived + .seconds(least), now + Self.shortestReconsideration)
+        return earliest.map { max($0, now + Self.shortestReconsideration) }
     }
 
     // MARK: Time

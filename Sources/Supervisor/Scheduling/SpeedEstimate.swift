@@ -1,6 +1,8 @@
-// How fast a backend is, learnt from the reports of its exchanges alone. Pure. Seconds are Double here: they are
-// estimates, and no arithmetic on them traps. Holds: every figure stays finite and within its bounds, whatever is
-// reported.
+// How fast a backend is, learnt from the reports of its exchanges alone. Pure. The picture: it reads one prompt after
+// the other, in the order in which they came, at `secondsPerToken`; each exchange keeps the next from being begun for
+// `keeps` seconds more (nearly nothing where answers are written side by side, the whole answer where it does one
+// thing at a time). Seconds are Double here: they are estimates, and no arithmetic on them traps. Holds: every figure
+// stays finite and within its bounds, whatever is reported.
 
 import Shared
 
@@ -12,15 +14,33 @@ struct SpeedEstimate: Sendable {
     static let priorLoad = 10.0
     static let priorHold = 8.0
     private static let longestHold = 3600.0
-    private static let mostCrowding = 30.0
+    private static let longestKeep = 60.0
     /// Smaller samples say more of the network than of the backend.
     private static let smallestSample = 256.0
+    private static let maximumAnchors = 16
+
+    /// What was expected of an exchange when it was sent.
+    struct Expectation: Sendable {
+        var sent = 0.0
+        /// When its prompt will have been read.
+        var read = 0.0
+        /// Tokens sent to be read there so far, its own among them.
+        var tokens = 0.0
+        /// Nothing else was to be read.
+        var isAlone = false
+        /// The sum of all corrections until then.
+        fileprivate var corrected = 0.0
+    }
+
+    /// An exchange that has ended: so many tokens had been read then.
+    private struct Anchor {
+        var tokens: Double
+        var at: Double
+    }
 
     /// Of the prompt, not from the cache.
     private(set) var secondsPerToken = priorSecondsPerToken
-    private(set) var isMeasured = false
-    /// What each request in flight adds, beyond the prompts that are being read.
-    private(set) var crowding = 0.0
+    private(set) var keeps = 0.0
     /// Until a model is in memory.
     private(set) var load = priorLoad
     /// How long an exchange holds its place, and how long of it the answer takes.
@@ -28,12 +48,20 @@ struct SpeedEstimate: Sendable {
     private(set) var answer = priorHold / 2
     /// When the prompts that are there already will have been read, as expected.
     private var readUntil = 0.0
+    private var corrected = 0.0
+    private var tokens = 0.0
+    private var anchors: [Anchor] = []
 
     /// Prompts that are there and have not been read yet, in seconds.
     func backlog(at now: Double) -> Double { max(0, readUntil - now) }
 
-    mutating func began(reading seconds: Double, at now: Double) {
-        readUntil = min(max(readUntil, now) + seconds, now + Self.longestHold)
+    mutating func began(tokens fresh: Double, loading: Double, at now: Double) -> Expectation {
+        let start = max(readUntil, now)
+        let read = min(start + fresh * secondsPerToken + loading, now + Self.longestHold)
+        tokens += fresh
+        defer { readUntil = read + keeps }
+        return Expectation(
+            sent: now, read: read, tokens: tokens, isAlone: readUntil <= now, corrected: corrected)
     }
 
     /// It is idle: whatever was expected is over.
@@ -41,24 +69,39 @@ struct SpeedEstimate: Sendable {
 
     /// One exchange that went well.
     /// - Parameters:
+    ///   - seconds: from sending to the first byte.
     ///   - fresh: tokens of its prompt that came from no cache.
-    ///   - ahead: the backlog when it was sent, in tokens.
-    ///   - others: requests in flight when it was sent.
-    mutating func firstByte(after seconds: Double, fresh: Double, ahead: Double, others: Double) {
-        guard fresh >= Self.smallestSample, seconds > 0 else { return }
-        let reading = (fresh + ahead) * Self.priorSecondsPerToken
-        let crowd = others * 0.25
-        let rate = secondsPerToken / Self.priorSecondsPerToken
-        let perCrowd = crowding / 0.25
-        let error = min(seconds, Self.longestHold) - (rate * reading + perCrowd * crowd)
-        // Normalised least mean squares over both causes; what was alone there is believed more.
-        let step = (isMeasured ? 0.15 : 0.8) * (others == 0 ? 2 : 1) * fresh / (fresh + ahead)
-        let share = min(step, 1) * error / (reading * reading + crowd * crowd)
-        let newRate = (rate + share * reading) * Self.priorSecondsPerToken
-        let newCrowding = (perCrowd + share * crowd) * 0.25
-        secondsPerToken = newRate.clamped(to: Self.secondsPerTokenRange)
-        crowding = newCrowding.clamped(to: 0...Self.mostCrowding)
-        isMeasured = true
+    mutating func firstByte(after seconds: Double, fresh: Double, _ expected: Expectation) {
+        let at = expected.sent + min(seconds, Self.longestHold)
+        learnRate(at: at, fresh: fresh, expected)
+        // What went wrong since it was sent was put right already.
+        let error = at - expected.read - (corrected - expected.corrected)
+        let step = (error * 0.5).clamped(to: -Self.longestHold...Self.longestHold)
+        corrected += step
+        readUntil = max(0, readUntil + step)
+        if !expected.isAlone { keeps = (keeps + error * 0.02).clamped(to: 0...Self.longestKeep) }
+        if anchors.count >= Self.maximumAnchors { anchors.removeFirst() }
+        anchors.append(Anchor(tokens: expected.tokens, at: at))
+    }
+
+    private mutating func learnRate(at: Double, fresh: Double, _ expected: Expectation) {
+        var sample: (seconds: Double, tokens: Double)?
+        if expected.isAlone {
+            sample = (at - expected.sent, fresh)
+        } else {
+            // Sent before that one was read: without a pause between them.
+            let anchor = anchors.filter {
+                $0.tokens < expected.tokens && $0.at >= expected.sent && $0.at < at
+            }
+            .max { $0.tokens < $1.tokens }
+            if let anchor { sample = (at - anchor.at, expected.tokens - anchor.tokens) }
+        }
+        guard let sample, sample.tokens >= Self.smallestSample, sample.seconds > 0 else { return }
+        let ratio = (sample.seconds / sample.tokens / secondsPerToken).clamped(to: 0.25...4)
+        // Whatever else happens there only makes it look slower.
+        let weight = (expected.isAlone ? 0.3 : 0.1) * (ratio > 1 && !expected.isAlone ? 0.5 : 1)
+        secondsPerToken *= 1 + (ratio - 1) * weight * min(sample.tokens / 2048, 1)
+        secondsPerToken = secondsPerToken.clamped(to: Self.secondsPerTokenRange)
     }
 
     mutating func loaded(after seconds: Double) {
