@@ -231,6 +231,28 @@ import Testing
         #expect(Self.automatic("big", [("!a", []), ("b", [])]) == "empty !a,b")
     }
 
+    @Test("when all that have the model of auto have failed, the others give what they have")
+    func substitutes() throws {
+        let picture = BackendSnapshot(
+            backends: [
+                Self.backend("a", [ModelFacts(id: "big")]), Self.backend("b", [ModelFacts(id: "small")]),
+                Self.backend("c", [ModelFacts(id: "x"), ModelFacts(id: "Big:latest")]),
+                Self.backend("d", [ModelFacts(id: "other")], down: true), Self.backend("e", []),
+                Self.backend("f", nil), Self.backend("g", [ModelFacts(id: "last")], priority: 200),
+            ], lastAutomatic: "big")
+        let map = ModelMap([.init(match: "pinned", use: "auto")])
+        for (name, expected) in [
+            ("auto", ["last", "small"]), ("claude-x", ["last", "small"]), ("pinned", ["last", "small"]),
+            ("big", []),
+            ("a/auto", []),
+        ] {
+            let routes = try map.routes(for: name, in: picture)
+            let others = map.substitutes(for: routes, in: picture)
+            #expect(others.map(\.model) == expected && others.allSatisfy { $0.automatic == nil })
+        }
+        #expect(map.substitutes(for: [], in: picture).isEmpty)
+    }
+
     @Test("auto of one backend goes on giving what that gave, and agrees with the service's at first")
     func stickyBackend() {
         let (big, small) = (ModelFacts(id: "big"), ModelFacts(id: "small"))

@@ -40,6 +40,9 @@ public struct ListedModels: Sendable, Equatable {
 
     /// The model that this name means: the one that is called so, else one of an equal name.
     public func model(named name: String) -> ModelFacts? {
-        (exact[name] ?? folded[ModelName.folded(name)]).map { all[$0] }
+        model(called: name) ?? model(alike: ModelName.folded(name))
     }
+
+    /// The first model whose name has this in common with equal ones.
+    func model(alike name: String) -> ModelFacts? { folded[name].map { all[$0] } }
 }

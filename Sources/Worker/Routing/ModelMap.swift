@@ -116,8 +116,12 @@ public struct ModelMap: Sendable {
         _ name: String, _ picture: BackendSnapshot, by automatic: Route.Automatic? = nil
     ) -> [Route]? {
         if picture.isDemo { return name.lowercased() == Self.demoName ? [Self.demoRoute] : nil }
-        let routes = picture.order.compactMap { index in
-            picture.backends[index].model(named: name).map { Self.route(index, $0, automatic) }
+        let alike = ModelName.folded(name)
+        let routes = picture.order.compactMap { index -> Route? in
+            guard let models = picture.backends[index].models else { return nil }
+            return (models.model(called: name) ?? models.model(alike: alike)).map {
+                Self.route(index, $0, automatic)
+            }
         }
         return routes.isEmpty ? nil : Self.bounded(routes)
     }
@@ -133,6 +137,18 @@ public struct ModelMap: Sendable {
             throw .nothing(in: picture)
         }
         return routes
+    }
+
+    /// Where a request for `auto` may still go when every backend that has its model has failed it: to what the
+    /// others would give. They do not become what `auto` gives.
+    public func substitutes(for routes: [Route], in picture: BackendSnapshot) -> [Route] {
+        guard routes.first?.automatic == .service else { return [] }
+        let tried = routes.map(\.destination)
+        return Self.bounded(
+            picture.order.compactMap { index -> Route? in
+                guard !tried.contains(.backend(index)), !picture.backends[index].isDown else { return nil }
+                return picture.automaticModel(at: index).map { Self.route(index, $0) }
+            })
     }
 
     private func unknown(_ name: String, _ picture: BackendSnapshot) -> RoutingFailure {

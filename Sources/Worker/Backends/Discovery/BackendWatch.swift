@@ -66,7 +66,9 @@ struct BackendWatch {
             let told = (self.type, self.dialect, models)
             self.type = type
             if wasUnknown { self.dialect = dialect }
-            models = ListedModels(windows(found))
+            let listed = windows(found)
+            // Usually nothing has changed, and lists may be long.
+            if models?.all != listed { models = ListedModels(listed) }
             let isNews = !isTold || told != (self.type, self.dialect, models)
             isTold = true
             return News(

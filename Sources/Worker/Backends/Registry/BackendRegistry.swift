@@ -81,6 +81,9 @@ final class BackendRegistry {
         try map.routes(for: model, in: picture)
     }
 
+    /// Where a request may still go when all of these have failed it; none where its model was asked for by name.
+    func substitutes(for routes: [Route]) -> [Route] { map.substitutes(for: routes, in: picture) }
+
     /// What a route's backend asks for; nil for the demo.
     func access(_ route: Route) -> BackendAccess? {
         index(of: route).map { entries[$0].access($0, route, observations, at: .now()) }
