@@ -91,7 +91,7 @@ def test_the_example_is_good_and_so_is_every_line_that_it_offers(tmp_path: Path)
     assert checked(tmp_path, example).returncode == 0
     # Words follow `# `; what stands right behind the `#`, or further in, is YAML.
     offered = re.sub(r"(?m)^#(?=[a-z_]+:|  )", "", example)
-    assert len(re.findall(r"(?m)^[a-z_]+:", offered)) == 13, offered
+    assert len(re.findall(r"(?m)^[a-z_]+:", offered)) == 18, offered
     done = checked(tmp_path, offered)
     assert done.returncode == 0, done.stderr
     assert "note: backends[0].key was not checked" in done.stdout
@@ -100,13 +100,14 @@ def test_the_example_is_good_and_so_is_every_line_that_it_offers(tmp_path: Path)
 @pytest.mark.parametrize(
     "text",
     [
-        "balance: round-robin\n",
-        "backends: [{name: a, url: 'http://a', weight: 2}]\n",
+        "routes: {background: auto}\n",
+        "takeover: unsent\n",
+        "backends: [{name: a, url: 'http://a', think: {value: true}}]\n",
     ],
 )
 def test_what_this_version_cannot_do_is_refused_not_ignored(tmp_path: Path, text: str) -> None:
     done = checked(tmp_path, text)
-    assert done.returncode == 78 and "not supported in this version" in done.stdout + done.stderr
+    assert done.returncode == 78 and "expected a known key" in done.stdout + done.stderr
 
 
 def test_the_daemon_does_not_start_with_a_mistake_and_says_all_of_them() -> None:

@@ -18,7 +18,104 @@ private func figures() -> WorkerFigures {
 
 private let key = ModelKey(backend: "gpu1", model: "größe:4b")
 
+/// Every field has a value of its own, and one that is not usual.
+private let question: AdmissionQuestion = {
+    var question = AdmissionQuestion(
+        client: "key-0a1b2c3d",
+        candidates: [
+            .init(BackendNumber(0), ModelDigest(of: "größe:4b"), isLoaded: true),
+            .init(BackendNumber(.max), ModelDigest(value: .max), isLoaded: false),
+            .init(BackendNumber(7), ModelDigest(of: "")),
+        ])
+    question.lane = .auxiliary
+    question.session = 1
+    question.agent = .max
+    question.promptTokens = 12_000
+    question.prefix = [PrefixMark(digest: 3, tokens: 4), PrefixMark(digest: .max, tokens: .max)]
+    question.fingerprint = 5
+    question.isRetry = true
+    question.failures = 2
+    return question
+}()
+
+/// As large as a question may be.
+private let largestQuestion: AdmissionQuestion = {
+    var question = question
+    question.client = String(repeating: "c", count: AdmissionQuestion.longestClient)
+    question.prefix = Array(repeating: question.prefix[0], count: AdmissionQuestion.maximumMarks)
+    question.candidates = Array(repeating: question.candidates[0], count: AdmissionQuestion.maximumCandidates)
+    return question
+}()
+
+private let grant: Grant = {
+    var grant = Grant(BackendNumber(3), .prefix)
+    grant.isTrial = true
+    grant.slot = .max
+    grant.ahead = 9
+    grant.aheadClient = "192.0.2.1"
+    grant.costs = [.init(BackendNumber(3), milliseconds: 0), .init(BackendNumber(4), milliseconds: .max)]
+    return grant
+}()
+
+private func report(_ verdict: AttemptReport.Verdict) -> AttemptReport {
+    var report = AttemptReport(verdict)
+    report.firstByte = 1
+    report.duration = .max
+    report.inputTokens = 2
+    report.cachedTokens = 0
+    report.outputTokens = .max
+    report.isLast = false
+    report.isFailure = true
+    return report
+}
+
+private let reports: [AttemptReport] =
+    [
+        .well, .notSent, .unreachable, .broken, .failed(status: 503), .firstByteTimeout, .stalled,
+        .busy(rest: 60),
+        .busy(rest: 0), .loading, .modelMissing,
+    ].map(report) + [AttemptReport(.well)]
+
+private let facts: ModelFacts = {
+    var facts = ModelFacts(id: "größe:4b", contextWindow: 40_960, isLoaded: false, usesTools: true)
+    facts.seesImages = true
+    facts.thinks = false
+    facts.limit = 262_144
+    facts.loadedWindow = 8192
+    facts.presetWindow = 0
+    facts.outputLimit = 1
+    facts.isRemote = true
+    facts.created = 1_700_000_000
+    facts.isChat = false
+    facts.slots = 4
+    return facts
+}()
+
+private let listing = ListingPart(
+    BackendNumber(2), type: "ollama", dialect: "anthropic", isFirst: true, isLast: false,
+    models: [facts, ModelFacts(id: "")])
+
+/// As large as a part of a list may be.
+private let largestListing = ListingPart(
+    BackendNumber(.max), type: "", dialect: "", isFirst: false, isLast: true,
+    models: Array(
+        repeating: ModelFacts(
+            id: String(repeating: "m", count: ListingPart.longestName), contextWindow: .max),
+        count: ListingPart.models))
+
 private let fromSupervisor: [SupervisorMessage] = [
+    .backend(.init(BackendNumber(1), name: "gpu1", url: "http://h:1", priority: 100, isDiscovered: true)),
+    .backend(.init(BackendNumber(.max), name: "", url: "", priority: .max, isDiscovered: false)),
+    .listing(listing), .listing(largestListing),
+    .condition(BackendCondition(BackendNumber(1), .ejected, isOpen: true, isLost: true, reason: "größe")),
+    .condition(BackendCondition(BackendNumber(0), .unknown, isOpen: false)),
+    .modelCondition(backend: BackendNumber(1), model: ModelDigest(value: .max), isOpen: true),
+    .granted(ticket: .max, grant), .granted(ticket: 0, Grant(BackendNumber(0), .name)),
+    .refused(ticket: 1, .queueFull(waiting: .max)), .refused(ticket: 2, .waitedTooLong),
+    .refused(ticket: 3, .resting(seconds: 60)), .refused(ticket: 4, .noBackend), .superseded(ticket: 1 << 63),
+    .probe(isOn: true), .probe(isOn: false), .look(backend: BackendNumber(9)), .searched,
+    .status(token: .max, isLast: true, json: "{\"größe\":1}"),
+    .status(token: 0, isLast: false, json: String(repeating: "x", count: maximumReportBytes)),
     .welcome(slots: 1024), .welcome(slots: .max),
     .connection(id: .max, scope: .network, peer: "[fe80::1%eth0]:65535"),
     .connection(id: 0, scope: .unix, peer: ""), .peek(id: 77, scope: .loopback, peer: "127.0.0.1:9"),
@@ -29,6 +126,15 @@ private let fromSupervisor: [SupervisorMessage] = [
 ]
 
 private let fromWorker: [WorkerMessage] = [
+    .admit(ticket: .max, question), .admit(ticket: 0, AdmissionQuestion(client: "", candidates: [])),
+    .admit(ticket: 1, largestQuestion),
+    .notices([]), .notices([.began(ticket: 1, question), .answered(ticket: 1), .refused(client: "anna")]),
+    .notices(reports.map { .ended(ticket: .max, $0) }),
+    .notices(Array(repeating: .refused(client: largestQuestion.client), count: ExchangeNotice.maximum)),
+    .checked(backend: BackendNumber(1), .good), .checked(backend: BackendNumber(1), .bad(reason: "größe")),
+    .listing(listing), .listing(largestListing),
+    .discovered(name: "ollama", url: "http://127.0.0.1:11434", priority: .max), .searched,
+    .askStatus(token: .max),
     .hello(protocolVersion: controlProtocolVersion), .ready, .accepted(id: 5), .released(count: 3),
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
     .acquire(ticket: 8, backend: "gpu1"), .release(ticket: 8), .searched,
@@ -43,9 +149,17 @@ private let fromWorker: [WorkerMessage] = [
     .capabilitiesInvalidated(backend: "", before: WallTime(nanoseconds: .max)),
 ]
 
-@Test("a supervisor's message survives its datagram", arguments: fromSupervisor)
+@Test("a supervisor's message survives its datagram and fits in one", arguments: fromSupervisor)
 func supervisorRoundTrip(message: SupervisorMessage) throws {
-    #expect(try SupervisorMessage(decoding: message.encoded()) == message)
+    let bytes = try message.encoded()
+    #expect(bytes.count <= maximumControlBytes)
+    #expect(try SupervisorMessage(decoding: bytes) == message)
+}
+
+@Test("every kind of message is among those that were tried")
+func everyKind() {
+    #expect(Set(fromSupervisor.map(\.kind)) == Set(SupervisorMessage.Kind.allCases))
+    #expect(Set(fromWorker.map(\.kind)) == Set(WorkerMessage.Kind.allCases))
 }
 
 @Test("a worker's message survives its datagram and fits in one", arguments: fromWorker)
@@ -57,17 +171,23 @@ func workerRoundTrip(message: WorkerMessage) throws {
 
 @Test("every proper beginning of a message, and every message with a byte more, is malformed")
 func cutMessages() throws {
+    // Long ones take their time, and are cut at fewer places.
+    func lengths(_ bytes: [UInt8]) -> [Int] {
+        Array(stride(from: 0, to: bytes.count, by: max(1, bytes.count / 400)))
+    }
     for bytes in try fromSupervisor.map({ try $0.encoded() }) {
-        for length in 0..<bytes.count {
+        for length in lengths(bytes) {
             #expect(throws: ControlFailure.malformed) {
                 try SupervisorMessage(decoding: Array(bytes[..<length]))
             }
         }
         #expect(throws: ControlFailure.malformed) { try SupervisorMessage(decoding: bytes + [0]) }
     }
-    let pong = try WorkerMessage.pong(sequence: 3, figures: figures()).encoded()
-    for length in 0..<pong.count {
-        #expect(throws: ControlFailure.malformed) { try WorkerMessage(decoding: Array(pong[..<length])) }
+    for bytes in try fromWorker.map({ try $0.encoded() }) {
+        for length in lengths(bytes) {
+            #expect(throws: ControlFailure.malformed) { try WorkerMessage(decoding: Array(bytes[..<length])) }
+        }
+        #expect(throws: ControlFailure.malformed) { try WorkerMessage(decoding: bytes + [0]) }
     }
 }
 
@@ -107,6 +227,62 @@ func longTexts() throws {
     }
 }
 
+@Test("lists and texts beyond their limits are refused, on both ends")
+func longLists() throws {
+    let name = String(repeating: "n", count: 1 + ListingPart.longestName)
+    func part(_ models: [ModelFacts], type: String = "") -> ListingPart {
+        ListingPart(BackendNumber(0), type: type, dialect: "", isFirst: true, isLast: true, models: models)
+    }
+    var crowded = largestQuestion
+    crowded.candidates.append(crowded.candidates[0])
+    var marked = largestQuestion
+    marked.prefix.append(marked.prefix[0])
+    var named = question
+    named.client = largestQuestion.client + "x"
+    let tooLong: [WorkerMessage] = [
+        .admit(ticket: 0, crowded), .admit(ticket: 0, marked), .admit(ticket: 0, named),
+        .listing(part([ModelFacts(id: name)])), .listing(part(largestListing.models + [facts])),
+        .listing(part([], type: String(repeating: "t", count: 33))),
+        .notices(Array(repeating: .answered(ticket: 1), count: ExchangeNotice.maximum + 1)),
+        .checked(
+            backend: BackendNumber(0),
+            .bad(reason: String(repeating: "r", count: CheckResult.longestReason + 1))),
+        .discovered(name: name, url: "", priority: 0),
+        .discovered(
+            name: "", url: String(repeating: "u", count: BackendAnnouncement.longestURL + 1), priority: 0),
+    ]
+    for message in tooLong { #expect(throws: ControlFailure.tooLong) { try message.encoded() } }
+    // One candidate more than there may be, as another program could write it.
+    var bytes = try WorkerMessage.notices([]).encoded()
+    bytes[2] = UInt8(ExchangeNotice.maximum + 1)
+    #expect(throws: ControlFailure.tooLong) { try WorkerMessage(decoding: bytes) }
+}
+
+@Test(
+    "a message with wrong bytes in it is a failure, or another message that survives its datagram",
+    arguments: 1...4)
+func nearGarbage(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    let worker = try fromWorker.map { try $0.encoded() }.filter { $0.count < 2000 }
+    let supervisor = try fromSupervisor.map { try $0.encoded() }.filter { $0.count < 2000 }
+    for _ in 0..<4000 {
+        for (all, isWorker) in [(worker, true), (supervisor, false)] {
+            var bytes = all.randomElement(using: &random) ?? []
+            for _ in 0...(random.next() % 3) {
+                bytes[Int.random(in: 2..<max(3, bytes.count), using: &random) % bytes.count] = UInt8(
+                    truncatingIfNeeded: random.next())
+            }
+            if isWorker {
+                guard let message = try? WorkerMessage(decoding: bytes) else { continue }
+                #expect(try WorkerMessage(decoding: message.encoded()) == message)
+            } else {
+                guard let message = try? SupervisorMessage(decoding: bytes) else { continue }
+                #expect(try SupervisorMessage(decoding: message.encoded()) == message)
+            }
+        }
+    }
+}
+
 @Test("garbage decodes to a failure or to a message that encodes to the same bytes", arguments: 1...8)
 func garbage(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
@@ -117,7 +293,7 @@ func garbage(seed: UInt64) throws {
         // Mostly the right format and a known kind, or nearly nothing gets past the first two bytes.
         if bytes.count >= 2, random.next() % 4 != 0 {
             bytes[0] = 1
-            bytes[1] = UInt8(random.next() % 15)
+            bytes[1] = UInt8(random.next() % 25)
         }
         if let message = try? SupervisorMessage(decoding: bytes) { #expect(try message.encoded() == bytes) }
         if let message = try? WorkerMessage(decoding: bytes) { #expect(try message.encoded() == bytes) }

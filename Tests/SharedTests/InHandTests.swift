@@ -17,6 +17,22 @@ import Testing
         try #require(InHandTable(mapping: HeldDescriptor(try file.duplicate())))
     }
 
+    @Test("the counters as they stood at the end are found")
+    func counters() throws {
+        let file = try file(places: 2)
+        #expect(InHand.figures(of: file) == WorkerFigures())
+        let table = try table(file)
+        var figures = WorkerFigures()
+        figures.served = 7
+        figures.failed = .max
+        figures.inputTokens = 1 << 40
+        figures.outputTokens = 5
+        table.note(figures)
+        _ = table.begin("req_1", peer: "p", at: 1)
+        #expect(InHand.figures(of: file) == figures)
+        #expect(InHand.entries(of: file).map(\.requestID) == ["req_1"])
+    }
+
     @Test("what was begun and not ended is found, with what was noted of it")
     func found() throws {
         let file = try file(places: 3)
@@ -50,7 +66,7 @@ import Testing
         #expect(table.begin("req_y", peer: "", at: 0) == 65)
         for place in places { table.end(place) }
         #expect(InHand.entries(of: file).isEmpty)
-        #expect(InHand.bytes(places: .max) == InHand.maximumPlaces * InHand.placeBytes)
+        #expect(InHand.bytes(places: .max) == InHand.headBytes + InHand.maximumPlaces * InHand.placeBytes)
     }
 
     @Test("the file keeps its size, whatever a worker does")

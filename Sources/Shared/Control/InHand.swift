@@ -1,5 +1,5 @@
-// What a worker has in hand: one place for each request it is answering, in a memory file that it shares with
-// the supervisor, which reads it when it buries the worker. Holds: noting costs no system call and no
+// What a worker has in hand: its counters, and one place for each request it is answering, in a memory file that
+// it shares with the supervisor, which reads it when it buries the worker. Holds: noting costs no system call and no
 // allocation; nothing in it is a prompt or a key; the reader believes nothing of it, and a place is bounded.
 
 internal import CSystem
@@ -37,21 +37,38 @@ public enum InHand {
     static let begunOffset = 8
     static let placeBytes = 352
 
-    public static func bytes(places: Int) -> Int { min(max(places, 0), maximumPlaces) * placeBytes }
+    /// In front of the places: the counters, eight bytes each.
+    static let headBytes = 32
+
+    public static func bytes(places: Int) -> Int {
+        headBytes + min(max(places, 0), maximumPlaces) * placeBytes
+    }
 
     // MARK: Read by the supervisor
+
+    /// What the worker had counted when it ended; zero where it cannot be read.
+    public static func figures(of file: borrowing Descriptor) -> WorkerFigures {
+        var figures = WorkerFigures()
+        var head = [UInt8](repeating: 0, count: headBytes)
+        guard pread(file.raw, &head, headBytes, 0) == headBytes else { return figures }
+        figures.served = integer(head[...], 0, 8)
+        figures.failed = integer(head[...], 8, 8)
+        figures.inputTokens = integer(head[...], 16, 8)
+        figures.outputTokens = integer(head[...], 24, 8)
+        return figures
+    }
 
     /// All places taken in the file of a worker that has ended.
     public static func entries(of file: borrowing Descriptor) -> [Entry] {
         var facts = stat()
         guard fstat(file.raw, &facts) == 0, facts.st_size > 0 else { return [] }
-        let count = min(Int(facts.st_size) / placeBytes, maximumPlaces)
+        let count = min((Int(facts.st_size) - headBytes) / placeBytes, maximumPlaces)
         var entries: [Entry] = []
         var room = [UInt8](repeating: 0, count: placeBytes * 64)
         var place = 0
         while place < count {
             let wanted = min(64, count - place) * placeBytes
-            let got = pread(file.raw, &room, wanted, off_t(place * placeBytes))
+            let got = pread(file.raw, &room, wanted, off_t(headBytes + place * placeBytes))
             guard got == wanted else {
                 if got < 0, errno == EINTR { continue }
                 break
@@ -106,9 +123,9 @@ public final class InHandTable {
     public init?(mapping file: HeldDescriptor) {
         var facts = stat()
         guard fstat(file.raw, &facts) == 0 else { return nil }
-        places = min(Int(facts.st_size) / InHand.placeBytes, InHand.maximumPlaces)
-        let size = places * InHand.placeBytes
-        guard size > 0, let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0),
+        places = min((Int(facts.st_size) - InHand.headBytes) / InHand.placeBytes, InHand.maximumPlaces)
+        let size = InHand.bytes(places: places)
+        guard places > 0, let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0),
             base != MAP_FAILED
         else { return nil }
         memory = UnsafeMutableRawBufferPointer(start: base, count: size)
@@ -127,7 +144,7 @@ public final class InHandTable {
         } else {
             return nil
         }
-        let start = place * InHand.placeBytes
+        let start = Self.start(of: place)
         memory.storeBytes(of: begun.littleEndian, toByteOffset: start + InHand.begunOffset, as: UInt64.self)
         write(requestID, .requestID, place)
         write(peer, .peer, place)
@@ -142,20 +159,31 @@ public final class InHandTable {
     }
     public func note(backend: String, at place: Place) { write(backend, .backend, place) }
 
+    /// The worker's counters as they stand.
+    public func note(_ figures: WorkerFigures) {
+        let counters = (figures.served, figures.failed, figures.inputTokens, figures.outputTokens)
+        memory.storeBytes(of: counters.0.littleEndian, as: UInt64.self)
+        memory.storeBytes(of: counters.1.littleEndian, toByteOffset: 8, as: UInt64.self)
+        memory.storeBytes(of: counters.2.littleEndian, toByteOffset: 16, as: UInt64.self)
+        memory.storeBytes(of: counters.3.littleEndian, toByteOffset: 24, as: UInt64.self)
+    }
+
     /// Once for each place begun.
     public func end(_ place: Place) {
         publish(place, 0)
         free.append(place)
     }
 
+    private static func start(of place: Place) -> Int { InHand.headBytes + place * InHand.placeBytes }
+
     private func publish(_ place: Place, _ state: UInt32) {
         guard let base = memory.baseAddress else { return }
-        cs_publish(base + place * InHand.placeBytes, state.littleEndian)
+        cs_publish(base + Self.start(of: place), state.littleEndian)
     }
 
     private func write(_ text: String, _ field: InHand.Field, _ place: Place) {
         var text = text
-        let start = place * InHand.placeBytes + field.offset
+        let start = Self.start(of: place) + field.offset
         text.withUTF8 { bytes in
             let count = min(bytes.count, field.room - 1)
             memory[start] = UInt8(truncatingIfNeeded: count)

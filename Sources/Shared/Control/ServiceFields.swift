@@ -21,7 +21,7 @@ extension ControlReader {
 
 extension ControlWriter {
     fileprivate mutating func optional(_ value: Int?) {
-        integer(value.map { UInt64(clamping: min($0, Int.max - 1)) &+ 1 } ?? 0)
+        integer(value.map { UInt64(clamping: $0) &+ 1 } ?? 0)
     }
 
     fileprivate mutating func optionalFlag(_ value: Bool?) { integer(UInt8(value.map { $0 ? 2 : 1 } ?? 0)) }

@@ -32,11 +32,17 @@ struct BackendCatalogue: Sendable {
             return (type == .auto ? .openaiCompatible : type).rawValue
         }
 
-        /// Nil where nothing but its type says so.
-        var dialect: String? {
-            if !foundDialect.isEmpty { return foundDialect }
-            guard let dialect = configured?.dialect, dialect != .auto else { return nil }
-            return dialect.rawValue
+        /// What it is spoken to in.
+        var dialect: Configuration.DialectSetting {
+            if let found = Configuration.DialectSetting(rawValue: foundDialect), found != .auto {
+                return found
+            }
+            if let dialect = configured?.dialect, dialect != .auto { return dialect }
+            switch Configuration.BackendType(rawValue: type) {
+            case .ollama: return .ollama
+            case .anthropic: return .anthropic
+            default: return .openai
+            }
         }
 
         /// The model's name as the backend knows it.

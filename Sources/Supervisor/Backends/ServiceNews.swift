@@ -7,7 +7,8 @@ import Shared
 struct ServiceNews: Equatable, Sendable {
     enum What: Equatable, Sendable {
         /// It answers now. `model`: what `auto` means there, with its window in tokens.
-        case found(type: String, dialect: String?, models: Int, model: String?, context: Int?)
+        case found(
+            type: String, dialect: Configuration.DialectSetting, models: Int, model: String?, context: Int?)
         case lost(reason: String)
         case changedModels(count: Int)
         /// It has more models than there is room for.

@@ -96,15 +96,19 @@ extension ServiceState {
     private func news(_ change: Scheduler.StateChange) -> ServiceNews? {
         guard let entry = catalogue[change.backend] else { return nil }
         let model = change.model.map { entry.model($0) ?? "?" }
+        return ServiceNews(entry, model: model, what(change, entry))
+    }
+
+    private func what(
+        _ change: Scheduler.StateChange, _ entry: BackendCatalogue.Entry
+    ) -> ServiceNews.What {
         switch change.what {
-        case .up: return ServiceNews(entry, found(entry))
-        case .down(let reason): return ServiceNews(entry, .lost(reason: reason))
-        case .opened(let failures, let rest):
-            return ServiceNews(entry, model: model, .opened(failures: failures, rest: rest))
-        case .halfOpened: return ServiceNews(entry, model: model, .halfOpened)
-        case .closed: return ServiceNews(entry, model: model, .closed)
-        case .flapping(let changes):
-            return ServiceNews(entry, model: model, .flapping(changes: changes))
+        case .up: found(entry)
+        case .down(let reason): .lost(reason: reason)
+        case .opened(let failures, let rest): .opened(failures: failures, rest: rest)
+        case .halfOpened: .halfOpened
+        case .closed: .closed
+        case .flapping(let changes): .flapping(changes: changes)
         }
     }
 

@@ -31,7 +31,7 @@ extension ServiceNews {
         switch what {
         case .found(let type, let dialect, let models, let model, let context):
             fields.append("type", type)
-            if let dialect { fields.append("dialect", dialect) }
+            if dialect != .openai { fields.append("dialect", dialect.rawValue) }
             fields.append("models", models)
             if let model { fields.append("default_model", model) }
             if let context { fields.append("context", context) }

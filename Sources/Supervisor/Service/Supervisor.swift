@@ -195,7 +195,9 @@ final class Supervisor {
         unwatch(process)
         poller.remove(process.exitHandle)
         processes[process.id] = nil
-        lost[process.id] = process.lost
+        let inHand = process.lost
+        lost[process.id] = inHand
+        pool.counted(process.id, process.counted, lost: inHand.count { !$0.requestedModel.isEmpty })
         let hasServed = dispatcher.hasServed(process.id)
         perform(pool.ended(process.id, ending, hasServed: hasServed, at: now), at: now)
         dispatchWaiting(at: now)

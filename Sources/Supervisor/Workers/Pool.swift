@@ -114,6 +114,12 @@ struct Pool: Sendable {
         }
     }
 
+    /// What it had counted when it ended, and the exchanges that it could not count any more: they have failed.
+    mutating func counted(_ worker: WorkerID, _ figures: WorkerFigures, lost: Int) {
+        guard let number = number(of: worker) else { return }
+        records[number].counted(figures, lost: lost)
+    }
+
     /// The process has ended and all it ever said has been read. `hasServed`: it acknowledged a connection.
     mutating func ended(
         _ worker: WorkerID, _ ending: Ending, hasServed: Bool, at now: MonotonicInstant

@@ -120,6 +120,8 @@ final class WorkerProcess {
 
     /// The requests that it was answering, when it has ended.
     var lost: [InHand.Entry] { InHand.entries(of: inHand) }
+    /// What it had counted, also since its last heartbeat.
+    var counted: WorkerFigures { InHand.figures(of: inHand) }
 
     var isStopped: Bool { cs_is_stopped(pid) == 1 }
 

@@ -190,6 +190,18 @@ struct WorkerRecord: Sendable {
         return true
     }
 
+    mutating func counted(_ figures: WorkerFigures, lost: Int) {
+        guard var life else { return }
+        // The gauges it has told last.
+        var latest = figures
+        latest.connections = life.figures.connections
+        latest.exchanges = life.figures.exchanges
+        life.figures.advance(to: latest)
+        past.served &+= UInt64(clamping: lost)
+        past.failed &+= UInt64(clamping: lost)
+        self.life = life
+    }
+
     mutating func postpone(by pause: Duration) {
         guard var life else { return }
         life.deadline = life.deadline + pause

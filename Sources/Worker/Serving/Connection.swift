@@ -227,7 +227,10 @@ final class Connection {
     }
 
     private func endNote() {
-        if let place { server.inHand?.end(place) }
+        if let place {
+            server.inHand?.note(server.context.counters)
+            server.inHand?.end(place)
+        }
         place = nil
     }
 

@@ -117,11 +117,14 @@ private func parts(_ number: BackendNumber, _ models: [ModelFacts]) -> [ListingP
         backend.type = .ollama
         backend.dialect = .openai
         var catalogue = BackendCatalogue([backend, Configuration.Backend(name: "b", url: "v")])
-        #expect(catalogue[0]?.type == "ollama" && catalogue[0]?.dialect == "openai")
-        #expect(catalogue[1]?.type == "openai-compatible" && catalogue[1]?.dialect == nil)
+        #expect(catalogue[0]?.type == "ollama" && catalogue[0]?.dialect == .openai)
+        #expect(catalogue[1]?.type == "openai-compatible" && catalogue[1]?.dialect == .openai)
         let found = ListingPart(
             1, type: "vllm", dialect: "anthropic", isFirst: true, isLast: true, models: [])
         #expect(catalogue.take(found) != nil)
-        #expect(catalogue[1]?.type == "vllm" && catalogue[1]?.dialect == "anthropic")
+        #expect(catalogue[1]?.type == "vllm" && catalogue[1]?.dialect == .anthropic)
+        let ollama = ListingPart(1, type: "ollama", dialect: "", isFirst: true, isLast: true, models: [])
+        #expect(catalogue.take(ollama) != nil)
+        #expect(catalogue[1]?.dialect == .ollama)
     }
 }

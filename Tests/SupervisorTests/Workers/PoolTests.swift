@@ -350,6 +350,26 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
         #expect(bench.pool.phase(of: 0) == nil && bench.pool.phase(of: 1) == .serving)
     }
 
+    @Test("what it had counted since its last heartbeat counts, and what was lost with it has failed")
+    func counted() throws {
+        var bench = Bench()
+        _ = bench.after(.zero)
+        try bench.serve()
+        _ = bench.pool.pingAll(at: bench.now)
+        _ = try bench.says(.pong(sequence: 1, figures: figures(served: 10, connections: 3)))
+        bench.pool.counted(0, figures(served: 14), lost: 2)
+        bench.pool.counted(7, figures(served: 99), lost: 9)
+        #expect(bench.dies(hasServed: true)?.connections == 3)
+        #expect(bench.pool.records[0].past.served == 16 && bench.pool.records[0].past.failed == 2)
+        // Nothing there, or less than it has said itself.
+        _ = bench.after(.zero)
+        try bench.serve()
+        _ = bench.pool.pingAll(at: bench.now)
+        _ = try bench.says(.pong(sequence: 1, figures: figures(served: 5)))
+        bench.pool.counted(1, WorkerFigures(), lost: 0)
+        #expect(bench.dies()?.served == 5 && bench.pool.records[0].past.served == 21)
+    }
+
     static let lacksTools = ModelObservation(.init(backend: "b", model: "m"), .lacks("tools"), learntAt: 5)
 
     @Test("the end of a process that is not there changes nothing")
