@@ -193,6 +193,23 @@ def test_auto_is_one_name_for_the_service() -> None:
         assert not fleet["a"].backend.turns
 
 
+def test_auto_falls_back_to_another_model_for_one_request_only() -> None:
+    """Whose backend has just gone away is answered all the same; what auto gives is as before when it is back."""
+    with Fleet(Member("a", models=["big"]), Member("b", models=["small"])) as fleet:
+        config = fleet.config() | {"health": {"interval": "1h", "fall": 100}, "supervision": {"heartbeat": "50ms"}}
+        with Daemon(config) as daemon:
+            daemon.log.allow("exchange")
+            in_all_workers(daemon, "claude-x", "big")
+            fleet["a"].stop()
+            response = daemon.client.message(model="claude-x")
+            assert (response.status, response.headers["x-dragoman-model"]) == (200, "small"), response.body
+            assert fields(daemon.log.wait(response.headers["request-id"]))["attempts"] == "2"
+            # Whoever names a model gets that one or none.
+            assert daemon.client.message(model="big").status == 529
+            fleet["a"].start()
+            in_all_workers(daemon, "claude-x", "big")
+
+
 def test_a_backend_that_lists_nonsense_costs_little() -> None:
     """Ten thousand models, names of ten kilobytes, each model twice, windows that cannot be."""
 

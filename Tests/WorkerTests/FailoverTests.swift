@@ -71,7 +71,9 @@ struct CauseTableTests {
         failed 502: api_error 502 502 - - next failed(status: 502) status_502
         """
 
-    @Test("from the cause to the statuses, to trying again, to the next backend, to what the service and the journal are told")
+    @Test(
+        "from the cause to the statuses, to trying again, to the next backend, to what the service and the journal are told"
+    )
     func table() {
         let lines = Self.causes.map { cause, status in
             let failure = Failure.upstream(UpstreamFault(cause, status: status, said: "words"))

@@ -29,7 +29,10 @@ struct RequestOriginTests {
         arguments: [
             ("", "qwen3", RequestTraits(), Lane.main),
             ("x-claude-code-request-class: main", "claude-haiku-4-5", .init(), .main),
-            ("x-claude-code-request-class: MAIN", "claude-haiku-4-5", traits { $0.isBackground = true }, .main),
+            (
+                "x-claude-code-request-class: MAIN", "claude-haiku-4-5", traits { $0.isBackground = true },
+                .main
+            ),
             ("x-claude-code-request-class: subagent", "m", .init(), .subagent),
             ("x-claude-code-request-class: workflow", "m", .init(), .subagent),
             ("x-claude-code-request-class: compaction", "m", .init(), .compaction),
@@ -90,7 +93,8 @@ struct ClientNameTests {
     func bounds(count: Int) {
         for letter in ["a", "é", "👩‍👩‍👧"] {
             let name = AdmissionQuestion.bounded(String(repeating: letter, count: count))
-            #expect(name.utf8.count <= AdmissionQuestion.longestClient && name.allSatisfy { "\($0)" == letter })
+            #expect(
+                name.utf8.count <= AdmissionQuestion.longestClient && name.allSatisfy { "\($0)" == letter })
         }
     }
 }

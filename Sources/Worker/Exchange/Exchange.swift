@@ -297,8 +297,9 @@ final class Exchange {
         record.isStreamed = call.plan.streamRequested
         record.omissions = call.omissions.map(\.path)
         record.historyRepairs = call.repairs
-        answer.fields = destination.fields(
-            omissions: record.omissions, isPassthrough: call.plan.isPassthrough) + placement.story.fields
+        answer.fields =
+            destination.fields(
+                omissions: record.omissions, isPassthrough: call.plan.isPassthrough) + placement.story.fields
         if case .backend(let access) = destination { sentPrompt = SentPrompt(access, call) }
         let plan = AttemptPlan(
             message, call, to: destination, begun: request.receivedAt, opening: opening,
@@ -448,7 +449,9 @@ final class Exchange {
     @inline(never)
     private func remember() {
         guard let ending else { return }
-        if case .refused = ending, !placement.wasTold { context.admissions.refused(client: connection.account) }
+        if case .refused = ending, !placement.wasTold {
+            context.admissions.refused(client: connection.account)
+        }
         context.counters.served &+= 1
         if ending.isFailure { context.counters.failed &+= 1 }
         context.counters.inputTokens &+= UInt64(clamping: record.usage.input)

@@ -25,6 +25,8 @@ final class Placement {
     private let context: ExchangeContext
     private let wakeup: Wakeup
     private var candidates: [Candidate] = []
+    /// What it was given, as long as nothing else has been tried.
+    private var routed: [Route] = []
     /// Not nil while a backend is to be asked, or is being asked.
     private(set) var route: Route?
     /// Not nil from the question until what it led to has ended.
@@ -47,10 +49,8 @@ final class Placement {
 
     /// Where it may go, the preferred first.
     func begin(_ routes: [Route], _ message: ClientRequest) {
-        candidates = routes.compactMap { route in
-            guard case .backend = route.destination else { return Candidate(route: route, known: nil) }
-            return context.registry.candidate(of: route).map { Candidate(route: route, known: $0) }
-        }
+        routed = routes
+        candidates = known(routes)
         if candidates.count > AdmissionQuestion.maximumCandidates {
             candidates.removeLast(candidates.count - AdmissionQuestion.maximumCandidates)
         }
@@ -60,6 +60,13 @@ final class Placement {
             context.registry.access(candidate.route).map { message.fits($0.target) } ?? true
         }
         if !fitting.isEmpty { candidates = fitting }
+    }
+
+    private func known(_ routes: [Route]) -> [Candidate] {
+        routes.compactMap { route in
+            guard case .backend = route.destination else { return Candidate(route: route, known: nil) }
+            return context.registry.candidate(of: route).map { Candidate(route: route, known: $0) }
+        }
     }
 
     /// All routes that are left, the present one among them.
@@ -118,6 +125,11 @@ final class Placement {
 
     private func take(_ route: Route) -> Step {
         candidates.removeAll { $0.route.destination == route.destination }
+        if candidates.isEmpty {
+            // Who asked for `auto` rather has another model than none.
+            candidates = known(context.registry.substitutes(for: routed))
+            routed = []
+        }
         self.route = route
         context.registry.gave(route)
         return .at(route)

@@ -82,7 +82,9 @@ extension AdmissionQuestion {
         promptTokens = UInt32(clamping: message.estimatedInputTokens)
         if session != 0 { fingerprint = FastDigest.of(request.body) }
         guard !isAlone else { return }
-        prefix = message.promptMarks.map { PrefixMark(digest: $0.digest, tokens: UInt32(clamping: $0.tokens)) }
+        prefix = message.promptMarks.map {
+            PrefixMark(digest: $0.digest, tokens: UInt32(clamping: $0.tokens))
+        }
     }
 }
 

@@ -83,7 +83,8 @@ extension ExchangeContext {
 
     fileprivate func destination(_ model: String) async -> BackendAccess? {
         do throws(RoutingFailure) {
-            return try await registry.routes(for: model).first.flatMap { registry.access($0) }
+            let routes = try await registry.routes(for: model).lazy.compactMap { self.registry.access($0) }
+            return routes.first { self.registry.counts($0.index) } ?? routes.first
         } catch {
             // Nobody would answer it; how long it is can be said all the same.
             return nil

@@ -78,7 +78,8 @@ struct PromptChainTests {
             #expect(now.count <= PromptChain.keptMarks + 2)
             // What was the whole prompt, and all but the oldest before it, are beginnings of this one.
             #expect(now.contains(try #require(before.last)))
-            #expect(Set(now.map(\.digest)).isSuperset(of: before.suffix(PromptChain.keptMarks - 1).map(\.digest)))
+            #expect(
+                Set(now.map(\.digest)).isSuperset(of: before.suffix(PromptChain.keptMarks - 1).map(\.digest)))
             before = now
         }
     }
@@ -130,7 +131,8 @@ struct PromptChainTests {
                 """
             return try ClientRequest(parsing: Array(body.utf8), at: .chat, head: MessagesHead()).promptMarks
         }
-        let call = #"{"role":"assistant","content":null,"tool_calls":[{"id":"ID","type":"function","function":{"name":"f","arguments":"{}"}}]}"#
+        let call =
+            #"{"role":"assistant","content":null,"tool_calls":[{"id":"ID","type":"function","function":{"name":"f","arguments":"{}"}}]}"#
         let first = try marks(#"{"role":"user","content":"a"}"#)
         let second = try marks(#"{"role":"user","content":[{"type":"text","text":"a"}]},\#(call)"#)
         #expect(first.count == 2 && second.count == 3 && second.starts(with: first))

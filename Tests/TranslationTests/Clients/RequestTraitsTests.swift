@@ -27,15 +27,22 @@ struct RequestTraitsTests {
 
     @Test("an agent's line, a summary asked for, a title asked for")
     func kinds() throws {
-        func system(_ text: String) -> String { #""system":[{"type":"text","text":"\#(text)"}],\#(Self.hello)"# }
+        func system(_ text: String) -> String {
+            #""system":[{"type":"text","text":"\#(text)"}],\#(Self.hello)"#
+        }
         #expect(try Self.traits(Self.hello) == RequestTraits())
         let line = "x-anthropic-billing-header: cc_version=2.1; cc_entrypoint=cli; cc_is_subagent=true;"
         #expect(try Self.traits(system(line)).isSubagent)
         #expect(try !Self.traits(system("You know that cc_is_subagent=true.")).isSubagent)
-        for words in ["CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.", "Your task is to create a detailed summary of the conversation so far"] {
-            let last = #""messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":[{"type":"text","text":"c"},{"type":"text","text":"\#(words)"}]}]"#
+        for words in [
+            "CRITICAL: Respond with TEXT ONLY. Do NOT call any tools.",
+            "Your task is to create a detailed summary of the conversation so far",
+        ] {
+            let last =
+                #""messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"},{"role":"user","content":[{"type":"text","text":"c"},{"type":"text","text":"\#(words)"}]}]"#
             #expect(try Self.traits(last).isCompaction)
-            let earlier = #""messages":[{"role":"user","content":"\#(words)"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#
+            let earlier =
+                #""messages":[{"role":"user","content":"\#(words)"},{"role":"assistant","content":"b"},{"role":"user","content":"c"}]"#
             #expect(try !Self.traits(earlier).isCompaction)
         }
         let format = #""output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}},"#

@@ -116,7 +116,8 @@ struct OpenedReplyTests {
         }
     }
 
-    @Test("OpenAI's clients see comments until the answer, whose chunks have one id", arguments: [false, true])
+    @Test(
+        "OpenAI's clients see comments until the answer, whose chunks have one id", arguments: [false, true])
     func chat(passes: Bool) {
         let request = ClientRequest.plain(at: .chat, streaming: true)
         var opener = DrivenReply(opening: request, messageID: "chatcmpl-ours")
@@ -130,7 +131,9 @@ struct OpenedReplyTests {
         #expect(reply.phase == .ended(.completed))
     }
 
-    @Test("what fails behind an opened head and before an answer is left to its owner, who tells it as an event")
+    @Test(
+        "what fails behind an opened head and before an answer is left to its owner, who tells it as an event"
+    )
     func failures() {
         for (api, dialect, passes) in [
             (ClientAPI.messages, Dialect.openAI, false), (.messages, .anthropic, true),

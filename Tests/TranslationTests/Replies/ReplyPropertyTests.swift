@@ -241,7 +241,8 @@ struct ReplyPropertyTests {
         #expect(reply.takeOutput() == Array("event: ping\ndata: {\"type\":\"ping\"}\n\n".utf8))
     }
 
-    @Test("opened early: message_start and ping; then errors are events, and another backend may answer before")
+    @Test(
+        "opened early: message_start and ping; then errors are events, and another backend may answer before")
     func early() {
         var reply = Self.reply(ReplyPlan(), streaming: true)
         reply.openEarly()

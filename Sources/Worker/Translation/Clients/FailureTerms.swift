@@ -117,7 +117,8 @@ extension FailureTerms {
                 retryAfter: seconds, shouldRetry: true)
         case .queueFull(let waiting, let seconds):
             self.init(
-                529, .overloaded, "The queue is full: \(waiting) requests wait for a backend; try again soon.",
+                529, .overloaded,
+                "The queue is full: \(waiting) requests wait for a backend; try again soon.",
                 retryAfter: seconds, shouldRetry: true)
         case .waitedTooLong(let seconds):
             self.init(
