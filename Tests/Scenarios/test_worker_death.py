@@ -178,7 +178,7 @@ def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly_and_status_s
         daemon.notify.wait("why it is not ready", lambda notice: "0/1 workers" in notice.pairs.get("STATUS", ""))
         assert not [notice for notice in daemon.notify.notices if "READY" in notice.pairs]
         daemon.log.wait("worker died.*exit_status=3")
-        daemon.log.allow("(?i)worker")
+        daemon.log.allow("(?i)worker", "backend does not answer")
         # In one step, so that no start meets half a file.
         os.symlink(PROGRAM.parent / "dragoman-worker", program.parent / "whole")
         os.rename(program.parent / "whole", program.parent / "dragoman-worker")
