@@ -124,7 +124,10 @@ func fuzzControl(_ bytes: [UInt8], _ random: inout SeededRandom) {
         tooLong: text.utf8.count > maximumReportBytes)
     let backend = BackendID(text)
     let isTooLong = text.utf8.count > BackendID.longestName
-    encode(WorkerMessage.acquire(ticket: number, backend: backend), tooLong: isTooLong)
+    encode(WorkerMessage.discovered(name: text, url: "", priority: small), tooLong: isTooLong)
+    encode(
+        WorkerMessage.notices([.refused(client: text), .answered(ticket: number)]),
+        tooLong: text.utf8.count > AdmissionQuestion.longestClient)
     let observation = ModelObservation(
         .init(backend: backend, model: text), .lacks(text), learntAt: WallTime(nanoseconds: number))
     encode(WorkerMessage.observation(observation), tooLong: !observation.isTellable)

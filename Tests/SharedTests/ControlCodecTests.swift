@@ -119,7 +119,7 @@ private let fromSupervisor: [SupervisorMessage] = [
     .welcome(slots: 1024), .welcome(slots: .max),
     .connection(id: .max, scope: .network, peer: "[fe80::1%eth0]:65535"),
     .connection(id: 0, scope: .unix, peer: ""), .peek(id: 77, scope: .loopback, peer: "127.0.0.1:9"),
-    .unpeek(id: 77), .closeIdle(count: 12), .permit(ticket: 1 << 63), .searched, .ping(sequence: 9),
+    .unpeek(id: 77), .closeIdle(count: 12), .searched, .ping(sequence: 9),
     .cut,
     .drain, .observation(ModelObservation(key, .lacks("tools"), learntAt: WallTime(nanoseconds: .max))),
     .capabilitiesInvalidated(backend: "gpu1", before: WallTime(nanoseconds: 1 << 40)),
@@ -137,7 +137,7 @@ private let fromWorker: [WorkerMessage] = [
     .askStatus(token: .max),
     .hello(protocolVersion: controlProtocolVersion), .ready, .accepted(id: 5), .released(count: 3),
     .peeked(id: 1, verdict: .served), .peeked(id: 2, verdict: .other), .peeked(id: 3, verdict: .gone),
-    .acquire(ticket: 8, backend: "gpu1"), .release(ticket: 8), .searched,
+    .searched,
     .pong(sequence: 3, figures: figures()),
     .discovered(name: "größe", url: "http://127.0.0.1:1", priority: .max),
     .drained,
@@ -259,7 +259,7 @@ func longLists() throws {
 }
 
 @Test(
-    "a message with wrong bytes in it is a failure, or another message that survives its datagram",
+    "a message with wrong bytes in it is a failure, or another message of these bytes",
     arguments: 1...4)
 func nearGarbage(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
@@ -274,10 +274,10 @@ func nearGarbage(seed: UInt64) throws {
             }
             if isWorker {
                 guard let message = try? WorkerMessage(decoding: bytes) else { continue }
-                #expect(try WorkerMessage(decoding: message.encoded()) == message)
+                #expect(try message.encoded() == bytes)
             } else {
                 guard let message = try? SupervisorMessage(decoding: bytes) else { continue }
-                #expect(try SupervisorMessage(decoding: message.encoded()) == message)
+                #expect(try message.encoded() == bytes)
             }
         }
     }

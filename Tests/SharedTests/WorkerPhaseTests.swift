@@ -13,7 +13,6 @@ import Testing
           peek                     .        .        x       .        .       .
           unpeek                   .        .        x       x        x       .
           closeIdle                .        .        x       x        x       .
-          permit                   .        .        x       x        x       .
           ping                     x        x        x       x        x       .
           drain                    .        .        x       .        .       .
           observation              .        x        x       x        x       .
@@ -36,8 +35,6 @@ import Testing
           accepted                 .        .        x       x        .       x
           released                 .        .        x       x        .       x
           peeked                   .        .        x       x        .       x
-          acquire                  .        .        x       x        .       .
-          release                  .        .        x       x        .       .
           pong                     .        x        x       x        x       .
           drained                  .        .        .       x        .       .
           observation              .        x        x       x        x       .
@@ -82,7 +79,7 @@ import Testing
     @Test("a message is permitted where its kind is")
     func messages() {
         #expect(WorkerMessage.accepted(id: 1).isPermitted(in: .ending))
-        #expect(!WorkerMessage.acquire(ticket: 1, backend: "a").isPermitted(in: .ending))
+        #expect(!WorkerMessage.askStatus(token: 1).isPermitted(in: .ending))
         #expect(SupervisorMessage.cut.isPermitted(in: .draining))
         #expect(!SupervisorMessage.drain.isPermitted(in: .draining))
     }

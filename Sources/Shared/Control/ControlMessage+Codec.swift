@@ -4,7 +4,7 @@ extension SupervisorMessage: ControlCodable {
     public var carriesDescriptor: Bool {
         switch self {
         case .connection, .peek: true
-        case .welcome, .unpeek, .closeIdle, .permit, .observation, .capabilitiesInvalidated,
+        case .welcome, .unpeek, .closeIdle, .observation, .capabilitiesInvalidated,
             .ping, .drain, .cut, .backend, .listing, .condition, .modelCondition, .granted, .refused,
             .superseded, .probe, .status, .look, .searched:
             false
@@ -24,8 +24,6 @@ extension SupervisorMessage: ControlCodable {
             writer.integer(id)
         case .closeIdle(let count):
             writer.integer(count)
-        case .permit(let ticket):
-            writer.integer(ticket)
         case .ping(let sequence):
             writer.integer(sequence)
         case .drain: break
@@ -81,7 +79,6 @@ extension SupervisorMessage: ControlCodable {
                 peer: try reader.text(limit: maximumPeerBytes))
         case .unpeek: self = .unpeek(id: try reader.integer())
         case .closeIdle: self = .closeIdle(count: try reader.integer())
-        case .permit: self = .permit(ticket: try reader.integer())
         case .ping: self = .ping(sequence: try reader.integer())
         case .drain: self = .drain
         case .observation: self = .observation(try ModelObservation(from: &reader))
@@ -131,11 +128,6 @@ extension WorkerMessage: ControlCodable {
         case .peeked(let id, let verdict):
             writer.integer(id)
             writer.integer(verdict.rawValue)
-        case .acquire(let ticket, let backend):
-            writer.integer(ticket)
-            try writer.backend(backend)
-        case .release(let ticket):
-            writer.integer(ticket)
         case .pong(let sequence, let figures):
             writer.integer(sequence)
             figures.write(into: &writer)
@@ -173,8 +165,6 @@ extension WorkerMessage: ControlCodable {
             let id: UInt64 = try reader.integer()
             guard let verdict = PeekResult(rawValue: try reader.integer()) else { throw .malformed }
             self = .peeked(id: id, verdict: verdict)
-        case .acquire: self = .acquire(ticket: try reader.integer(), backend: try reader.backend())
-        case .release: self = .release(ticket: try reader.integer())
         case .pong: self = .pong(sequence: try reader.integer(), figures: try WorkerFigures(from: &reader))
         case .drained: self = .drained
         case .observation: self = .observation(try ModelObservation(from: &reader))

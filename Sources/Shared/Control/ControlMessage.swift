@@ -59,8 +59,6 @@ public enum SupervisorMessage: Sendable, Equatable {
     case unpeek(id: UInt64)
     /// Close up to `count` idle keep-alive connections, the oldest first.
     case closeIdle(count: UInt32)
-    /// The permit asked for by `acquire` with this ticket is granted.
-    case permit(ticket: UInt64)
     /// Another worker has learnt this. After `welcome` also all that was learnt before.
     case observation(ModelObservation)
     /// What this backend was found to refuse before that moment is to be found out anew.
@@ -111,11 +109,6 @@ public enum WorkerMessage: Sendable, Equatable {
     /// The verdict on a waiting connection, once per `peek`. After `.served` and `.gone` the supervisor
     /// closes its copy; after `.other` it keeps it, in order, until a slot is free.
     case peeked(id: UInt64, verdict: PeekResult)
-    /// Asks for one of a backend's `max_concurrent` permits, service-wide and first come, first served.
-    /// Answered by `permit`, some time.
-    case acquire(ticket: UInt64, backend: BackendID)
-    /// Gives back a permit, or withdraws an `acquire` not answered yet.
-    case release(ticket: UInt64)
     /// This worker has learnt something new of a backend's model. Kept for later workers, relayed to all
     /// others.
     case observation(ModelObservation)

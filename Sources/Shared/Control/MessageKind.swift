@@ -8,7 +8,6 @@ extension SupervisorMessage {
         case peek = 3
         case unpeek = 4
         case closeIdle = 5
-        case permit = 6
         case ping = 8
         case drain = 9
         case observation = 10
@@ -34,7 +33,6 @@ extension SupervisorMessage {
         case .peek: .peek
         case .unpeek: .unpeek
         case .closeIdle: .closeIdle
-        case .permit: .permit
         case .ping: .ping
         case .drain: .drain
         case .observation: .observation
@@ -62,8 +60,6 @@ extension WorkerMessage {
         case accepted = 3
         case released = 4
         case peeked = 5
-        case acquire = 6
-        case release = 7
         case pong = 9
         case drained = 11
         case observation = 12
@@ -84,8 +80,6 @@ extension WorkerMessage {
         case .accepted: .accepted
         case .released: .released
         case .peeked: .peeked
-        case .acquire: .acquire
-        case .release: .release
         case .pong: .pong
         case .drained: .drained
         case .observation: .observation

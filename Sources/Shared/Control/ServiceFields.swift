@@ -4,9 +4,13 @@ extension ControlReader {
     mutating func number() throws(ControlFailure) -> BackendNumber { BackendNumber(try integer()) }
 
     /// 0 = not known, else one more than the value.
-    fileprivate mutating func optional() throws(ControlFailure) -> Int? {
+    fileprivate mutating func optional<Number: FixedWidthInteger>(
+        _ type: Number.Type = Int.self
+    ) throws(ControlFailure) -> Number? {
         let value: UInt64 = try integer()
-        return value == 0 ? nil : Int(clamping: value - 1)
+        guard value > 0 else { return nil }
+        guard let number = Number(exactly: value - 1) else { throw .malformed }
+        return number
     }
 
     fileprivate mutating func optionalFlag() throws(ControlFailure) -> Bool? {
@@ -110,7 +114,7 @@ extension Grant: ControlField {
         guard let reason = PlacementReason(rawValue: try reader.integer()) else { throw .malformed }
         self.init(backend, reason)
         isTrial = try reader.flag()
-        slot = try reader.optional().map { UInt16(clamping: $0) }
+        slot = try reader.optional(UInt16.self)
         ahead = try reader.integer()
         aheadClient = try reader.text(limit: AdmissionQuestion.longestClient)
         costs = try reader.list(limit: Self.maximumCosts)
@@ -164,7 +168,7 @@ extension AttemptReport: ControlField {
         firstByte = try reader.integer()
         duration = try reader.integer()
         inputTokens = try reader.integer()
-        cachedTokens = try reader.optional().map { UInt32(clamping: $0) }
+        cachedTokens = try reader.optional(UInt32.self)
         outputTokens = try reader.integer()
         isLast = try reader.flag()
         isFailure = try reader.flag()

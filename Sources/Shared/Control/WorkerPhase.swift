@@ -45,7 +45,7 @@ extension WorkerMessage.Kind {
         // Connections: also while the worker is being killed.
         case .accepted, .released, .peeked: [.serving, .draining, .ending]
         // Requests that are being answered.
-        case .acquire, .release, .admit, .askStatus: [.serving, .draining]
+        case .admit, .askStatus: [.serving, .draining]
         // The last exchange may end with the last of what was left.
         case .notices: [.serving, .draining, .drained]
         // News, also while it starts and when nothing is left.
@@ -68,7 +68,7 @@ extension SupervisorMessage.Kind {
         // The supervisor sends none after `drain`, and the channel keeps the order.
         case .connection, .peek, .drain: .serving
         // The supervisor sends these until it has read `drained`.
-        case .unpeek, .closeIdle, .permit, .cut, .granted, .refused, .superseded, .status:
+        case .unpeek, .closeIdle, .cut, .granted, .refused, .superseded, .status:
             [.serving, .draining, .drained]
         case .observation, .capabilitiesInvalidated, .backend, .listing, .condition,
             .modelCondition, .probe, .look, .searched:

@@ -45,17 +45,10 @@ struct ServiceState: Sendable {
     /// Lines about lists that change.
     var listLines = LineLimit()
 
-    private(set) var limiter: ConcurrencyLimiter
-
     init(_ settings: Settings) {
         self.settings = settings
         catalogue = BackendCatalogue(settings.backends)
         scheduler = Scheduler(settings.service, ticketsPerWorker: Int(settings.slots))
-        var limits: [BackendID: Int?] = [:]
-        for backend in settings.backends {
-            limits.updateValue(backend.maxConcurrent, forKey: BackendID(backend.name))
-        }
-        limiter = ConcurrencyLimiter(limits: limits, ticketsPerWorker: Int(settings.slots))
         // Nobody waits yet: there is nothing to carry out.
         for entry in catalogue.entries {
             _ = scheduler.apply(Self.scheduled(entry), at: MonotonicInstant(nanoseconds: 0))
@@ -93,8 +86,7 @@ struct ServiceState: Sendable {
     mutating func died(_ worker: WorkerID, at now: MonotonicInstant) -> [Action] {
         guard workers.remove(worker) != nil else { return [] }
         prober.died(worker)
-        let permits = limiter.reclaim(worker).map(Self.permit)
-        return permits + carryOut(scheduler.died(worker, at: now), at: now)
+        return carryOut(scheduler.died(worker, at: now), at: now)
     }
 
     // MARK: Time
@@ -150,32 +142,5 @@ struct ServiceState: Sendable {
 
     func broadcast(_ message: SupervisorMessage, except source: WorkerID? = nil) -> [Action] {
         workers.sorted().filter { $0 != source }.map { .send(worker: $0, message) }
-    }
-
-    // MARK: Of workers that do not ask yet
-
-    mutating func acquire(
-        _ number: UInt64, of backend: BackendID, for worker: WorkerID
-    ) throws(ProtocolViolation) -> [Action] {
-        guard workers.contains(worker) else { return [] }
-        let ticket = ConcurrencyLimiter.Ticket(worker: worker, number: number)
-        do throws(ConcurrencyLimiter.Refusal) {
-            return try limiter.acquire(ticket, of: backend) ? [Self.permit(ticket)] : []
-        } catch {
-            throw ProtocolViolation("acquire: \(error)")
-        }
-    }
-
-    mutating func release(_ number: UInt64, by worker: WorkerID) throws(ProtocolViolation) -> [Action] {
-        guard workers.contains(worker) else { return [] }
-        do throws(ConcurrencyLimiter.Refusal) {
-            return try limiter.release(.init(worker: worker, number: number)).map(Self.permit)
-        } catch {
-            throw ProtocolViolation("release: \(error)")
-        }
-    }
-
-    private static func permit(_ ticket: ConcurrencyLimiter.Ticket) -> Action {
-        .send(worker: ticket.worker, .permit(ticket: ticket.number))
     }
 }

@@ -58,9 +58,6 @@ extension Supervisor {
             let actions = service.capabilitiesInvalidated(
                 of: backend, before: moment, by: worker, at: .now())
             perform(actions, at: now)
-        case .acquire(let ticket, let backend):
-            perform(try service.acquire(ticket, of: backend, for: worker), at: now)
-        case .release(let ticket): perform(try service.release(ticket, by: worker), at: now)
         case .searched: perform(service.searched(by: worker), at: now)
 
         case .admit(let ticket, let question):

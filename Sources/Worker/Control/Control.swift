@@ -184,8 +184,6 @@ final class Control {
         case .searched: try known().backends.searched()
         case .probe(let isOn): try known().prober.probe(isOn: isOn)
         case .look(let backend): try known().prober.look(at: backend)
-        // Nobody asks for such permits any more.
-        case .permit: break
         case .connection, .peek: throw .descriptorMismatch
         }
     }

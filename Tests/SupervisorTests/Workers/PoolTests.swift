@@ -70,6 +70,8 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
     return figures
 }
 
+private let question = AdmissionQuestion(client: "k", candidates: [])
+
 @Suite("Pool") struct PoolTests {
     @Test("start to serving: spawn, hello, welcome, ready, open")
     func start() throws {
@@ -95,7 +97,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             "new",
             [
                 .ready, .accepted(id: 1), .released(count: 1), .peeked(id: 1, verdict: .gone), .drained,
-                .acquire(ticket: 1, backend: "a"), .release(ticket: 1),
+                .admit(ticket: 1, question), .askStatus(token: 1),
                 .searched, .pong(sequence: 1, figures: .init()),
                 .hello(protocolVersion: controlProtocolVersion + 1),
                 .observation(lacksTools), .capabilitiesInvalidated(backend: "b", before: 1),
@@ -106,7 +108,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             [
                 .hello(protocolVersion: controlProtocolVersion), .accepted(id: 1), .released(count: 1),
                 .drained,
-                .peeked(id: 1, verdict: .gone), .acquire(ticket: 1, backend: "a"), .release(ticket: 1),
+                .peeked(id: 1, verdict: .gone), .admit(ticket: 1, question), .askStatus(token: 1),
             ]
         ),
         (
@@ -117,7 +119,7 @@ private func figures(served: UInt64, connections: UInt32 = 0) -> WorkerFigures {
             ]
         ),
         ("draining", [.hello(protocolVersion: controlProtocolVersion), .ready]),
-        ("drained", [.drained, .released(count: 1), .accepted(id: 1), .acquire(ticket: 1, backend: "a")]),
+        ("drained", [.drained, .released(count: 1), .accepted(id: 1), .admit(ticket: 1, question)]),
     ]
 
     @Test("what is not permitted in a state ends the worker", arguments: forbidden)
