@@ -122,10 +122,9 @@ def test_when_all_rest_a_client_waits_for_the_first() -> None:
             for member in fleet.members.values():
                 member.backend.turn(0)
                 member.answer = member.well
-            assert asked.result().status in (200, 429, 529)
-            answer = daemon.client.message()
-            assert answer.status == 200
-            assert int(answer.headers["x-dragoman-queued-ms"]) > 100, answer.headers
+            answer = asked.result()
+        assert answer.status == 200
+        assert 100 < int(answer.headers["x-dragoman-queued-ms"]) < 3000, answer.headers
 
 
 @pytest.mark.parametrize("broken", ["silence", "reset"])
@@ -212,25 +211,28 @@ def conversation(number: int, turn: int) -> Json:
 @pytest.mark.parametrize("known_by", ["session", "prefix"])
 def test_conversations_stay_where_they_are(known_by: str) -> None:
     """A hundred interleaved conversations of five turns on four backends, told apart by their id or by how they begin."""
-    with Fleet(*(Member(name) for name in "abcd")) as fleet, Daemon(fleet.config()) as daemon:
-        turns = [(number, turn) for turn in range(5) for number in range(100)]
+    with Fleet(*(Member(name, 0.01) for name in "abcd")) as fleet, Daemon(fleet.config()) as daemon:
         rng = random.Random(7)
-        # Interleaved, each conversation in its order.
-        blocks = [turns[at : at + 100] for at in range(0, len(turns), 100)]
-        where: dict[int, list[str]] = {}
-        for block in blocks:
-            rng.shuffle(block)
-            for number, turn in block:
-                headers = {"x_claude_code_session_id": f"session-{number:03}"} if known_by == "session" else {}
-                answer = daemon.client.post("/v1/messages", conversation(number, turn), **headers)
-                assert answer.status == 200
-                where.setdefault(number, []).append(answer.headers["x-dragoman-backend"])
-                if turn:
-                    assert answer.headers["x-dragoman-route"] == known_by, answer.headers
+        where: dict[int, list[str]] = {number: [] for number in range(100)}
+        routes: list[str] = []
+
+        def ask(number: int) -> None:
+            headers = {"x_claude_code_session_id": f"session-{number:03}"} if known_by == "session" else {}
+            answer = daemon.client.post("/v1/messages", conversation(number, len(where[number])), **headers)
+            assert answer.status == 200
+            if where[number]:
+                routes.append(answer.headers["x-dragoman-route"])
+            where[number].append(answer.headers["x-dragoman-backend"])
+
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(5):
+                order = list(where)
+                rng.shuffle(order)
+                list(pool.map(ask, order))
         moved = [number for number, places in where.items() if len(set(places)) > 1]
-        assert not moved, f"{len(moved)} conversations have moved"
-        counts = fleet.counts()
-        assert min(counts.values()) > 50, f"they are spread over all backends: {counts}"
+        assert not moved, f"{len(moved)} conversations have moved: {[where[number] for number in moved]}"
+        assert set(routes) == {known_by}
+        assert min(fleet.counts().values()) > 25, f"not all backends have conversations: {fleet.counts()}"
 
 
 def test_workers_killed_under_load_leave_no_count_behind() -> None:

@@ -280,7 +280,7 @@ def test_a_client_that_leaves_takes_the_backend_along(stream: bool) -> None:
 
 def test_the_next_backend_is_tried_before_the_first_byte_and_never_after() -> None:
     with (
-        anthropic(anthropic_wire.failing(529, anthropic_wire.error())) as first,
+        anthropic(anthropic_wire.failing(500, anthropic_wire.error())) as first,
         anthropic(anthropic_wire.text_answer("Second.")) as second,
     ):
         whole = config(first, priority=200)

@@ -168,6 +168,7 @@ def test_a_worker_that_cannot_start_is_tried_again_ever_more_slowly_and_status_s
     starts = program.parent / "starts"
     config = {"workers": 1, "supervision": {"restart_delay_max": "1s"}, "backends": [{"name": "a", "url": "http://127.0.0.1:9"}]}
     with Daemon(config, program=program, wait=False) as daemon:
+        daemon.log.allow("backend does not answer")
         processes.wait("five starts", lambda: starts.exists() and len(starts.read_text().split()) >= 5)
         # What it says it waits: how long a start itself takes is the machine's affair.
         daemon.log.wait('worker died.*restart="in 800ms"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import collections
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,8 @@ class Member:
         self.backend = Backend(self._answer, models)
         self.port = self.backend.port
         self.past: list[Turn] = []
+        self.cache: collections.deque[str] = collections.deque(maxlen=200)
+        """The prompts that it has read last."""
 
     @property
     def config(self) -> Json:
@@ -48,9 +51,19 @@ class Member:
         await self.answer(turn)
 
     async def well(self, turn: Turn) -> None:
-        """Its own name, after its time."""
+        """Its own name, after its time; with true counts of the prompt and of what it has read before."""
         await asyncio.sleep(self.seconds)
-        await openai_wire.text_answer(f"from {self.name}")(turn)
+        prompt = "".join(f"\n{message['role']}: {message['content']}" for message in turn.json["messages"])
+        cached = max((len(os.path.commonprefix([prompt, known])) for known in self.cache), default=0)
+        self.cache.append(prompt)
+        usage = openai_wire.usage(len(prompt) // 4, 3, cached // 4)
+        words = f"from {self.name}"
+        if turn.json.get("stream"):
+            await turn.head()
+            await turn.event(openai_wire.text(words), openai_wire.finish(), openai_wire.chunk(usage=usage))
+            await turn.done()
+        else:
+            await turn.reply(200, {**openai_wire.completion({"content": words}), "usage": usage})
 
     def stop(self) -> None:
         """Nobody listens there any more, every connection is closed."""
