@@ -10,6 +10,7 @@ import pytest
 from harness import openai_wire
 from harness.backend import Backend, Turn
 from harness.daemon import Daemon, backend_config, free_port
+from harness.ollama import Ollama
 
 WEATHER: anthropic.types.ToolParam = {
     "name": "weather",
@@ -98,6 +99,16 @@ def test_models(parties: tuple[Backend, anthropic.Anthropic]) -> None:
     assert client.models.retrieve("test-model").type == "model"
     with pytest.raises(anthropic.NotFoundError):
         client.models.retrieve("none")
+
+
+def test_a_model_of_which_much_is_known() -> None:
+    with Ollama() as backend, Daemon(backend_config("", backends=[{"name": "o", "url": backend.url}])) as daemon:
+        with sdk(daemon.url) as client:
+            model = client.models.retrieve("qwen3:8b")
+            assert model.capabilities is not None and model.max_input_tokens == 65536
+            assert model.capabilities.thinking.types.adaptive.supported and model.capabilities.effort.max.supported
+            assert not model.capabilities.image_input.supported
+            assert client.models.list().data[0].capabilities == model.capabilities
 
 
 @pytest.mark.parametrize(

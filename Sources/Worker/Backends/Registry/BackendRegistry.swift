@@ -97,12 +97,6 @@ final class BackendRegistry {
             isLoaded: entries[index].models?.model(called: route.model)?.isLoaded)
     }
 
-    /// The one of these routes that leads to this backend.
-    func route(for number: BackendNumber, among routes: some Sequence<Route>) -> Route? {
-        guard let index = indexes[number] else { return nil }
-        return routes.first { $0.destination == .backend(index) }
-    }
-
     /// As configured, or as found; nil = there is none of this number.
     func name(of number: BackendNumber) -> String? {
         indexes[number].map { entries[$0].name }
