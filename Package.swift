@@ -94,7 +94,8 @@ let package = Package(
             dependencies: ["Supervisor", "Shared", "Scheduling", "JSON", "CSystem", "TestSupport"],
             swiftSettings: strict),
         .testTarget(
-            name: "SchedulingTests", dependencies: ["Scheduling", "Shared", "TestSupport"],
+            name: "SchedulingTests",
+            dependencies: ["Scheduling", "Shared", "SchedulingTesting", "TestSupport"],
             swiftSettings: strict),
         .testTarget(name: "HTTPTests", dependencies: ["HTTP", "TestSupport"], swiftSettings: strict),
         .testTarget(
@@ -126,6 +127,10 @@ let package = Package(
             name: "TranslationTesting", dependencies: ["Translation", "JSON"],
             path: "Tests/TranslationTesting",
             swiftSettings: strict),
+        // Random events for the scheduler; for its tests and, a million of them, for `make simulate`.
+        .target(
+            name: "SchedulingTesting", dependencies: ["Scheduling", "Shared", "TestSupport"],
+            path: "Tests/SchedulingTesting", swiftSettings: strict),
         // The one thread that drives the loop in the process of all tests.
         .target(
             name: "LoopTesting", dependencies: ["EventLoop"], path: "Tests/LoopTesting",
@@ -133,7 +138,8 @@ let package = Package(
 
         // The scheduler against synthetic coding sessions, for `make simulate`; not installed.
         .executableTarget(
-            name: "dragoman-simulate", dependencies: ["Scheduling", "Shared", "TestSupport"],
+            name: "dragoman-simulate",
+            dependencies: ["Scheduling", "Shared", "SchedulingTesting", "TestSupport"],
             path: "Tests/Simulation", swiftSettings: strict),
 
         // The load generator and mock backend of `make bench`; not installed.

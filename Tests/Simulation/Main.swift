@@ -1,6 +1,10 @@
 // `make simulate`: how well the scheduler's `balance: auto` places coding sessions, next to perfect stickiness and to
 // consistent hashing with bounded load.
 
+import Glibc
+import SchedulingTesting
+import Shared
+
 @main
 enum Simulate {
     /// How many sessions there are at a time, and tokens that all caches hold together. With 100 the machines are busy
@@ -9,6 +13,7 @@ enum Simulate {
     private static let loads: [(developers: Int, cache: Int)] = [(100, 36_000_000), (150, 18_000_000)]
 
     static func main() {
+        var isGood = true
         print(
             """
             \(Workload.sessions) sessions of 5 to 80 turns, prompts from 15k growing by 0.5k to 6k, pauses of 1 to 120 s,
@@ -26,7 +31,28 @@ enum Simulate {
                 compare(Fleet.machines(count, cache: load.cache), load.developers, seeds)
             }
         }
+        print("")
+        isGood = randomEvents() && isGood
         for backends in [1, 4, 64] { DecisionTime.measure(backends: backends) }
+        if !isGood { exit(1) }
+    }
+
+    /// A million, over all balances.
+    private static func randomEvents() -> Bool {
+        var findings: [String] = []
+        for seed in UInt64(10)..<20 {
+            let balance = Configuration.Balance.allCases[Int(seed) % Configuration.Balance.allCases.count]
+            var world = RandomEvents(seed: seed, balance: balance)
+            do {
+                for _ in 0..<100_000 { try world.step() }
+                try world.finish()
+            } catch {
+                findings.append("seed \(seed): \(error)")
+            }
+            findings += world.findings.map { "seed \(seed), \($0)" }
+        }
+        print(findings.isEmpty ? "a million random events: nothing lost" : findings.joined(separator: "\n"))
+        return findings.isEmpty
     }
 
     private struct Row {

@@ -5,8 +5,8 @@
 // A conversation stays where it is unless another place is better by a margin; a full backend counts with the time
 // until a place is free there, so a request may wait for it while others are free. Without history, near-equal
 // backends are told apart by rendezvous hashing with bounded load.
-// `least-requests` and `round-robin` leave a conversation where it is unless that backend is full, or has twice the
-// share of the others (and four requests or more). `priority` is the order of the file and knows no affinity.
+// `least-requests` and `round-robin` leave a conversation where it is unless that backend is full, or has more than
+// twice the share of the others (and four requests or more). `priority` is the order of the file and knows no affinity.
 
 import Shared
 
@@ -21,7 +21,7 @@ extension Scheduler {
     private static let equalSeconds = 0.25
     /// Of the mean load, for rendezvous hashing.
     private static let boundedLoad = 1.25
-    /// For the other balances: a conversation leaves a backend with so many times the mean load.
+    /// For the other balances: a conversation leaves a backend with so many times the others' mean load.
     private static let overload = 2.0
 
     // MARK: Who may be asked
@@ -327,7 +327,9 @@ extension Scheduler {
         let fewest = 4
         let place = Int(question.candidates[index].backend.value)
         guard records[place].inFlight >= fewest else { return false }
-        let mean = members.map { load(question, $0) }.reduce(0, +) / Double(members.count)
+        let others = members.filter { $0 != index }
+        guard !others.isEmpty else { return false }
+        let mean = others.map { load(question, $0) }.reduce(0, +) / Double(others.count)
         return load(question, index) > mean * Self.overload
     }
 

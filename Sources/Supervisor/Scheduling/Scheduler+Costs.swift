@@ -13,6 +13,7 @@ extension Scheduler {
         let root = question.prefix.first?.tokens ?? 0
         if isPlaced, !question.prefix.isEmpty { prefixes.longest(question.prefix, into: &scratch.prefixes) }
         let seconds = now.seconds
+        let fastest = fastestMeasured(question)
         scratch.reading.removeAll(keepingCapacity: true)
         scratch.waiting.removeAll(keepingCapacity: true)
         scratch.cached.removeAll(keepingCapacity: true)
@@ -35,7 +36,9 @@ extension Scheduler {
                 }
                 cached = min(cached, question.promptTokens)
             }
-            let rate = records[place].speed.secondsPerToken
+            // What was never measured is taken for as fast as the fastest, so that it is measured.
+            let speed = records[place].speed.secondsPerToken
+            let rate = records[place].speed.isMeasured ? speed : min(speed, fastest ?? speed)
             var displaced = 0.0
             if records[place].slots != nil {
                 let slots = records[place].slots
@@ -50,6 +53,16 @@ extension Scheduler {
             scratch.reading.append(reading)
             scratch.waiting.append(expectedWait(place, at: seconds))
         }
+    }
+
+    private func fastestMeasured(_ question: AdmissionQuestion) -> Double? {
+        var fastest: Double?
+        for candidate in question.candidates {
+            let place = Int(candidate.backend.value)
+            guard place < records.count, records[place].speed.isMeasured else { continue }
+            fastest = min(fastest ?? .infinity, records[place].speed.secondsPerToken)
+        }
+        return fastest
     }
 
     /// Whether what the conversation left there is a beginning of this prompt; after a compaction it is not.

@@ -94,9 +94,10 @@ extension Scheduler {
         var top = Int.min
         for candidate in question.candidates {
             mask |= Waiter.bit(candidate.backend)
-            guard let place = place(of: candidate.backend) else { continue }
-            top = max(top, records[place].settings.priority)
+            let place = Int(candidate.backend.value)
+            guard place < records.count else { continue }
             records[place].queued &+= 1
+            if records[place].isPresent { top = max(top, records[place].settings.priority) }
         }
         var waiter = Waiter(
             ticket: ticket, question: question, client: client, sequence: nextSequence, arrived: now,
@@ -143,6 +144,18 @@ extension Scheduler {
         guard position < waiters.count else { return }
         let moved = waiters[position].ticket
         tickets[moved.worker]?[moved.number] = .waiting(position)
+    }
+
+    /// A record is new: who waits for it is counted anew.
+    mutating func recount(_ place: Int) {
+        let number = records[place].settings.number
+        records[place].queued = 0
+        records[place].queuedAtHome = 0
+        for waiter in waiters {
+            guard let index = waiter.index(of: number) else { continue }
+            records[place].queued &+= 1
+            if waiter.home == index { records[place].queuedAtHome &+= 1 }
+        }
     }
 
     /// Of the clients that wait, the service of the one that has had least.

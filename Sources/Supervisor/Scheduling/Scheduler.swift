@@ -149,6 +149,7 @@ public struct Scheduler: Sendable {
             hole.isPresent = false
             hole.refresh()
             records.append(hole)
+            recount(records.count - 1)
         }
         if !records[place].isPresent {
             // What is still out of an earlier life comes back here.
@@ -156,6 +157,7 @@ public struct Scheduler: Sendable {
             records[place] = BackendRecord(backend)
             records[place].inFlight = inFlight
             records[place].bit = freeBit()
+            recount(place)
         } else {
             records[place].apply(backend)
         }

@@ -40,6 +40,7 @@ struct SpeedEstimate: Sendable {
 
     /// Of the prompt, not from the cache.
     private(set) var secondsPerToken = priorSecondsPerToken
+    private(set) var isMeasured = false
     private(set) var keeps = 0.0
     /// Until a model is in memory.
     private(set) var load = priorLoad
@@ -97,10 +98,16 @@ struct SpeedEstimate: Sendable {
             if let anchor { sample = (at - anchor.at, expected.tokens - anchor.tokens) }
         }
         guard let sample, sample.tokens >= Self.smallestSample, sample.seconds > 0 else { return }
-        let ratio = (sample.seconds / sample.tokens / secondsPerToken).clamped(to: 0.25...4)
-        // Whatever else happens there only makes it look slower.
-        let weight = (expected.isAlone ? 0.3 : 0.1) * (ratio > 1 && !expected.isAlone ? 0.5 : 1)
-        secondsPerToken *= 1 + (ratio - 1) * weight * min(sample.tokens / 2048, 1)
+        let measured = sample.seconds / sample.tokens
+        if isMeasured {
+            let ratio = (measured / secondsPerToken).clamped(to: 0.25...4)
+            // Whatever else happens there only makes it look slower.
+            let weight = (expected.isAlone ? 0.3 : 0.1) * (ratio > 1 && !expected.isAlone ? 0.5 : 1)
+            secondsPerToken *= 1 + (ratio - 1) * weight * min(sample.tokens / 2048, 1)
+        } else {
+            secondsPerToken = measured
+            isMeasured = true
+        }
         secondsPerToken = secondsPerToken.clamped(to: Self.secondsPerTokenRange)
     }
 
