@@ -92,6 +92,47 @@ def test_status_tells_of_workers_restarts_connections_and_backends() -> None:
         stream.rest()
 
 
+MEMBERS = {"version", "pid", "state", "generation", "uptime_s", "connections", "waiting_connections", "in_flight", "queued", "requests", "failed", "restarts"}
+
+
+def test_a_program_on_this_machine_is_told_the_same_over_http() -> None:
+    """In pieces between the processes: a list of models is longer than one message."""
+    models = [f"model-{number}-{'x' * 180}" for number in range(900)]
+    with Backend(models=models) as backend, Daemon(backend_config(backend.url)) as daemon:
+        assert daemon.client.message(model=models[7]).status == 200
+        answer = daemon.client.get("/status")
+        assert answer.status == 200 and len(answer.body) > 300_000, answer
+        told, other = answer.json, daemon.status()
+        assert told.keys() == other.keys() and told.keys() > MEMBERS
+        assert (told["state"], told["requests"], told["failed"], told["restarts"]) == ("running", 1, 0, 0)
+        assert [model["name"] for model in told["models"]] == models
+        assert told["models"][7]["backends"] == ["gpu1"] and told["models"][7]["aliases"] == ["claude-local-" + models[7]]
+        (gpu,) = told["backends"]
+        assert (gpu["state"], gpu["breaker"], gpu["in_flight"], gpu["requests"]) == ("up", "closed", 0, 1)
+        assert len(gpu["models"]) == 100 and gpu["models_more"] == 800
+        (client,) = told["clients"]
+        assert (client["name"], client["requests"], client["input_tokens"], client["output_tokens"]) == ("127.0.0.1", 1, 11, 7)
+        assert told["configuration"]["file"] == str(daemon.config) and told["configuration"]["refused"] is None
+
+
+def test_a_table_says_first_what_is_wrong() -> None:
+    with Backend() as backend:
+        config = backend_config(backend.url)
+        config["backends"].append({"name": "gone", "url": f"http://127.0.0.1:{free_port()}"})
+        with Daemon(config) as daemon:
+            lost = fields(daemon.log.wait("warning backend does not answer backend=gone"))
+            assert lost["url"].startswith("http://127.0.0.1:") and lost["reason"], lost
+            found = fields(daemon.log.wait("notice backend found backend=gpu1"))
+            assert (found["models"], found["default_model"]) == ("1", "test-model"), found
+            assert daemon.client.message().status == 200
+            table = daemon.run("status").stdout
+            lines = table.splitlines()
+            assert lines[1].startswith("problem     gone is down: "), table
+            assert not lines[2].startswith("problem") and all(len(line) <= 100 for line in lines), table
+            for name in ("backend", "gpu1", "model", "test-model", "client", "127.0.0.1"):
+                assert any(line.startswith(name + " ") for line in lines), (name, table)
+
+
 def test_ready_is_503_while_no_backend_can_serve_and_health_is_200() -> None:
     with Daemon(backend_config(f"http://127.0.0.1:{free_port()}")) as daemon:
         daemon.log.allow(".")

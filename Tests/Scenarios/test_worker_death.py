@@ -86,6 +86,9 @@ def test_every_request_that_a_dead_worker_had_in_hand_has_its_entry() -> None:
         daemon.log.wait("exchange lost", 4)
         assert not daemon.log.find(f"exchange lost.*{done.headers['request-id']}")
         daemon.wait_workers(1, without=[worker])
+        # What it had counted is not lost with it, whenever its last heartbeat was; what it was answering has failed.
+        status = daemon.status()
+        assert (status["requests"], status["failed"], status["in_flight"]) == (4, 3, 0), status
         uploading.close()
         for turn in backend.turns:
             turn.go("end")

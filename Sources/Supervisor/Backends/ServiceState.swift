@@ -120,7 +120,12 @@ struct ServiceState: Sendable {
         _ observation: ModelObservation, by worker: WorkerID, at now: WallTime
     ) -> [Action] {
         guard workers.contains(worker), observations.take(observation, at: now) else { return [] }
-        return broadcast(.observation(observation), except: worker)
+        let told = broadcast(.observation(observation), except: worker)
+        switch observation.fact {
+        // What a Claude name means is shown.
+        case .automatic, .chosen: return told + [.backendsChanged]
+        case .lacks, .tokens, .output: return told
+        }
     }
 
     mutating func capabilitiesInvalidated(

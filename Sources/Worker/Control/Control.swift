@@ -154,6 +154,8 @@ final class Control {
             phase = .welcomed
             receivers = welcomed(self)
         case .ping(let sequence):
+            // The figures of the scheduler are to be as new as those that follow.
+            admissions.flush()
             send(.pong(sequence: sequence, figures: receivers?.connections.figures() ?? WorkerFigures()))
             // The heartbeat also moves on what a burst of entries left waiting.
             log.flush()

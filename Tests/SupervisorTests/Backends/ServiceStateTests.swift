@@ -152,14 +152,16 @@ extension [ServiceState.Action] {
         #expect(state.observed(counts, by: 1, at: 10) == [.send(worker: 0, .observation(counts))])
         let joined = state.joined(2, at: 0)
         #expect(joined.told(.observation(lacksTools)) == [2] && joined.told(.observation(counts)) == [2])
+        let chosen = ModelObservation(key, .automatic, learntAt: 7)
+        #expect(state.observed(chosen, by: 2, at: 10).last == .backendsChanged)
         // A worker's death takes nothing with it; a backend that returns takes what it was found to lack.
         #expect(state.died(0, at: 0) == [])
-        #expect(state.observations.all == [lacksTools, counts])
+        #expect(state.observations.all == [lacksTools, counts, chosen])
         #expect(
             state.capabilitiesInvalidated(of: "b", before: 6, by: 2, at: 10) == [
                 .send(worker: 1, .capabilitiesInvalidated(backend: "b", before: 6))
             ])
-        #expect(state.observations.all == [counts])
+        #expect(state.observations.all == [counts, chosen])
     }
 
     @Test("a permit that comes back goes to whoever waits, also from a dead worker")
