@@ -29,10 +29,20 @@ struct PrefixIndex: Sendable {
         }
     }
 
-    /// This backend is reading this prompt.
+    /// This backend is reading this prompt. Of a conversation that goes on only what is new is added: its older marks
+    /// may be forgotten, for each of its prompts has the newer ones.
     mutating func add(_ marks: [PrefixMark], bit: Int, at now: MonotonicInstant) {
-        guard (0..<Self.backends).contains(bit) else { return }
-        for mark in marks { masks.update(mark.digest, at: now, initial: 0) { $0 |= 1 << UInt64(bit) } }
+        guard (0..<Self.backends).contains(bit), let root = marks.first else { return }
+        let own: UInt64 = 1 << UInt64(bit)
+        masks.update(root.digest, at: now, initial: 0) { $0 |= own }
+        for mark in marks.dropFirst().reversed() {
+            var wasThere = false
+            masks.update(mark.digest, at: now, initial: 0) { mask in
+                wasThere = mask & own != 0
+                mask |= own
+            }
+            if wasThere { return }
+        }
     }
 
     /// The backend is gone, or has begun anew.

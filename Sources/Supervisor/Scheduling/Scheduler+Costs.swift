@@ -72,11 +72,13 @@ extension Scheduler {
 
     /// Seconds until a request that comes now is begun with.
     func expectedWait(_ place: Int, at now: Double) -> Double {
-        let speed = records[place].speed
-        let work = speed.backlog(at: now)
+        // Field by field: a copy of the whole estimate would count references for each candidate.
+        let work = max(0, records[place].speed.readUntil - now)
         guard !records[place].hasPlace else { return work }
         // Until its turn what is there now will have been read.
-        let turn = Double(records[place].queuedAtHome &+ 1) * speed.hold / Double(records[place].limit)
+        let turn =
+            Double(records[place].queuedAtHome &+ 1) * records[place].speed.hold
+            / Double(records[place].limit)
         return max(work, turn)
     }
 

@@ -66,13 +66,14 @@ extension Scheduler {
     ) {
         let place = permit.place
         let question = permit.question
-        let speed = records[place].speed
+        let rate = records[place].speed.secondsPerToken
+        let answer = records[place].speed.answer
         permit.cached = choice.remembered
         permit.age = choice.age
         permit.wasUnloaded = isLoaded == false
         let fresh = Double(question.promptTokens) - Double(min(choice.cached, question.promptTokens))
-        let loading = permit.wasUnloaded ? speed.load : 0
-        permit.reserved = fresh * speed.secondsPerToken + loading + speed.answer
+        let loading = permit.wasUnloaded ? records[place].speed.load : 0
+        permit.reserved = fresh * rate + loading + answer
         permit.expected = records[place].speed.began(tokens: fresh, loading: loading, at: now.seconds)
         records[place].cache.advance(fresh)
         count(permit, at: now)

@@ -67,7 +67,9 @@ struct SlotTable: Sendable {
     /// Nobody's main conversation, then the least used now, then the one not used for longest.
     private func isBefore(_ left: Int, _ right: Int) -> Bool {
         if slots[left].isMain != slots[right].isMain { return slots[right].isMain }
-        if slots[left].inFlight != slots[right].inFlight { return slots[left].inFlight < slots[right].inFlight }
+        if slots[left].inFlight != slots[right].inFlight {
+            return slots[left].inFlight < slots[right].inFlight
+        }
         guard let leftUsed = slots[left].used else { return slots[right].used != nil }
         return slots[right].used.map { leftUsed < $0 } ?? false
     }

@@ -48,13 +48,10 @@ struct SpeedEstimate: Sendable {
     private(set) var hold = priorHold
     private(set) var answer = priorHold / 2
     /// When the prompts that are there already will have been read, as expected.
-    private var readUntil = 0.0
+    private(set) var readUntil = 0.0
     private var corrected = 0.0
     private var tokens = 0.0
     private var anchors: [Anchor] = []
-
-    /// Prompts that are there and have not been read yet, in seconds.
-    func backlog(at now: Double) -> Double { max(0, readUntil - now) }
 
     mutating func began(tokens fresh: Double, loading: Double, at now: Double) -> Expectation {
         let start = max(readUntil, now)
