@@ -198,13 +198,14 @@ def test_weights_share_where_there_is_no_limit() -> None:
 
 def conversation(number: int, turn: int) -> Json:
     """A conversation after so many turns; all of them share their system prompt."""
+    def question(past: int) -> Json:
+        return {"role": "user", "content": f"Question {past} of conversation {number}: " + "why? " * 50}
+
     messages = []
     for past in range(turn):
-        messages += [
-            {"role": "user", "content": f"Question {past} of conversation {number}: " + "why? " * 50},
-            {"role": "assistant", "content": f"Answer {past} of conversation {number}: because. " * 20},
-        ]
-    messages.append({"role": "user", "content": f"Question {turn} of conversation {number}"})
+        answer = {"role": "assistant", "content": f"Answer {past} of conversation {number}: because. " * 20}
+        messages += [question(past), answer]
+    messages.append(question(turn))
     return message(system="You are a scripted assistant. " * 100, messages=messages)
 
 

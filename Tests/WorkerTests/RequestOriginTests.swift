@@ -9,13 +9,15 @@ import Translation
 
 struct RequestOriginTests {
     private static func origin(
-        _ fields: String, model: String = "qwen3", traits: RequestTraits = RequestTraits()
+        _ fields: String, model: String = "qwen3", session: String? = nil,
+        traits: RequestTraits? = RequestTraits()
     ) throws -> RequestOrigin {
         var parser = RequestHeadParser()
         let lines = fields.split(separator: "|").map { "\($0)\r\n" }.joined()
         let head = try #require(
             try parser.parse(Array("POST /v1/messages HTTP/1.1\r\nHost: a\r\n\(lines)\r\n".utf8)))
-        return RequestOrigin(head, model: model) { traits }
+        return RequestOrigin(
+            head, model: model, session: { session }, traits: traits.map { known in { known } })
     }
 
     private static func traits(_ change: (inout RequestTraits) -> Void) -> RequestTraits {
@@ -54,7 +56,9 @@ struct RequestOriginTests {
     func session() throws {
         let id = "0c1f2b64-2ab2-4a1b-8a5e-5f1a6c0de9aa"
         let head = try Self.origin("X-Claude-Code-Session-Id: \(id)")
-        let body = try Self.origin("", traits: Self.traits { $0.session = id })
+        let body = try Self.origin("", session: id)
+        #expect(try Self.origin("X-Claude-Code-Session-Id: \(id)", session: "other") == head)
+        #expect(try Self.origin("X-Claude-Code-Request-Class: compaction", traits: nil).lane == .main)
         #expect(head.session != 0 && head == body && head.agent == 0)
         let agent = try Self.origin("X-Claude-Code-Session-Id: \(id)|X-Claude-Code-Agent-Id: a7")
         #expect(agent.session == head.session && agent.agent != 0)

@@ -83,6 +83,10 @@ extension Scheduler {
         tickets[ticket.worker]?[ticket.number] = nil
         forget(ticket, question, client)
         refusedLately.update(ticket, at: MonotonicInstant(nanoseconds: 0), initial: true) { _ in }
+        switch refusal {
+        case .queueFull, .waitedTooLong: ledger.count(client) { view in view.limited &+= 1 }
+        case .resting, .noBackend: break
+        }
         actions.append(.refuse(ticket, refusal))
     }
 

@@ -285,10 +285,7 @@ public struct Scheduler: Sendable {
 
     /// An exchange that was refused before any backend was chosen.
     public mutating func refused(client: String, at now: MonotonicInstant) {
-        ledger.count(ledger.place(of: client, at: now)) { view in
-            view.requests &+= 1
-            view.limited &+= 1
-        }
+        ledger.count(ledger.place(of: client, at: now)) { view in view.requests &+= 1 }
     }
 
     /// All it held and asked for comes back.

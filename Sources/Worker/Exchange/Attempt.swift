@@ -268,6 +268,16 @@ extension Answer {
             send(200, body: reply.takeOutput())
         }
     }
+
+    /// What no backend has to see, as the client asked for it.
+    func send(_ local: LocalAnswer, to message: ClientRequest) {
+        let body = local.body(
+            messageID: RequestIdentity.reply(message.api), model: message.model, streaming: message.stream,
+            inputTokens: message.estimatedInputTokens)
+        guard message.stream else { return send(200, body: body) }
+        beginStream()
+        endStream(body)
+    }
 }
 
 extension UpstreamHead {

@@ -52,6 +52,15 @@ extension AttemptReport.Verdict {
         }
     }
 
+    /// How long the backend will answer no better, if it is well otherwise.
+    var rest: Duration? {
+        switch self {
+        case .busy(let seconds): .seconds(max(seconds, 1))
+        case .loading: .seconds(1)
+        default: nil
+        }
+    }
+
     private static func status(_ fault: UpstreamFault, else other: UInt16) -> UInt16 {
         fault.status.map { UInt16(clamping: $0) } ?? other
     }

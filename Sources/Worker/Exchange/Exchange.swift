@@ -22,22 +22,16 @@ final class Exchange {
     private var message: ClientRequest?
     /// Where it goes.
     private let placement: Placement
-    private var retry = FeatureRetry()
-    /// The backend in use had nothing to say in a stream: it is asked for the whole answer.
-    private var asksWhole = false
-    private var counts = PromptCounts()
+    /// How the backend there is asked.
+    private let rounds: Rounds
     /// Of the backend in use: kept out of the journal.
     private var secret = BackendSecret([])
     /// The failed attempt whose words the client gets when no other succeeds.
     private var failed: FailedAttempt?
-    /// What the backend's count of the prompt will be compared with.
-    private var sentPrompt: SentPrompt?
     /// Not nil once the client has its answer, or is gone.
     private var ending: ExchangeRecord.Ending?
     /// What the client has seen of a stream that has no answer yet.
     private var opening = ReplyOpening.nothing
-    /// While a backend is waited for.
-    private var early: EarlyStream?
     private lazy var identity = AttemptPlan.Identity(
         message: RequestIdentity.reply(answer.api), request: answer.requestID, created: Int(time(nil)))
 
@@ -48,6 +42,7 @@ final class Exchange {
         self.connection = connection
         self.context = context
         placement = Placement(context, signalling: connection.wakeup)
+        rounds = Rounds(context.registry)
         record = ExchangeRecord(
             requestID: answer.requestID, begun: request.receivedAt, peer: connection.peer)
     }
@@ -175,26 +170,25 @@ final class Exchange {
         while true {
             let isNew = placement.route == nil
             let route: Route
-            switch placement.step({ question(message, isAlone: $0) }) {
+            switch placement.step({ question(message, $0) }) {
             case .waiting: return .wait
             case .nowhere(let failure): return nowhere(failure)
             case .at(let place): route = place
             }
-            if isNew { arrive() }
+            if isNew {
+                record.attempts += 1
+                rounds.begin()
+            }
             guard let destination = destination(of: route) else {
                 placement.end(AttemptReport(.notSent))
                 continue
             }
-            if case .backend(let access) = destination,
-                counts.shouldAsk(message, access, context.registry)
-            {
-                return .count
-            }
+            if case .backend(let access) = destination, rounds.shouldCount(message, access) { return .count }
             do throws(Failure) {
                 return .attempt(try attempt(destination, message))
             } catch {
                 // Its refusals are confirmed: this request cannot be asked without what was refused.
-                rememberVerdicts()
+                rounds.rememberVerdicts(at: route)
                 // Another backend's model may not lack it.
                 guard !destination.target.lacking.isEmpty, !placement.isLast else { return end(error) }
                 placement.end(AttemptReport(.notSent))
@@ -213,13 +207,6 @@ final class Exchange {
         return true
     }
 
-    /// A backend has been found.
-    private func arrive() {
-        record.attempts += 1
-        retry.reset()
-        asksWhole = false
-    }
-
     private func end(_ failure: Failure) -> Step {
         refuse(failure)
         return .end
@@ -236,52 +223,31 @@ final class Exchange {
 
     /// The request as the service has to know it.
     @inline(never)
-    private func question(_ message: ClientRequest, isAlone: Bool) -> AdmissionQuestion {
-        AdmissionQuestion(request, message, client: connection.account, isAlone: isAlone)
+    private func question(_ message: ClientRequest, _ detail: Placement.Detail) -> AdmissionQuestion {
+        AdmissionQuestion(request, message, client: connection.account, detail)
     }
 
-    // MARK: Waiting
-
-    /// Until the service has answered, or there is a reason not to wait any longer.
     private func waitForPlace() async {
-        while !mayGoOn() { _ = await connection.wakeup.wait(until: waitDeadline()) }
-        stopWaiting()
+        guard let early = earlyStream() else { return }
+        await early.wait(for: placement, in: context)
+        opening = early.opening
     }
 
     @inline(never)
-    private func mayGoOn() -> Bool {
-        connection.socket.flush()
-        guard placement.ticket?.isWaiting == true, !placement.isSuperseded, !context.isCut,
-            placement.deadline > Loop.now, !connection.socket.isGone, !connection.socket.isStalled
-        else { return true }
-        guard let message else { return true }
-        if early == nil {
-            let timing = ExchangeTiming(
-                begun: request.receivedAt, holdStatus: context.configuration.timeouts.holdStatus,
-                lastSent: answer.lastSentAt)
-            early = EarlyStream(
-                message, answer, { [unowned self] in identity }, opening: opening, timing: timing)
+    private func earlyStream() -> EarlyStream? {
+        message.map { message in
+            EarlyStream(
+                message, answer, on: connection, begun: request.receivedAt,
+                holdStatus: context.configuration.timeouts.holdStatus, opening: opening
+            ) { [unowned self] in identity }
         }
-        early?.keepTime(
-            { PlacementStory.queued(request.receivedAt.duration(to: Loop.now)) },
-            isIdle: connection.socket.waiting == 0)
-        return false
-    }
-
-    @inline(never)
-    private func waitDeadline() -> Instant { min(early?.deadline ?? .distantFuture, placement.deadline) }
-
-    @inline(never)
-    private func stopWaiting() {
-        if let seen = early?.opening { opening = seen }
-        early = nil
     }
 
     @inline(never)
     private func countPrompt() async {
         guard let message, let route = placement.route, case .backend(let access)? = destination(of: route)
         else { return }
-        counts.note(await context.count(message, access), for: access.index)
+        rounds.note(await context.count(message, access), of: access.index)
     }
 
     @inline(never)
@@ -300,7 +266,7 @@ final class Exchange {
         answer.fields =
             destination.fields(
                 omissions: record.omissions, isPassthrough: call.plan.isPassthrough) + placement.story.fields
-        if case .backend(let access) = destination { sentPrompt = SentPrompt(access, call) }
+        if case .backend(let access) = destination { rounds.sent(call, to: access) }
         let plan = AttemptPlan(
             message, call, to: destination, begun: request.receivedAt, opening: opening,
             lastSent: answer.lastSentAt, identity, context.configuration.timeouts)
@@ -310,27 +276,10 @@ final class Exchange {
             self.message = nil
             request.giveUpBody()
         }
-        if retry.isAmended { attempt.began = { [unowned self] in rememberVerdicts() } }
-        return attempt
-    }
-
-    /// The backend answers the request without what it had refused: the refusal is confirmed.
-    @inline(never)
-    private func rememberVerdicts() {
-        guard let route = placement.route, case .backend(let index) = route.destination else { return }
-        context.registry.learn(index, route.model, retry.verdicts, of: retry.conversation)
-    }
-
-    @inline(never)
-    private func learn(from attempt: Attempt) {
-        guard let sentPrompt else { return }
-        context.registry.learn(answered: sentPrompt)
-        // The count of a part says nothing of the whole.
-        if let cut = attempt.promptTruncation {
-            context.registry.learn(sentPrompt.index, sentPrompt.model, cut: cut)
-        } else if let reported = attempt.reportedInput {
-            context.registry.learn(sentPrompt, reported: reported)
+        if rounds.isAmended {
+            attempt.began = { [unowned self] in rounds.rememberVerdicts(at: placement.route) }
         }
+        return attempt
     }
 
     private func destination(of route: Route) -> Destination? {
@@ -339,10 +288,8 @@ final class Exchange {
         case .backend:
             context.registry.access(route).map { access in
                 var access = access
-                retry.amend(&access.target)
-                access.target.asksWhole = asksWhole
+                rounds.amend(&access.target, of: access.index)
                 access.target.slot = placement.slot
-                access.target.countedPrompt = counts.tokens(access.index)
                 return .backend(access)
             }
         }
@@ -354,21 +301,25 @@ final class Exchange {
         guard let outcome = attempt.outcome else { return }
         note(attempt, outcome)
         if outcome.isCompleted {
-            learn(from: attempt)
-            rememberVerdicts()
+            rounds.learn(from: attempt)
+            rounds.rememberVerdicts(at: placement.route)
         }
         guard let failure = attempt.undecidedFailure else {
             ending = placement.isSuperseded ? .superseded : .ended(outcome)
             return leave(attempt)
         }
-        guard !asksAgain(attempt) else { return }
+        let conversation = message?.conversation ?? 0
+        guard !rounds.asksAgain(after: attempt, isStreamed: record.isStreamed, of: conversation) else {
+            record.retriedWithout = rounds.withheld
+            return
+        }
         let this = FailedAttempt(failure, outcome, fields: answer.fields, record)
         guard !context.isCut, Failover.mayTryNext(failure) else {
             finish(with: this)
             return leave(attempt)
         }
         let moreInformative = failed.map { Failover.moreInformative($0, this) } ?? this
-        placement.noteFailure()
+        placement.noteFailure(rest: attempt.report.verdict.rest)
         if placement.isLast {
             finish(with: moreInformative)
         } else {
@@ -384,19 +335,6 @@ final class Exchange {
         record.cause = outcome.causeWord(attempt.seen)
         record.detail = attempt.detail
         record.upstreamID = attempt.upstreamID.map(secret.hidden)
-    }
-
-    /// Whether the same backend is to be asked in another way.
-    private func asksAgain(_ attempt: Attempt) -> Bool {
-        if let refused = attempt.refused, retry.shouldRetry(without: refused, of: message?.conversation ?? 0)
-        {
-            record.retriedWithout = retry.all
-            return true
-        }
-        // Some servers fail inside their stream and say why only to those who ask without one.
-        guard attempt.saidNothing, record.isStreamed, !asksWhole else { return false }
-        asksWhole = true
-        return true
     }
 
     /// It is over with this backend.
@@ -432,15 +370,7 @@ final class Exchange {
         record.backend = Self.ownName
         record.usage.input = message.estimatedInputTokens
         answer.fields = [.init("x-dragoman-backend", Self.ownName)]
-        let body = local.body(
-            messageID: RequestIdentity.reply(message.api), model: message.model, streaming: message.stream,
-            inputTokens: message.estimatedInputTokens)
-        if message.stream {
-            answer.beginStream()
-            answer.endStream(body)
-        } else {
-            answer.send(200, body: body)
-        }
+        answer.send(local, to: message)
         ending = .ended(.completed)
     }
 

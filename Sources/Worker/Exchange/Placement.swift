@@ -20,6 +20,8 @@ final class Placement {
         let route: Route
         /// Nil = the demo, which nobody counts.
         let known: BackendCandidate?
+        /// It wants to be left alone for a while, which the service may not have told all workers yet.
+        var rests = false
     }
 
     private let context: ExchangeContext
@@ -27,6 +29,10 @@ final class Placement {
     private var candidates: [Candidate] = []
     /// What it was given, as long as nothing else has been tried.
     private var routed: [Route] = []
+    /// There was more than one to choose from.
+    private var hadChoice = false
+    /// What `route` was taken from.
+    private var taken: Candidate?
     /// Not nil while a backend is to be asked, or is being asked.
     private(set) var route: Route?
     /// Not nil from the question until what it led to has ended.
@@ -54,7 +60,8 @@ final class Placement {
         if candidates.count > AdmissionQuestion.maximumCandidates {
             candidates.removeLast(candidates.count - AdmissionQuestion.maximumCandidates)
         }
-        guard candidates.count > 1 else { return }
+        hadChoice = candidates.count > 1
+        guard hadChoice, !routes.allSatisfy({ message.surelyFits($0.contextWindow) }) else { return }
         // A backend whose model cannot take it is none, if another's can.
         let fitting = candidates.filter { candidate in
             context.registry.access(candidate.route).map { message.fits($0.target) } ?? true
@@ -76,9 +83,19 @@ final class Placement {
     /// Until when its answer is waited for, where that is not for the service to say.
     var deadline: Instant { budget.deadline ?? .distantFuture }
 
+    /// How much has to be known of a request.
+    enum Detail {
+        /// It goes to its only backend: who it is.
+        case identity
+        /// It waits for its only backend: also how urgent it is.
+        case urgency
+        /// A backend is to be chosen: also what its prompt begins with.
+        case prompt
+    }
+
     /// Goes on as far as it can without waiting.
     /// - Parameter question: the request as the service has to know it, but for the candidates.
-    func step(_ question: (_ isAlone: Bool) -> AdmissionQuestion) -> Step {
+    func step(_ question: (Detail) -> AdmissionQuestion) -> Step {
         if let route { return .at(route) }
         if let ticket { return heard(ticket) }
         guard let first = candidates.first, budget.allowsAnother(at: Loop.now) else { return .nowhere(nil) }
@@ -86,10 +103,12 @@ final class Placement {
             story.note(reason: budget.failures == 0 ? .name : .failover)
             return take(first.route)
         }
-        var asked = question(candidates.count == 1)
+        let isAlone = candidates.count == 1
+        let isOpen = isAlone && !first.rests && context.registry.isOpen(first.route)
+        var asked = question(isOpen ? .identity : isAlone ? .urgency : .prompt)
         asked.failures = UInt8(clamping: budget.failures)
         wasTold = true
-        guard candidates.count == 1, context.registry.isOpen(first.route) else {
+        guard isOpen else {
             asked.candidates = candidates.compactMap(\.known)
             ticket = context.admissions.admit(asked, signalling: wakeup)
             return .waiting
@@ -124,6 +143,7 @@ final class Placement {
     }
 
     private func take(_ route: Route) -> Step {
+        taken = candidates.first { $0.route.destination == route.destination }
         candidates.removeAll { $0.route.destination == route.destination }
         if candidates.isEmpty {
             // Who asked for `auto` rather has another model than none.
@@ -141,7 +161,14 @@ final class Placement {
     }
 
     /// The backend has failed the request.
-    func noteFailure() { budget.noteFailure(at: Loop.now) }
+    /// - Parameter rest: how long it wants to be left alone; nil = it has failed otherwise. Where there was a
+    ///   choice, it is asked again when no other one can answer before that.
+    func noteFailure(rest: Duration?) {
+        budget.noteFailure(at: Loop.now)
+        guard hadChoice, let rest, var taken, Loop.now.advanced(by: rest) < deadline else { return }
+        taken.rests = true
+        candidates.append(taken)
+    }
 
     /// It is over with this backend, or with waiting for one.
     func end(_ report: AttemptReport) {

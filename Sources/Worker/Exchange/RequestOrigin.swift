@@ -17,27 +17,23 @@ struct RequestOrigin: Equatable {
     /// The client says that it sends this once more.
     var isRetry = false
 
-    /// - Parameter traits: asked for only where the head does not tell.
-    init(_ head: RequestHead, model: String, traits: () -> RequestTraits) {
-        var known: RequestTraits?
-        func look() -> RequestTraits {
-            let found = known ?? traits()
-            known = found
-            return found
-        }
+    /// - Parameters:
+    ///   - session: asked for only where the head does not name it.
+    ///   - traits: asked for only where the head does not say how urgent it is; nil = that does not matter.
+    init(_ head: RequestHead, model: String, session: () -> String?, traits: (() -> RequestTraits)?) {
         let agentID = Self.value(head, "x-claude-code-agent-id")
         if let id = Self.value(head, "x-claude-code-session-id") {
-            session = FastDigest.of(id)
-        } else if let id = look().session {
-            session = FastDigest.of(id.utf8)
+            self.session = FastDigest.of(id)
+        } else if let id = session() {
+            self.session = FastDigest.of(id.utf8)
         }
-        if session != 0, let agentID { agent = FastDigest.of(agentID) }
+        if self.session != 0, let agentID { agent = FastDigest.of(agentID) }
         isRetry = head.fieldText("x-stainless-retry-count").flatMap { Int($0) } ?? 0 >= 1
-        let requestClass =
+        guard let traits else { return }
+        let word =
             Self.value(head, "x-claude-code-request-class") ?? Self.value(head, "x-claude-1p-request-class")
         lane =
-            requestClass.flatMap(Self.lane)
-            ?? Self.guessedLane(look(), model: model, isAgent: agentID != nil)
+            word.flatMap(Self.lane) ?? Self.guessedLane(traits(), model: model, isAgent: agentID != nil)
     }
 
     /// Nil where the field is missing, or empty.
@@ -70,10 +66,11 @@ struct RequestOrigin: Equatable {
 
 extension AdmissionQuestion {
     /// The request as the service has to know it, but for its candidates.
-    /// - Parameter isAlone: there is one candidate: nothing has to be known of the prompt.
     @Loop
-    init(_ request: Request, _ message: ClientRequest, client: String, isAlone: Bool) {
-        let origin = RequestOrigin(request.head, model: message.model) { message.traits }
+    init(_ request: Request, _ message: ClientRequest, client: String, _ detail: Placement.Detail) {
+        let origin = RequestOrigin(
+            request.head, model: message.model, session: { message.session },
+            traits: detail == .identity ? nil : { message.traits })
         self.init(client: client, candidates: [])
         lane = origin.lane
         session = origin.session
@@ -81,7 +78,7 @@ extension AdmissionQuestion {
         isRetry = origin.isRetry
         promptTokens = UInt32(clamping: message.estimatedInputTokens)
         if session != 0 { fingerprint = FastDigest.of(request.body) }
-        guard !isAlone else { return }
+        guard detail == .prompt else { return }
         prefix = message.promptMarks.map {
             PrefixMark(digest: $0.digest, tokens: UInt32(clamping: $0.tokens))
         }

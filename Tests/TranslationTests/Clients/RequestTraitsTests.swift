@@ -6,10 +6,12 @@ import Testing
 @testable import Translation
 
 struct RequestTraitsTests {
-    private static func traits(_ members: String) throws -> RequestTraits {
+    private static func request(_ members: String) throws -> ClientRequest {
         let body = #"{"model":"m","max_tokens":10,\#(members)}"#
-        return try ClientRequest(parsing: Array(body.utf8), at: .messages, head: MessagesHead()).traits
+        return try ClientRequest(parsing: Array(body.utf8), at: .messages, head: MessagesHead())
     }
+
+    private static func traits(_ members: String) throws -> RequestTraits { try request(members).traits }
 
     private static let hello = #""messages":[{"role":"user","content":"hi"}]"#
 
@@ -22,7 +24,8 @@ struct RequestTraitsTests {
             (String(repeating: "x", count: 5000) + "_session_1", nil),
         ])
     func session(userID: String, expected: String?) throws {
-        #expect(try Self.traits(#""metadata":{"user_id":"\#(userID)"},\#(Self.hello)"#).session == expected)
+        let request = try Self.request(#""metadata":{"user_id":"\#(userID)"},\#(Self.hello)"#)
+        #expect(request.session == expected)
     }
 
     @Test("an agent's line, a summary asked for, a title asked for")

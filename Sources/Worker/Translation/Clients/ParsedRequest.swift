@@ -20,10 +20,14 @@ protocol ParsedRequest: Sendable {
     var pdfs: [PDFSource] { get }
     mutating func read(_ pdf: PDFSource, as reading: PDFReading)
 
-    /// What it says of itself beside what it asks.
+    /// The id of the conversation, in the client's words; nil = it says none.
+    var session: String? { get }
+    /// What for a request it is.
     var traits: RequestTraits { get }
     /// The beginnings of its prompt.
     var chain: PromptChain { get }
+    /// It has tools or pictures, which not every model takes.
+    var isDemanding: Bool { get }
     /// Whether this backend's model can be asked it at all, as far as that is known.
     func fits(_ target: UpstreamTarget) -> Bool
 
@@ -47,6 +51,7 @@ extension ParsedRequest {
         root["messages"]?.elements.first { $0["role"]?.stringEquals("user") == true }
     }
     var localAnswer: LocalAnswer? { nil }
+    var session: String? { nil }
     var traits: RequestTraits { RequestTraits() }
     var pdfs: [PDFSource] { [] }
     mutating func read(_ pdf: PDFSource, as reading: PDFReading) {}

@@ -1,11 +1,9 @@
-// What a request says of itself beside what it asks: which conversation it belongs to, and what for a request it is.
-// Claude Code's marks, where its headers do not tell. Pure.
+// What a request says of itself beside what it asks: what for a request it is, and which conversation it belongs
+// to. Claude Code's marks, where its headers do not tell. Pure.
 
 import JSON
 
 public struct RequestTraits: Sendable, Equatable {
-    /// The id of the conversation, in the client's words.
-    public var session: String?
     /// The line of the client about itself says that an agent of the conversation asks.
     public var isSubagent = false
     /// It asks for a summary of the conversation, which will stand in its place.
@@ -25,7 +23,6 @@ public struct RequestTraits: Sendable, Equatable {
     ].map { Array($0.utf8) }
 
     init(_ request: CanonicalRequest) {
-        session = request.userID.flatMap(Self.session)
         if let first = request.system.first {
             let line = TextSlice(first).bytes.prefix(Self.looked)
             isSubagent = Attribution.isMarked(line) && line.contains(Self.subagentMark)
@@ -37,9 +34,9 @@ public struct RequestTraits: Sendable, Equatable {
         isBackground = request.tools.isEmpty && request.outputSchema != nil
     }
 
-    /// `metadata.user_id` of Claude Code is a JSON text with the conversation's id, in older versions words with
+    /// The id of the conversation. `metadata.user_id` of Claude Code is a JSON text with the conversation's id, in older versions words with
     /// it behind `_session_`.
-    private static func session(_ node: JSONNode) -> String? {
+    static func session(_ node: JSONNode) -> String? {
         guard node.stringRange.count <= longestMetadata, let text = node.string else { return nil }
         if let root = (try? JSONDocument(parsing: Array(text.utf8)))?.root {
             return root["session_id"]?.string.flatMap { $0.isEmpty ? nil : $0 }

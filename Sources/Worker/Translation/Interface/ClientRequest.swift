@@ -41,12 +41,20 @@ public struct ClientRequest: Sendable {
     /// How many tokens the prompt probably has for this backend and model.
     public func estimate(for target: UpstreamTarget) -> PromptEstimate { parsed.estimate(for: target) }
 
-    /// What it says of itself beside what it asks.
+    /// The id of the conversation, in the client's words; nil = it says none.
+    public var session: String? { parsed.session }
+
+    /// What for a request it is.
     public var traits: RequestTraits { parsed.traits }
 
     /// The beginnings of its prompt: system prompt and tools, then ends of messages in their order, the whole
     /// prompt last. Linear in its bytes.
     public var promptMarks: [PromptMark] { parsed.chain.marks }
+
+    /// Whether every model with this window can be asked it: it is short, and asks for nothing but words.
+    public func surelyFits(_ window: Int?) -> Bool {
+        !parsed.isDemanding && window.map { estimatedInputTokens < $0 } ?? true
+    }
 
     /// Whether this backend's model can be asked it at all, as far as that is known.
     public func fits(_ target: UpstreamTarget) -> Bool { parsed.fits(target) }

@@ -94,9 +94,11 @@ public struct ChatRequest: ParsedRequest {
             tools: [root["tools"], root["functions"]].compactMap(\.self).flatMap { Array($0.elements) })
     }
 
+    private var hasTools: Bool { (root["tools"] ?? root["functions"]).map { !$0.isEmpty } ?? false }
+    var isDemanding: Bool { tally.pictures > 0 || hasTools }
+
     func fits(_ target: UpstreamTarget) -> Bool {
-        let tools = root["tools"] ?? root["functions"]
-        return fits(target, tools: tools.map { !$0.isEmpty } ?? false, images: tally.pictures > 0)
+        fits(target, tools: hasTools, images: tally.pictures > 0)
     }
 
     /// The bytes as they came, but for the model's name.

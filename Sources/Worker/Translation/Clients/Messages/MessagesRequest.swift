@@ -58,8 +58,11 @@ public struct MessagesRequest: ParsedRequest {
         estimate(for: target).isDoubtful(for: target)
     }
 
+    var session: String? { content.userID.flatMap(RequestTraits.session) }
     var traits: RequestTraits { RequestTraits(content) }
     var chain: PromptChain { PromptChain(content) }
+
+    var isDemanding: Bool { tally.tools > 0 || tally.images > 0 }
 
     func fits(_ target: UpstreamTarget) -> Bool {
         fits(target, tools: tally.tools > 0, images: tally.images > 0)
