@@ -15,6 +15,7 @@ struct SlotTests {
         var running: [Scheduler.Ticket] = []
         var mains = 0
         var displaced = 0
+        var left = 0
         for call in 0..<1000 {
             // Of each conversation one at a time, at most two together.
             if running.count > 1 || Bool.random(using: &random) {
@@ -30,7 +31,13 @@ struct SlotTests {
                 $0.agent = lane == .subagent ? UInt64(call / 10 + 1) : 0
                 $0.promptTokens = isMain ? 50_000 : 2000
             }
-            let slot = try #require(driver.granted[ticket]?.slot)
+            running.append(ticket)
+            driver.wait(0.1)
+            // More short requests at a time than there are slots to spare: the backend chooses.
+            guard let slot = driver.granted[ticket]?.slot else {
+                left += 1
+                continue
+            }
             #expect(slot < 4)
             if let owner = held[slot], !(isMain && owner == session) { displaced += 1 }
             if isMain {
@@ -38,9 +45,8 @@ struct SlotTests {
                 held[slot] = session
                 mains += 1
             }
-            running.append(ticket)
-            driver.wait(0.1)
         }
+        #expect(left < 300)
         #expect(mains > 300)
         #expect(displaced == 0)
     }
@@ -51,7 +57,11 @@ struct SlotTests {
         driver.scheduler.listed(BackendNumber(0), models: 1, slots: 2)
         let tickets = try (1...3).map { session in try driver.ask([0]) { $0.session = UInt64(session) } }
         #expect(tickets.map { driver.granted[$0]?.slot } == [0, 1, nil])
+        // What was sent without a slot may be in any of them.
         try driver.end(tickets[1])
+        let beside = try driver.ask([0]) { $0.session = 4 }
+        #expect(driver.granted[beside]?.slot == nil)
+        for ticket in [tickets[2], beside] { try driver.end(ticket) }
         let next = try driver.ask([0]) { $0.session = 3 }
         #expect(driver.granted[next]?.slot == 1)
     }
@@ -66,7 +76,7 @@ struct SlotTests {
         let other = try ask(2)
         try driver.end(other)
         let both = [try ask(1), try ask(1), try ask(1)]
-        #expect(both.map { driver.granted[$0]?.slot } == [1, 2, 2])
+        #expect(both.map { driver.granted[$0]?.slot } == [1, 2, nil])
         for ticket in both { try driver.end(ticket) }
         let next = [try ask(1), try ask(2)]
         #expect(next.map { driver.granted[$0]?.slot } == [1, 0])

@@ -58,6 +58,8 @@ struct BackendRecord: Sendable {
     }
 
     var hasPlace: Bool { inFlight < limit }
+    /// Nothing is counted here, so that a request with no other candidate need not ask.
+    private var countsNothing: Bool { limit == .max && (slots?.count ?? 0) < 2 }
     /// For shares: what it may have at once, else its weight.
     var capacity: Int { limit == .max ? max(settings.weight, 1) : limit }
 
@@ -85,7 +87,7 @@ struct BackendRecord: Sendable {
 
     /// Nothing is wrong, and nothing else was told: the quick way out of `settle`.
     var isAsTold: Bool {
-        isPlain && told.isOpen == (limit == .max) && !told.isLost
+        isPlain && told.isOpen == countsNothing && !told.isLost
             && told.state == (checks.state == .up ? .up : .unknown)
     }
 
@@ -93,7 +95,7 @@ struct BackendRecord: Sendable {
         let state = state
         let isWell = state == .up || state == .unknown
         return BackendCondition(
-            settings.number, state, isOpen: isPresent && isWell && restsUntil == nil && limit == .max,
+            settings.number, state, isOpen: isPresent && isWell && restsUntil == nil && countsNothing,
             isLost: checks.isLost(at: now), reason: checks.reason)
     }
 

@@ -223,8 +223,8 @@ extension Scheduler {
         var best: Int?
         var bestFree: Int?
         var home: Int?
-        var least: UInt32 = .max
-        var most: UInt32 = 0
+        // Without an id a conversation is known by what it has beyond the beginning that many share.
+        var longest = question.prefix.first?.tokens ?? .max
         for index in question.candidates.indices where isMember(question, index, top) {
             let value = value(index)
             if best.map({ value < self.value($0) }) ?? true { best = index }
@@ -233,14 +233,17 @@ extension Scheduler {
             {
                 bestFree = index
             }
-            if conversation?.current == question.candidates[index].backend { home = index }
-            least = min(least, scratch.cached[index])
-            most = max(most, scratch.cached[index])
+            if let current = conversation?.current {
+                if current == question.candidates[index].backend { home = index }
+            } else if scratch.cached[index] > longest {
+                longest = scratch.cached[index]
+                home = index
+            }
         }
         guard var pick = best else { return .wait(home: nil) }
         if let home {
             if isWithin(value(home), of: value(pick), Self.moveMargin, Self.moveSeconds) { pick = home }
-        } else if most <= least, let free = bestFree, question.candidates.count > 1 {
+        } else if let free = bestFree, question.candidates.count > 1 {
             pick = rendezvous(question, client, top: top, best: free) ?? pick
         }
         guard let free = bestFree else { return .wait(home: pick) }
@@ -263,7 +266,8 @@ extension Scheduler {
         _ question: AdmissionQuestion, _ client: Int, top: Int, best: Int
     ) -> Int? {
         var seed = question.session
-        if seed == 0 { seed = question.prefix.first?.digest ?? UInt64(client) &+ 1 }
+        // Behind the shared beginning comes what tells conversations apart.
+        if seed == 0 { seed = question.prefix.prefix(2).last?.digest ?? UInt64(client) &+ 1 }
         seed ^= question.agent.mixed
         var load = 1.0
         var weight = 0.0

@@ -43,7 +43,7 @@ extension Scheduler {
             if records[place].slots != nil {
                 let slots = records[place].slots
                 if let key, slots?.isOwner(key) == false { cached = 0 }
-                displaced = Double(slots?.evicted(by: key) ?? 0)
+                displaced = Double(slots?.evicted(by: key, isMain: !isShort) ?? 0)
             } else if isShort, records[place].cache.span.isFinite {
                 displaced = Double(question.promptTokens - cached) / 2
             }

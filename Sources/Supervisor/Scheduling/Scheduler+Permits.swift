@@ -112,8 +112,10 @@ extension Scheduler {
         let place = permit.place
         let key = ConversationKey(question)
         if records[place].slots != nil, !permit.isTold {
+            let others = records[place].inFlight &- 1
             permit.slot = records[place].slots?.take(
-                key, isMain: question.lane <= .compaction, tokens: question.promptTokens, at: now)
+                key, isMain: question.lane <= .compaction, tokens: question.promptTokens,
+                others: others, at: now)
         }
         if let key {
             conversations.forget(before: now - affinity.ttl)

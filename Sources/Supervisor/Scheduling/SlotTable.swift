@@ -1,6 +1,8 @@
-// Which conversation's cache lies in which slot of a backend that shows them (llama.cpp). Pure. Holds: a main
-// conversation keeps its slot while there is any other slot that is none's; there a short request rather waits for the
-// one before it. Only when all slots are main conversations', the one not used for longest makes room.
+// Which conversation's cache lies in which slot of a backend that shows them (llama.cpp). Pure. Holds: a slot is asked
+// for only while none of our requests can be in it: llama.cpp may exchange the prompt of a slot that is at work for the
+// cached one of a request that waits for it, and then never goes on with either. A main conversation keeps its slot
+// while there is any other free one that is none's; when all are main conversations', the one not used for longest
+// makes room.
 
 import Shared
 
@@ -11,8 +13,8 @@ struct SlotTable: Sendable {
     private struct Slot {
         var owner: ConversationKey?
         var isMain = false
-        /// Requests that were sent to it.
-        var inFlight = 0
+        /// A request of ours is in it.
+        var isTaken = false
         var tokens: UInt32 = 0
         var used: MonotonicInstant?
     }
@@ -26,21 +28,25 @@ struct SlotTable: Sendable {
     func isOwner(_ key: ConversationKey) -> Bool { slots.contains { $0.owner == key } }
 
     /// Tokens of a main conversation that would have to be read again if this request came here.
-    func evicted(by key: ConversationKey?) -> UInt32 {
-        guard let place = choose(key) else { return 0 }
+    func evicted(by key: ConversationKey?, isMain: Bool) -> UInt32 {
+        guard let place = choose(key, isMain: isMain) else { return 0 }
         return slots[place].isMain && slots[place].owner != key ? slots[place].tokens : 0
     }
 
-    /// Nil: each is a main conversation's that is using it; the backend chooses.
+    /// Nil: the backend chooses.
+    /// - Parameter others: requests of ours that are there already.
     mutating func take(
-        _ key: ConversationKey?, isMain: Bool, tokens: UInt32, at now: MonotonicInstant
+        _ key: ConversationKey?, isMain: Bool, tokens: UInt32, others: Int, at now: MonotonicInstant
     ) -> UInt16? {
-        guard let place = choose(key) else { return nil }
+        // One that was sent without a slot may be in any of them.
+        guard others <= slots.count(where: \.isTaken), let place = choose(key, isMain: isMain) else {
+            return nil
+        }
         // A second request of a conversation at the same time is a guest: the conversation stays where it is.
         let isGuest = slots.indices.contains { $0 != place && key != nil && slots[$0].owner == key }
         slots[place].owner = isGuest ? nil : key
         slots[place].isMain = isMain && !isGuest
-        slots[place].inFlight &+= 1
+        slots[place].isTaken = true
         slots[place].tokens = tokens
         slots[place].used = now
         return UInt16(clamping: place)
@@ -48,28 +54,26 @@ struct SlotTable: Sendable {
 
     mutating func giveBack(_ slot: UInt16) {
         guard slots.indices.contains(Int(slot)) else { return }
-        slots[Int(slot)].inFlight = max(slots[Int(slot)].inFlight &- 1, 0)
+        slots[Int(slot)].isTaken = false
     }
 
-    /// Its own, if that is free; else the best of the others.
-    private func choose(_ key: ConversationKey?) -> Int? {
+    /// Its own, if that is free; else the best of the others that are.
+    private func choose(_ key: ConversationKey?, isMain: Bool) -> Int? {
         let own = key.flatMap { key in slots.firstIndex { $0.owner == key } }
-        if let own, slots[own].inFlight == 0 { return own }
+        if let own, !slots[own].isTaken { return own }
+        // For a guest no main conversation makes room, and for a short request only where all slots are theirs.
+        let sparesMain = own != nil || !isMain && slots.contains { !$0.isMain }
         var best: Int?
-        for place in slots.indices where place != own {
-            // A main conversation that is using its slot makes no room, and none does for a guest.
-            if slots[place].isMain, own != nil || slots[place].inFlight > 0 { continue }
+        for place in slots.indices where !slots[place].isTaken {
+            if slots[place].isMain, sparesMain { continue }
             if best.map({ isBefore(place, $0) }) ?? true { best = place }
         }
         return best
     }
 
-    /// Nobody's main conversation, then the least used now, then the one not used for longest.
+    /// Nobody's main conversation, then the one not used for longest.
     private func isBefore(_ left: Int, _ right: Int) -> Bool {
         if slots[left].isMain != slots[right].isMain { return slots[right].isMain }
-        if slots[left].inFlight != slots[right].inFlight {
-            return slots[left].inFlight < slots[right].inFlight
-        }
         guard let leftUsed = slots[left].used else { return slots[right].used != nil }
         return slots[right].used.map { leftUsed < $0 } ?? false
     }
