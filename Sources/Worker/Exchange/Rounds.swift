@@ -46,7 +46,9 @@ final class Rounds {
     /// Whether the same backend is to be asked in another way.
     /// - Parameter isStreamed: it was asked for a stream.
     func asksAgain(after attempt: Attempt, isStreamed: Bool, of conversation: Int) -> Bool {
-        if let refused = attempt.refused, retry.shouldRetry(without: refused, of: conversation) { return true }
+        if let refused = attempt.refused, retry.shouldRetry(without: refused, of: conversation) {
+            return true
+        }
         // Some servers fail inside their stream and say why only to those who ask without one.
         guard attempt.saidNothing, isStreamed, !asksWhole else { return false }
         asksWhole = true
