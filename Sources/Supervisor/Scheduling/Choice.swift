@@ -32,8 +32,6 @@ struct Choice: Sendable {
     /// Those that would be there if nothing had displaced them, and since when by the backend's clock.
     var remembered: UInt32 = 0
     var age: Double?
-    /// Only because there is no other.
-    var isLastResort = false
 }
 
 enum Decision: Sendable {

@@ -140,9 +140,7 @@ extension Scheduler {
             guard isFreeAsLast(question, last) else { return .wait(home: nil) }
             let conversation = conversation(of: question, at: now)
             weigh(question, conversation, at: now)
-            var choice = choice(question, last, conversation, .load)
-            choice.isLastResort = true
-            return .go(choice)
+            return .go(choice(question, last, conversation, .load))
         }
         let rest = survey.restsUntil?.since(now).inSeconds ?? 1
         return .refuse(.resting(seconds: UInt32(rest.rounded(.up).clamped(to: 1...60))))

@@ -148,7 +148,7 @@ extension Scheduler {
     // MARK: Trials
 
     /// What is not closed is asked one at a time.
-    mutating func beginTrial(_ permit: inout Permit, _ choice: Choice) {
+    mutating func beginTrial(_ permit: inout Permit) {
         let place = permit.place
         guard !records[place].isPlain else { return }
         if !records[place].breaker.isClosed || records[place].checks.state == .down {

@@ -46,7 +46,7 @@ extension Scheduler {
             place: place, client: client, question: question, model: candidate.model, began: now.seconds)
         var grant = Grant(candidate.backend, choice.reason)
         begin(&permit, choice, isLoaded: candidate.isLoaded, at: now)
-        beginTrial(&permit, choice)
+        beginTrial(&permit)
         grant.isTrial = permit.isTrial
         grant.slot = permit.slot
         if let waited {

@@ -3,8 +3,9 @@
 // (granted, refused or superseded) and ends once, with its report or with its worker; a dead worker's permits and
 // questions come back; every collection is bounded; no arithmetic here traps.
 //
-// This file has its words and its events. How a backend is chosen stands in Scheduler+Choice, who goes first in
-// Scheduler+Queue, what a grant and an end mean in Scheduler+Permits, and health in Scheduler+Health.
+// This file has its words and its events. How a backend is chosen stands in Scheduler+Choice, what each would cost in
+// Scheduler+Costs, who waits in Scheduler+Queue, whose turn it is in Scheduler+Turns, what a grant and an end mean in
+// Scheduler+Permits, and health in Scheduler+Health.
 
 public import Shared
 
