@@ -175,10 +175,12 @@ struct QueueTests {
 
     @Test
     func countsOfClients() throws {
-        var driver = Driver([Driver.backend(0, limit: 1)])
+        var driver = Driver([Driver.backend(0, limit: 1)]) { $0.queue.length = 1 }
         let first = try driver.ask([0], client: "a")
         let second = try driver.ask([0], client: "a")
+        // One for which no backend was even sought, and one for whom the queue was full.
         driver.scheduler.refused(client: "b", at: driver.now)
+        _ = try driver.ask([0], client: "b")
         var views = driver.scheduler.clientViews
         #expect(views.map(\.inFlight) == [1, 0])
         #expect(views.map(\.queued) == [1, 0])
@@ -189,7 +191,7 @@ struct QueueTests {
         }
         try driver.end(second)
         views = driver.scheduler.clientViews
-        #expect(views.map(\.requests) == [2, 1])
+        #expect(views.map(\.requests) == [2, 2])
         #expect(views.map(\.inputTokens) == [10, 0])
         #expect(views.map(\.outputTokens) == [3, 0])
     }
