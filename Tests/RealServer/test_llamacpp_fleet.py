@@ -57,15 +57,15 @@ def test_claude_code_sees_nothing_but_a_pause(slow_model: Path, tmp_path: Path) 
         Daemon(fleet(one, two)) as daemon,
     ):
         daemon.log.allow("exchange", "backend")
-        servers = (one, two)
-        for round_number, server in enumerate(servers):
+        for round_number in range(2):
             sessions = []
             for number in range(CONVERSATIONS):
                 folder = tmp_path / f"{round_number}-{number}"
                 folder.mkdir()
                 sessions.append(ClaudeCode(folder, daemon.url, "Please [[bash]]", "test-model"))
             try:
-                processes.wait("both servers answer", lambda: all(each.busy() > 0 for each in servers), 60)
+                processes.wait("a server answers", lambda: any(each.busy() > 0 for each in (one, two)), 60)
+                server = one if one.busy() else two
                 server.kill()
                 processes.wait("it is seen away", lambda: any(b["state"] != "up" for b in daemon.status()["backends"]), 30)
                 server.start()
