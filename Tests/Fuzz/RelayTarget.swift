@@ -26,7 +26,7 @@ func fuzzRelay(_ bytes: [UInt8], _ random: inout SeededRandom) {
         guard streaming else { continue }
         let early = ShownRelay(script, streaming: true, cuts: cuts, isEarly: true)
         early.check(api, streaming: true)
-        expect(early.failure == nil && early.phase == whole.phase, "the status was sent")
+        expect((early.failure == nil) == (whole.failure == nil), "it fails early as it fails late")
     }
 }
 
@@ -43,8 +43,10 @@ private struct ShownRelay: Equatable {
     var failure: Failure?
     var repairs: [String]
     var usage: Usage
+    let isEarly: Bool
 
     init(_ script: RelayScript, streaming: Bool, cuts: [Int], isEarly: Bool = false) {
+        self.isEarly = isEarly
         var plan = ReplyPlan()
         plan.isPassthrough = true
         let request = ClientRequest.plain(at: script.api, model: "claude \"x\"", streaming: streaming)
@@ -69,8 +71,10 @@ private struct ShownRelay: Equatable {
     func check(_ api: ClientAPI, streaming: Bool) {
         expect(usage.input >= 0 && usage.output >= 0 && usage.cacheRead >= 0, "counts are counts")
         if let failure {
-            expect(output.isEmpty && phase != .ended(.completed), "an error or a reply, not both")
-            return expectSayable(failure)
+            expect(phase != .ended(.completed), "an error or a reply, not both")
+            expectSayable(failure)
+            // Behind a head that went out early its owner writes it as an event.
+            guard isEarly else { return expect(output.isEmpty, "an error or a reply, not both") }
         }
         expect(!output.isEmpty, "there is an answer")
         let text = String(decoding: output, as: UTF8.self)

@@ -78,4 +78,10 @@ def test_claude_code_sees_nothing_but_a_pause(slow_model: Path, tmp_path: Path) 
                 for session in sessions:
                     session.__exit__()
         processes.wait("nothing is in flight", lambda: daemon.status()["in_flight"] == 0)
-        processes.wait("both are up", lambda: all(b["state"] == "up" for b in daemon.status()["backends"]), 30)
+
+        def both_up() -> bool:
+            # After failures the next new conversation tries it.
+            assert daemon.client.message("[[lines]]", max_tokens=20).status == 200
+            return all(backend["state"] == "up" for backend in daemon.status()["backends"])
+
+        processes.wait("both are up", both_up, 30)

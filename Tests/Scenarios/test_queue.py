@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -228,3 +229,29 @@ def test_the_status_is_told_to_clients_on_this_machine() -> None:
         refused = daemon.client.get("/status", x_forwarded_for="192.0.2.1")
         assert refused.error()[:2] == (403, "permission_error")
         daemon.log.allow("request refused")
+
+
+def test_a_client_that_asks_much_does_not_keep_others_waiting(tmp_path: Path) -> None:
+    """One key has eight requests in the queue when the other asks once: that one is next, or next but one."""
+    keys = tmp_path / "keys"
+    keys.write_text("sk-much-of-it\nsk-once-only\n")
+    keys.chmod(0o600)
+    with Fleet(Member("a", 0.02, max_concurrent=1)) as fleet:
+        config = fleet.config(access={"keys": {"file": str(keys)}})
+        with Daemon(config) as daemon, ThreadPoolExecutor(16) as pool:
+            fleet["a"].answer = held
+
+            def ask(key: str, words: str) -> Response:
+                return daemon.client.post("/v1/messages", message(words), x_api_key=key)
+
+            much = [pool.submit(ask, "sk-much-of-it", f"much {number}") for number in range(9)]
+            fleet["a"].backend.turn(0).wait("here")
+            processes.wait("eight wait", lambda: daemon.status()["queued"] == 8)
+            once = pool.submit(ask, "sk-once-only", "once")
+            processes.wait("nine wait", lambda: daemon.status()["queued"] == 9)
+            assert sorted(client["queued"] for client in daemon.status()["clients"]) == [1, 8]
+            fleet["a"].answer = fleet["a"].well
+            fleet["a"].backend.turn(0).go("end")
+            assert once.result().status == 200 and all(one.result().status == 200 for one in much)
+            order = [turn.json["messages"][-1]["content"] for turn in fleet["a"].turns]
+            assert order.index("once") <= 2, order

@@ -238,6 +238,7 @@ public struct RandomEvents {
                 inFlight[backend, default: 0] += 1
             case .refuse(let ticket, _):
                 check(waiting.removeValue(forKey: ticket) != nil, "a refusal that nobody waits for")
+                over.insert(ticket)
             case .supersede(let ticket):
                 if waiting.removeValue(forKey: ticket) != nil {
                     over.insert(ticket)

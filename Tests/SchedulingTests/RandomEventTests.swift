@@ -32,7 +32,6 @@ struct RandomEventTests {
         let counts = world.counts
         #expect(scheduler.conversations.count <= world.settings.affinity?.sessions ?? 0)
         #expect(scheduler.prefixes.count <= PrefixIndex.maximum)
-        #expect(scheduler.refusedLately.count <= Scheduler.maximumRefused)
         #expect(scheduler.resent.count <= counts.waiting + counts.running)
         #expect(scheduler.ledger.views.count <= ClientLedger.maximum + 1)
         let held = scheduler.tickets.values.map(\.count).reduce(0, +)

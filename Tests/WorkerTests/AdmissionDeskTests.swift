@@ -54,6 +54,15 @@ struct AdmissionDeskTests {
         #expect(post.sent.count == 1)
     }
 
+    @Test("what may be sent again through another worker is known at once")
+    @Loop func known() async throws {
+        let post = Post()
+        var question = Self.question
+        question.fingerprint = 7
+        let ticket = post.desk.tell(question, signalling: Wakeup())
+        #expect(post.sent == [.notices([.began(ticket: ticket.number, question)])])
+    }
+
     @Test("no message holds more notices than one may")
     @Loop func bounds() async throws {
         let post = Post()

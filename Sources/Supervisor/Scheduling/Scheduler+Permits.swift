@@ -141,7 +141,7 @@ extension Scheduler {
         _ actions: inout [Action]
     ) {
         switch entry {
-        case .over: break
+        case .over: if tickets[ticket.worker]?.isEmpty == true { tickets[ticket.worker] = nil }
         case .waiting(let position):
             guard waiters.indices.contains(position) else { return }
             forget(ticket, waiters[position].question, waiters[position].client)

@@ -68,9 +68,8 @@ extension Scheduler {
         _ ticket: Ticket, _ question: AdmissionQuestion, _ client: Int, _ refusal: AdmissionRefusal,
         _ actions: inout [Action]
     ) {
-        tickets[ticket.worker]?[ticket.number] = nil
         forget(ticket, question, client)
-        refusedLately.update(ticket, at: MonotonicInstant(nanoseconds: 0), initial: true) { _ in }
+        tickets[ticket.worker, default: [:]][ticket.number] = .over
         switch refusal {
         case .queueFull, .waitedTooLong: ledger.count(client) { view in view.limited &+= 1 }
         case .resting, .noBackend: break

@@ -83,8 +83,6 @@ public struct Scheduler: Sendable {
         case tooManyTickets
     }
 
-    /// Refused tickets that are remembered, because their withdrawal may be under way.
-    static let maximumRefused = 4096
     /// Highest number of a backend; a higher one is not known here.
     static let maximumBackends = 4096
 
@@ -92,7 +90,7 @@ public struct Scheduler: Sendable {
         /// With its place in `waiters`.
         case waiting(Int)
         case granted(Permit)
-        /// Superseded while it waited: its worker has not ended it yet.
+        /// Refused, or superseded while it waited: its worker has not ended it yet.
         case over
     }
 
@@ -110,7 +108,6 @@ public struct Scheduler: Sendable {
     /// By number; nil-like holes are records that are not present.
     var records: [BackendRecord] = []
     var tickets: [WorkerID: [UInt64: Entry]] = [:]
-    var refusedLately = RecentTable<Ticket, Bool>(limit: maximumRefused)
     var resent: [ResentKey: Ticket] = [:]
     var ledger = ClientLedger()
 
@@ -267,9 +264,7 @@ public struct Scheduler: Sendable {
         _ ticket: Ticket, _ report: AttemptReport, at now: MonotonicInstant
     ) throws(Violation) -> [Action] {
         guard let entry = tickets[ticket.worker]?.removeValue(forKey: ticket.number) else {
-            // Its refusal and its withdrawal have met on the way.
-            guard refusedLately.remove(ticket) != nil else { throw .unknownTicket(ticket.number) }
-            return []
+            throw .unknownTicket(ticket.number)
         }
         var actions: [Action] = []
         // Before what is due: that grants what waits, and moves it.
@@ -345,7 +340,6 @@ public struct Scheduler: Sendable {
             guard held[ticket.number] == nil else { throw .ticketInUse(ticket.number) }
             guard held.count < ticketsPerWorker else { throw .tooManyTickets }
         }
-        if refusedLately.count > 0 { refusedLately.remove(ticket) }
     }
 
     /// Something is to be done then.

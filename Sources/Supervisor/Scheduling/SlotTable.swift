@@ -38,6 +38,8 @@ struct SlotTable: Sendable {
     mutating func take(
         _ key: ConversationKey?, isMain: Bool, tokens: UInt32, others: Int, at now: MonotonicInstant
     ) -> UInt16? {
+        // What has no id to be known by, the backend knows best by what it has in its slots.
+        guard key != nil || !isMain else { return nil }
         // One that was sent without a slot may be in any of them.
         guard others <= slots.count(where: \.isTaken), let place = choose(key, isMain: isMain) else {
             return nil

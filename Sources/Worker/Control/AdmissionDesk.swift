@@ -36,6 +36,8 @@ final class AdmissionDesk {
     func tell(_ question: AdmissionQuestion, signalling wakeup: Wakeup) -> AdmissionTicket {
         let ticket = open(.told, wakeup)
         note(.began(ticket: ticket.number, question))
+        // It may be sent again through another worker: whichever comes first must be known first.
+        if question.fingerprint != 0 { flush() }
         return ticket
     }
 
