@@ -16,6 +16,8 @@ struct ClientLedger: Sendable {
         var view: Scheduler.ClientView
         /// Seconds; what is expected is reserved with the grant and settled with the end.
         var service = 0.0
+        /// Of it what is only expected.
+        var reserved = 0.0
         var used: MonotonicInstant
 
         var isIdle: Bool { view.inFlight == 0 && view.queued == 0 }
@@ -57,22 +59,26 @@ struct ClientLedger: Sendable {
     }
 
     func service(_ place: Int) -> Double { clients[place].service }
+    /// Without what is only expected: estimates that were too high are not to be a newcomer's debt.
+    func settled(_ place: Int) -> Double { clients[place].service - clients[place].reserved }
 
     /// It asks, and nothing of it waits yet.
     /// - Parameter least: of those that wait.
     mutating func lift(_ place: Int, least: Double?) {
         clients[place].service = max(
-            clients[place].service, least ?? last.map { clients[$0].service } ?? 0)
+            clients[place].service, least ?? last.map(settled) ?? 0)
     }
 
     mutating func reserve(_ place: Int, _ seconds: Double) {
         clients[place].service += seconds
+        clients[place].reserved += seconds
         outstanding += seconds
         last = place
     }
 
     mutating func settle(_ place: Int, reserved: Double, used: Double) {
         clients[place].service = max(0, clients[place].service + used - reserved)
+        clients[place].reserved = max(0, clients[place].reserved - reserved)
         outstanding = max(0, outstanding - reserved)
     }
 

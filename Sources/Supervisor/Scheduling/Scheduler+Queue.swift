@@ -151,7 +151,7 @@ extension Scheduler {
 
     /// Of the clients that wait, the service of the one that has had least.
     func leastWaiting() -> Double? {
-        waiters.isEmpty ? nil : waiters.lazy.map { ledger.service($0.client) }.min()
+        waiters.isEmpty ? nil : waiters.lazy.map { ledger.settled($0.client) }.min()
     }
 
     /// When it has waited so long that it takes a foreign place that is free now.
