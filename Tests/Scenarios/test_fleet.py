@@ -36,7 +36,8 @@ def settled(daemon: Daemon) -> None:
 
 def test_a_backend_dies_under_load_and_returns() -> None:
     """Nobody sees an error that was not already in the middle of an answer; it gets its share again."""
-    with Fleet(*(Member(name, 0.01) for name in "abc")) as fleet, Daemon(fleet.config()) as daemon:
+    breaker = {"open": "500ms", "open_max": "1s"}
+    with Fleet(*(Member(name, 0.01) for name in "abc")) as fleet, Daemon(fleet.config(breaker=breaker)) as daemon:
         daemon.log.allow("exchange", "backend")
         with Load(daemon.client, 16) as load:
             load.wait_until("all three answer", lambda: len(load.backends) == 3)
@@ -90,7 +91,7 @@ def test_a_flapping_backend_fills_no_journal() -> None:
 
         with Daemon(config) as daemon:
             fleet["a"].backend.gets["/v1/models"] = flap
-            processes.wait("sixty rounds", lambda: rounds >= 60, 60)
+            processes.wait("46 rounds", lambda: rounds >= 46, 60)
             lines = daemon.log.find(r" backend=a ")
             assert 2 <= len(lines) <= 21, lines
             assert daemon.client.message().status == 200
